@@ -1,0 +1,2 @@
+//! The program `twowire`.
+fn main() {}

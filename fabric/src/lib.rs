@@ -1,0 +1,17 @@
+//! The fabric of a Twowire cluster: everything that its crates share below the level of a job.
+//!
+//! Read the modules in this order; each knows only those above it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`time`], [`id`], [`route`] | instants, unique ids, source routes |
+//! | [`wire`] | every byte that crosses a cable (`docs/wire-format.md`) |
+//! | [`protocol`] | the sans-IO trait of a state machine, and the `Port` that moves its frames |
+//! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
+
+pub mod id;
+pub mod protocol;
+pub mod route;
+pub mod time;
+pub mod topology;
+pub mod wire;

@@ -1,0 +1,156 @@
+//! The two sides of every protocol here: a sans-IO state machine ([`Protocol`]), and the [`Port`] that moves its frames.
+//!
+//! A state machine reads no clock, no socket and no random generator of the thread's: `now`, packets and a seed come in
+//! as arguments; packets, timers and events come out. The simulator calls it directly; a process calls [`drive`].
+
+use crate::id::UniqueId;
+use crate::route::Route;
+use crate::time::Time;
+use crate::wire::{Packet, WireError};
+
+/// Where a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Path {
+    /// Along the hops of a source-routed fabric.
+    Hops(Route),
+}
+
+impl From<Route> for Path {
+    fn from(route: Route) -> Path {
+        Path::Hops(route)
+    }
+}
+
+/// A packet on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub path: Path,
+    /// What.
+    pub packet: Packet,
+}
+
+impl Transmit {
+    /// A packet along a path.
+    pub fn new(path: impl Into<Path>, packet: Packet) -> Transmit {
+        Transmit { path: path.into(), packet }
+    }
+}
+
+/// A sans-IO state machine.
+///
+/// The driver hands in each packet and each timeout that is due, then asks [`Protocol::poll_transmit`] whenever the port
+/// has room, until it answers `None`, and [`Protocol::poll_timeout`] for the next instant to be called at.
+pub trait Protocol {
+    /// A packet came in. One that this machine does not want is ignored.
+    fn handle_packet(&mut self, now: Time, packet: &Packet);
+
+    /// The instant of [`Protocol::poll_timeout`] has come. Called at `now` at the earliest; more than once does no harm.
+    fn handle_timeout(&mut self, now: Time);
+
+    /// The next packet to send, if there is one. Called when the port can take it, so a machine keeps its own queue and
+    /// decides as late as possible.
+    fn poll_transmit(&mut self, now: Time) -> Option<Transmit>;
+
+    /// When [`Protocol::handle_timeout`] wants to be called next; `None` for never.
+    fn poll_timeout(&self) -> Option<Time>;
+}
+
+/// What a port can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortLimits {
+    /// The largest payload, in bytes.
+    pub max_payload: usize,
+    /// The link's rate, in bits a second, where it is known.
+    pub rate_bits_per_s: Option<u64>,
+}
+
+/// Why a port could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// The port is closed, or its device is gone.
+    #[error("the port is down: {0}")]
+    Down(String),
+    /// The payload is larger than [`PortLimits::max_payload`].
+    #[error("a payload of {len} bytes is more than the {max} that this port carries")]
+    TooLarge {
+        /// Bytes of the payload.
+        len: usize,
+        /// Bytes that fit.
+        max: usize,
+    },
+    /// This provider does not know this kind of path.
+    #[error("this port cannot send to such a path: {0:?}")]
+    Path(Path),
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// What [`Port::recv`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A packet.
+    Packet(Packet),
+    /// A frame that is not one of ours, or was damaged on the way. The port has counted it.
+    Rejected(WireError),
+}
+
+/// Moves single packets, unreliably, from one host.
+///
+/// `send` and `recv` never block; `wait` does. Packets may be lost, and a provider says whether they may also be
+/// duplicated or reordered; one that arrives is whole (its CRC-32 has been checked).
+pub trait Port {
+    /// The unique id of this host's card.
+    fn unique_id(&self) -> UniqueId;
+
+    /// What this port can do.
+    fn limits(&self) -> PortLimits;
+
+    /// The port's clock.
+    fn now(&self) -> Time;
+
+    /// True if [`Port::send`] would take a packet now.
+    fn can_send(&self) -> bool;
+
+    /// Sends a packet. Call it only while [`Port::can_send`]; a packet for which there is no room is lost.
+    fn send(&mut self, transmit: Transmit) -> Result<(), PortError>;
+
+    /// The next frame that has come in, if any.
+    fn recv(&mut self) -> Result<Option<Received>, PortError>;
+
+    /// Waits until a frame has come in, or room to send has come back after there was none, or `deadline` has passed.
+    fn wait(&mut self, deadline: Time) -> Result<(), PortError>;
+}
+
+/// Runs a state machine over a port until `stop` says so or `deadline` has passed; says whether `stop` did.
+pub fn drive<P: Protocol + ?Sized>(
+    port: &mut (impl Port + ?Sized),
+    protocol: &mut P,
+    deadline: Time,
+    mut stop: impl FnMut(&mut P) -> bool,
+) -> Result<bool, PortError> {
+    loop {
+        while let Some(received) = port.recv()? {
+            if let Received::Packet(packet) = received {
+                protocol.handle_packet(port.now(), &packet);
+            }
+        }
+        if protocol.poll_timeout().is_some_and(|t| t <= port.now()) {
+            protocol.handle_timeout(port.now());
+        }
+        while port.can_send() {
+            let Some(transmit) = protocol.poll_transmit(port.now()) else { break };
+            port.send(transmit)?;
+        }
+        if stop(protocol) {
+            return Ok(true);
+        }
+        if port.now() >= deadline {
+            return Ok(false);
+        }
+        port.wait(protocol.poll_timeout().map_or(deadline, |t| t.min(deadline)))?;
+    }
+}

@@ -1,0 +1,196 @@
+//! Every byte that crosses a cable. The document is `docs/wire-format.md`; this module is its one home in code.
+//!
+//! A frame is `hop byte × n | header | payload | CRC-32`. The crossbars eat the hops, so a host sees
+//! `header | payload | CRC-32`. A header is a 4-byte [`Prefix`] and a body of fixed size for each [`Kind`]; all
+//! numbers are little-endian and no field is padded.
+//!
+//! Each kind is two things: a `zerocopy` layout of its bytes, private to its module, and a small representation that is
+//! always valid ([`Header`]). [`Header::parse`] and [`frame::parse`] return a typed error on any bytes and never panic.
+
+pub mod boot;
+pub mod endpoint;
+pub mod frame;
+pub mod probe;
+
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+use zerocopy::byteorder::little_endian::U16;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The version in the first byte of every header. Its top bit is clear, so that no header looks like a hop.
+pub const VERSION: u8 = 1;
+
+/// The payload that every provider carries, in bytes; a provider may carry more.
+pub const DEFAULT_MAX_PAYLOAD: usize = 4096;
+
+/// The longest header of any kind, in bytes.
+pub const MAX_HEADER: usize = 64;
+
+/// The registry of frame kinds: the second byte of every header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Asks the host at the end of a route who it is: [`probe::Probe`].
+    Probe = 0x01,
+    /// The answer to a probe: [`probe::ProbeReply`].
+    ProbeReply = 0x02,
+}
+
+impl Kind {
+    /// Every kind, in the order of its byte.
+    pub const ALL: &'static [Kind] = &[Kind::Probe, Kind::ProbeReply];
+
+    fn from_byte(byte: u8) -> Result<Kind, WireError> {
+        Kind::ALL.iter().copied().find(|&k| k as u8 == byte).ok_or(WireError::UnknownKind(byte))
+    }
+}
+
+/// The start of every header.
+///
+/// ```text
+/// 0          1          2                     4
+/// | version  | kind     | payload length, LE  |
+/// ```
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Prefix {
+    version: u8,
+    kind: u8,
+    payload_len: U16,
+}
+
+const PREFIX: usize = size_of::<Prefix>();
+const _: () = assert!(PREFIX == 4);
+
+/// Why received bytes are not a frame of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// The first byte is still a hop: the route was longer than the path.
+    #[error("the frame still holds a hop byte ({0:#04x}): its route is too long")]
+    RouteTooLong(u8),
+    /// Fewer bytes than the header or its payload length need.
+    #[error("truncated: {needed} bytes needed, got {got}")]
+    Truncated {
+        /// Bytes that the header promises.
+        needed: usize,
+        /// Bytes that came.
+        got: usize,
+    },
+    /// More bytes than the header promises.
+    #[error("{extra} bytes too many after the frame")]
+    TrailingBytes {
+        /// How many.
+        extra: usize,
+    },
+    /// A version that this program does not speak.
+    #[error("version {0}, expected {VERSION}")]
+    Version(u8),
+    /// A kind that this program does not know.
+    #[error("unknown kind {0:#04x}")]
+    UnknownKind(u8),
+    /// A field of a known kind holds a value that means nothing.
+    #[error("{kind:?}: field `{field}` has the invalid value {value}")]
+    Field {
+        /// The frame's kind.
+        kind: Kind,
+        /// The field's name in the format document.
+        field: &'static str,
+        /// What it held.
+        value: u64,
+    },
+    /// The CRC-32 over header and payload is not the one at the end.
+    #[error("CRC-32 is {got:#010x}, expected {expected:#010x}")]
+    Crc {
+        /// Computed from the bytes.
+        expected: u32,
+        /// Found at the end of the frame.
+        got: u32,
+    },
+}
+
+/// The encoded form of a header.
+pub type HeaderBytes = ArrayVec<u8, MAX_HEADER>;
+
+/// A header of any kind, always valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// See [`Kind::Probe`].
+    Probe(probe::Probe),
+    /// See [`Kind::ProbeReply`].
+    ProbeReply(probe::ProbeReply),
+}
+
+impl Header {
+    /// The kind's byte in the registry.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Header::Probe(_) => Kind::Probe,
+            Header::ProbeReply(_) => Kind::ProbeReply,
+        }
+    }
+
+    /// The header's bytes, for a payload of `payload_len` bytes.
+    pub fn encode(&self, payload_len: u16) -> HeaderBytes {
+        let mut out = HeaderBytes::new();
+        put(&mut out, &Prefix { version: VERSION, kind: self.kind() as u8, payload_len: payload_len.into() });
+        match self {
+            Header::Probe(h) => h.encode(&mut out),
+            Header::ProbeReply(h) => h.encode(&mut out),
+        }
+        out
+    }
+
+    /// Reads a header at the start of `bytes`, which must hold all of it; returns it with its own length and the
+    /// length of the payload that follows.
+    pub fn parse(bytes: &[u8]) -> Result<(Header, usize, usize), WireError> {
+        if let Some(&byte) = bytes.first()
+            && byte & 0x80 != 0
+        {
+            return Err(WireError::RouteTooLong(byte));
+        }
+        let (prefix, body) = take::<Prefix>(bytes, 0)?;
+        if prefix.version != VERSION {
+            return Err(WireError::Version(prefix.version));
+        }
+        let (header, body_len) = match Kind::from_byte(prefix.kind)? {
+            Kind::Probe => probe::Probe::parse(body).map(|(h, n)| (Header::Probe(h), n))?,
+            Kind::ProbeReply => probe::ProbeReply::parse(body).map(|(h, n)| (Header::ProbeReply(h), n))?,
+        };
+        Ok((header, PREFIX + body_len, prefix.payload_len.get().into()))
+    }
+}
+
+/// A header and its payload: what a frame means once its hops are gone and its CRC has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The kind and its fields.
+    pub header: Header,
+    /// The bytes after the header, shared and never copied on the way.
+    pub payload: Bytes,
+}
+
+impl Packet {
+    /// A packet without payload.
+    pub fn new(header: impl Into<Header>) -> Packet {
+        Packet { header: header.into(), payload: Bytes::new() }
+    }
+
+    /// A packet with a payload.
+    pub fn with_payload(header: impl Into<Header>, payload: Bytes) -> Packet {
+        Packet { header: header.into(), payload }
+    }
+}
+
+/// Appends a layout's bytes to a header.
+fn put(out: &mut HeaderBytes, layout: &(impl IntoBytes + Immutable)) {
+    out.try_extend_from_slice(layout.as_bytes()).expect("MAX_HEADER holds the header of every kind");
+}
+
+/// Reads a layout at the start of `bytes`; `before` is how many header bytes came before it.
+fn take<T: FromBytes + KnownLayout + Immutable + Unaligned>(
+    bytes: &[u8],
+    before: usize,
+) -> Result<(&T, &[u8]), WireError> {
+    T::ref_from_prefix(bytes)
+        .map_err(|_| WireError::Truncated { needed: before + size_of::<T>(), got: before + bytes.len() })
+}
