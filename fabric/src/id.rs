@@ -13,3 +13,29 @@ impl fmt::Display for UniqueId {
         write!(f, "{:#018x}", self.0)
     }
 }
+
+/// The number of a node; it belongs to the node's location, whatever card is plugged in there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeNumber(pub i32);
+
+impl NodeNumber {
+    /// The front end.
+    pub const FRONT_END: NodeNumber = NodeNumber(-1);
+
+    /// 0 for the front end, 1 for node 0, and so on.
+    pub fn index(self) -> usize {
+        usize::try_from(self.0 + 1).expect("no number is below the front end's")
+    }
+
+    /// The number whose [`NodeNumber::index`] this is.
+    pub fn from_index(index: usize) -> NodeNumber {
+        NodeNumber(i32::try_from(index).expect("fewer than 2^31 nodes") - 1)
+    }
+}
+
+impl fmt::Display for NodeNumber {
+    /// `n17`, or `master` for the front end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == NodeNumber::FRONT_END { f.write_str("master") } else { write!(f, "n{}", self.0) }
+    }
+}

@@ -7,11 +7,13 @@
 //! | [`time`], [`id`], [`route`] | instants, unique ids, source routes |
 //! | [`wire`] | every byte that crosses a cable (`docs/wire-format.md`) |
 //! | [`protocol`] | the sans-IO trait of a state machine, and the `Port` that moves its frames |
+//! | [`routes`] | the table of routes that a node holds |
 //! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
 
 pub mod id;
 pub mod protocol;
 pub mod route;
+pub mod routes;
 pub mod time;
 pub mod topology;
 pub mod wire;
