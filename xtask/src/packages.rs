@@ -1,0 +1,39 @@
+//! The Debian packages that the tests use besides a Rust toolchain.
+
+use crate::step;
+use std::process::Command;
+
+/// A program that some test runs, the package that has it, and what is skipped without it.
+const NEEDED: &[(&str, &str, &str)] = &[
+    ("cc", "gcc", "linking, and the test that compiles mpi.h"),
+    ("cpio", "cpio", "the test that lists Twowire's initramfs"),
+    ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
+];
+
+/// Installs what is missing, or says what is skipped for want of it.
+pub(crate) fn install() {
+    let missing: Vec<_> = NEEDED.iter().filter(|(program, ..)| !on_path(program)).collect();
+    if missing.is_empty() {
+        return;
+    }
+    let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    if is_root() && on_path("apt-get") {
+        let installed = step::run(Command::new("apt-get").args(["update", "-q"])).and_then(|()| {
+            step::run(Command::new("apt-get").args(["install", "-qy", "--no-install-recommends"]).args(&packages))
+        });
+        if installed.is_ok() {
+            return;
+        }
+    }
+    for (program, package, skipped) in missing {
+        eprintln!("xtask: `{program}` is missing, so this is skipped: {skipped}. Remedy: apt-get install {package}");
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.starts_with(b"0\n"))
+}
