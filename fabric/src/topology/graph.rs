@@ -87,6 +87,9 @@ pub struct Cable {
 /// Why a crossbar, host or cable cannot be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopologyError {
+    /// A name that the text formats cannot hold.
+    #[error("`{}` cannot be a name: one word is expected, without `:` and `#`", .0.escape_debug())]
+    Name(String),
     /// Two crossbars or hosts of one name.
     #[error("`{0}` is named twice")]
     NamedTwice(String),
@@ -158,6 +161,10 @@ impl Topology {
     }
 
     fn claim(&mut self, name: &str, ports: u8, node: NodeId) -> Result<(), TopologyError> {
+        let unfit = |c: char| c == ':' || c == '#' || c.is_whitespace() || c.is_control();
+        if name.is_empty() || name.contains(unfit) {
+            return Err(TopologyError::Name(name.to_owned()));
+        }
         if ports == 0 || ports > MAX_RADIX {
             return Err(TopologyError::Ports { name: name.to_owned(), ports: ports.into() });
         }
