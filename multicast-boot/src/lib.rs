@@ -1,1 +1,3 @@
-//! (to come)
+//! Images, and how they reach every node.
+
+pub mod image;

@@ -1,1 +1,3 @@
-//! (to come)
+//! A node's route record in NVRAM, and files that survive a power cut.
+
+pub mod atomic_file;

@@ -1,0 +1,25 @@
+//! Boot images: what is in one, how it is signed, and how each of its chunks is verified.
+//!
+//! The document is `docs/image-format.md`; these modules are its one home in code.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`key`] | the cluster's key pair and its files |
+//! | [`manifest`] | what an image holds, and the signature over it |
+//! | [`tree`] | BLAKE3's tree over the payload, cut into lists that fit a frame |
+//! | [`verifier`] | a receiver's side of the tree: checks lists and chunks as they arrive |
+//! | [`packed`] | a whole image in memory and on disk |
+//! | [`command`] | the bodies of `twowire image` and `twowire key` |
+
+pub mod command;
+pub mod key;
+pub mod manifest;
+pub mod packed;
+pub mod tree;
+pub mod verifier;
+
+pub use key::{ClusterPublicKey, ClusterSecretKey, KeyError, KeyId};
+pub use manifest::{ImageError, Manifest, SignedManifest};
+pub use packed::{ImageFileError, ImageParts, PackedImage};
+pub use tree::{CHUNK, HashTree, MAX_PAYLOAD, PAGE_CHUNKS, Shape};
+pub use verifier::{Part, TreeError, TreeVerifier};

@@ -1,0 +1,209 @@
+//! A whole image: packed from its parts, read from a file and written to one.
+
+use super::key::{ClusterPublicKey, ClusterSecretKey};
+use super::manifest::{ImageError, Manifest, ManifestFields, PartInfo, SignedManifest};
+use super::tree::{CHUNK, HashTree, MAX_PAYLOAD};
+use bytes::Bytes;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use twowire_route_store::atomic_file;
+
+/// Bytes of the file before the payload: the signed manifest and zeros.
+pub const HEADER_LEN: usize = 4096;
+
+/// What an image is packed from.
+#[derive(Clone, Debug, Default)]
+pub struct ImageParts {
+    /// The image's name: 1 to 64 bytes of text.
+    pub name: String,
+    /// The image's version; a higher one is newer.
+    pub version: u64,
+    /// The kernel; empty for none.
+    pub kernel: Bytes,
+    /// The initramfs; empty for none.
+    pub initramfs: Bytes,
+    /// The kernel's command line.
+    pub cmdline: String,
+}
+
+/// Why an image file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageFileError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not an image, or not one of this cluster.
+    #[error("{}: {source}", .path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ImageError,
+    },
+}
+
+/// An image in memory, its payload hashed and found to be what its manifest says. Clones share the bytes.
+///
+/// That the manifest is signed by the cluster's key is for [`PackedImage::verify`] to say.
+#[derive(Clone, Debug)]
+pub struct PackedImage {
+    signed: SignedManifest,
+    manifest: Manifest,
+    payload: Bytes,
+    tree: HashTree,
+}
+
+impl PackedImage {
+    /// Packs and signs an image. The same parts and key give the same bytes.
+    pub fn pack(parts: &ImageParts, key: &ClusterSecretKey) -> Result<PackedImage, ImageError> {
+        let payload = join(&parts.kernel, &parts.initramfs);
+        let tree = HashTree::new(&payload).ok_or(match payload.len() {
+            0 => ImageError::Empty,
+            len => ImageError::TooLarge(len as u64),
+        })?;
+        let info =
+            |part: &Bytes| (!part.is_empty()).then(|| PartInfo { len: part.len() as u64, blake3: blake3::hash(part) });
+        let manifest = Manifest::new(ManifestFields {
+            name: parts.name.clone(),
+            version: parts.version,
+            cmdline: parts.cmdline.clone(),
+            kernel: info(&parts.kernel),
+            initramfs: info(&parts.initramfs),
+            root: tree.root(),
+            key_id: key.public().id(),
+        })?;
+        Ok(PackedImage { signed: SignedManifest::sign(&manifest, key), manifest, payload, tree })
+    }
+
+    /// Reads an image from a file and checks its hashes.
+    pub fn open(path: &Path) -> Result<PackedImage, ImageFileError> {
+        let read = || {
+            let mut bytes = Vec::new();
+            let limit = MAX_PAYLOAD + HEADER_LEN as u64 + 1;
+            fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|source| ImageFileError::Read { path: path.to_owned(), source })?;
+        PackedImage::from_bytes(bytes.into()).map_err(|source| ImageFileError::Image { path: path.to_owned(), source })
+    }
+
+    /// Reads an image from the bytes of its file and checks its hashes.
+    pub fn from_bytes(bytes: Bytes) -> Result<PackedImage, ImageError> {
+        let header = bytes.slice(..bytes.len().min(HEADER_LEN));
+        let (signed, manifest, padding) = SignedManifest::split_from(&header)?;
+        let (got, needed) = (bytes.len() as u64, HEADER_LEN as u64 + manifest.payload_len());
+        if got < needed {
+            return Err(ImageError::Truncated { needed, got });
+        }
+        if got > needed {
+            return Err(ImageError::TrailingBytes { extra: got - needed });
+        }
+        if padding.iter().any(|&byte| byte != 0) {
+            let what = "bytes between the signature and the payload, expected zeros".into();
+            return Err(ImageError::Field { field: "padding", what });
+        }
+        let payload = bytes.slice(HEADER_LEN..);
+        let tree = HashTree::new(&payload).expect("the manifest's payload length is valid");
+        let image = PackedImage { signed, manifest, payload, tree };
+        image.check_hashes()?;
+        Ok(image)
+    }
+
+    fn check_hashes(&self) -> Result<(), ImageError> {
+        let check = |part, expected, got| match expected == got {
+            true => Ok(()),
+            false => Err(ImageError::Hash { part, expected, got }),
+        };
+        check("payload", self.manifest.root(), self.tree.root())?;
+        if let (Some(part), Some(bytes)) = (self.manifest.kernel(), self.kernel()) {
+            check("kernel", part.blake3, blake3::hash(&bytes))?;
+        }
+        if let (Some(part), Some(bytes)) = (self.manifest.initramfs(), self.initramfs()) {
+            check("initramfs", part.blake3, blake3::hash(&bytes))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that the cluster's key signed this image.
+    pub fn verify(&self, key: &ClusterPublicKey) -> Result<(), ImageError> {
+        SignedManifest::verify(self.signed.as_bytes(), key).map(|_| ())
+    }
+
+    /// Writes the image's file, which appears whole or not at all. A file of that name is replaced.
+    pub fn write(&self, path: &Path) -> Result<(), ImageFileError> {
+        let padding = [0; HEADER_LEN];
+        let signed = self.signed.as_bytes();
+        atomic_file::replace(path, &[signed, &padding[signed.len()..], &self.payload])
+            .map_err(|source| ImageFileError::Write { path: path.to_owned(), source })
+    }
+
+    /// The manifest and its signature, as they travel.
+    pub fn signed_manifest(&self) -> &SignedManifest {
+        &self.signed
+    }
+
+    /// What the image holds.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The lists that receivers verify with.
+    pub fn tree(&self) -> &HashTree {
+        &self.tree
+    }
+
+    /// All bytes that the nodes receive.
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// Chunk `index` of the payload; `None` past the end. Shared, not copied.
+    pub fn chunk(&self, index: u32) -> Option<Bytes> {
+        let start = index as usize * CHUNK;
+        (start < self.payload.len()).then(|| self.payload.slice(start..self.payload.len().min(start + CHUNK)))
+    }
+
+    /// The kernel's bytes, if there is one. Shared, not copied.
+    pub fn kernel(&self) -> Option<Bytes> {
+        self.manifest.kernel_range().map(|range| self.payload.slice(range.start as usize..range.end as usize))
+    }
+
+    /// The initramfs's bytes, if there is one. Shared, not copied.
+    pub fn initramfs(&self) -> Option<Bytes> {
+        self.manifest.initramfs_range().map(|range| self.payload.slice(range.start as usize..range.end as usize))
+    }
+}
+
+/// The payload: the kernel, zeros up to a multiple of a chunk, the initramfs.
+fn join(kernel: &Bytes, initramfs: &Bytes) -> Bytes {
+    if kernel.is_empty() {
+        return initramfs.clone();
+    }
+    if initramfs.is_empty() {
+        return kernel.clone();
+    }
+    let start = kernel.len().next_multiple_of(CHUNK);
+    let mut payload = Vec::with_capacity(start + initramfs.len());
+    payload.extend_from_slice(kernel);
+    payload.resize(start, 0);
+    payload.extend_from_slice(initramfs);
+    payload.into()
+}
+
+#[cfg(test)]
+#[path = "packed_tests.rs"]
+mod tests;
