@@ -9,11 +9,13 @@
 //! | [`protocol`] | the sans-IO trait of a state machine, and the `Port` that moves its frames |
 //! | [`routes`] | the table of routes that a node holds |
 //! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
+//! | [`spec`] | `FABRIC`, as command lines name it |
 
 pub mod id;
 pub mod protocol;
 pub mod route;
 pub mod routes;
+pub mod spec;
 pub mod time;
 pub mod topology;
 pub mod wire;

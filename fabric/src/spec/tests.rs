@@ -1,0 +1,95 @@
+use super::*;
+use crate::id::UniqueId;
+
+fn spec(text: &str) -> FabricSpec {
+    text.parse().unwrap()
+}
+
+fn hosts(text: &str) -> usize {
+    let FabricSpec::Sim(sim) = spec(text);
+    sim.topology().unwrap().hosts().len()
+}
+
+#[test]
+fn every_simulated_fabric_is_understood_and_written_back() {
+    for (text, count) in [
+        ("sim:pink", 1024),
+        ("sim:clos:hosts=100,radix=16,levels=2", 100),
+        ("sim:clos:hosts=100,radix=16,levels=2,oversubscription=1.5", 100),
+        ("sim:torus:4x3x2", 24),
+        ("sim:torus:4x3,hosts-per=2", 24),
+        ("sim:hypercube:4", 16),
+        ("sim:random:crossbars=5,radix=8,hosts=20,seed=9", 20),
+    ] {
+        assert_eq!(spec(text).to_string(), text);
+        assert_eq!(hosts(text), count, "{text}");
+    }
+    assert_eq!(hosts("sim:clos:levels=2,hosts=64,radix=16"), 64);
+    assert_eq!(spec("sim:a:b.topo"), FabricSpec::Sim(SimSpec::File("a:b.topo".into())));
+}
+
+#[test]
+fn wrong_text_is_answered_with_what_would_be_right() {
+    let simulated = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file";
+    let clos = "expected `hosts=N,radix=N,levels=N[,oversubscription=N]`";
+    let torus = "expected the lengths of its dimensions, `8x8x8[,hosts-per=N]`";
+    for (text, error) in [
+        ("raw:eth1", "this build has no provider `raw`; it has: sim".to_owned()),
+        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim".into()),
+        (
+            "myrinet:0",
+            "`myrinet` is not a provider: expected one of sim, xbar, raw, verbs, umad, ibsim, as in `sim:pink`".into(),
+        ),
+        ("", "`` is not a provider: expected one of sim, xbar, raw, verbs, umad, ibsim, as in `sim:pink`".into()),
+        ("sim", format!("`sim` does not say which fabric: expected `sim:` and {simulated}")),
+        ("sim:", format!("`sim` does not say which fabric: expected `sim:` and {simulated}")),
+        ("sim:pink:2", "pink: `2` is not understood: expected nothing more".into()),
+        ("sim:clos", format!("clos: `hosts=` is missing: {clos}")),
+        ("sim:clos:hosts=9,radix=16", format!("clos: `levels=` is missing: {clos}")),
+        ("sim:clos:hosts=9,radix=big,levels=2", format!("clos: `radix=big` is not understood: {clos}")),
+        ("sim:clos:hosts=9,radix=8,levels=2,hosts=9", format!("clos: `hosts=9` is not understood: {clos}")),
+        ("sim:clos:hosts=9,radix=8,levels=2,x=9", format!("clos: `x=9` is not understood: {clos}")),
+        ("sim:torus:8x", format!("torus: `8x` is not understood: {torus}")),
+        ("sim:torus:8x8,hosts=2", format!("torus: `hosts=2` is not understood: {torus}")),
+        (
+            "sim:hypercube:",
+            "hypercube: `` is not understood: expected its number of dimensions, as in `hypercube:7`".into(),
+        ),
+    ] {
+        assert_eq!(text.parse::<FabricSpec>().unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
+fn a_topology_that_cannot_be_had_says_why() {
+    let error = |text: &str| {
+        let FabricSpec::Sim(sim) = spec(text);
+        sim.topology().unwrap_err().to_string()
+    };
+    let clos = "clos:hosts=999,radix=8,levels=2";
+    let too_many = format!("{clos}: hosts is 999: expected at most 32 with 2 levels of 8 ports");
+    assert_eq!(error(&format!("sim:{clos}")), too_many);
+    assert!(error("sim:no/such.topo").starts_with("cannot read no/such.topo: No such file"));
+    assert!(error("sim:pnik").ends_with("(and it is no generator either: expected `pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file)"));
+
+    let path = std::env::temp_dir().join(format!("twowire-same-id-{}.topo", std::process::id()));
+    std::fs::write(&path, "topo 1\nhost a 0x1\nhost b 0x1\n").unwrap();
+    let same = error(&format!("sim:{}", path.display()));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(same, "hosts `a` and `b` have the same unique id: on a fabric each card has its own");
+}
+
+#[test]
+fn the_front_end_is_the_named_host_else_master_else_the_first() {
+    let mut topology = Topology::new("");
+    assert_eq!(front_end(&topology, None), Err(FrontEndError::NoHosts));
+    topology.add_crossbar("x", 4).unwrap();
+    let first = topology.add_host("n0", UniqueId(1), 1).unwrap();
+    assert_eq!(front_end(&topology, None), Ok(first));
+    let master = topology.add_host("master", UniqueId(2), 1).unwrap();
+    assert_eq!(front_end(&topology, None), Ok(master));
+    assert_eq!(front_end(&topology, Some("n0")), Ok(first));
+    let error = |name| front_end(&topology, Some(name)).unwrap_err().to_string();
+    assert_eq!(error("n7"), "front end `n7`: there is no such host; expected a host, as `n0`");
+    assert_eq!(error("x"), "front end `x`: that is a crossbar; expected a host, as `n0`");
+}
