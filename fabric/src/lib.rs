@@ -7,12 +7,14 @@
 //! | [`time`], [`id`], [`route`] | instants, unique ids, source routes |
 //! | [`wire`] | every byte that crosses a cable (`docs/wire-format.md`) |
 //! | [`protocol`] | the sans-IO trait of a state machine, and the `Port` that moves its frames |
+//! | [`responder`] | the host's side of discovery: answers probes |
 //! | [`routes`] | the table of routes that a node holds |
 //! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
 //! | [`spec`] | `FABRIC`, as command lines name it |
 
 pub mod id;
 pub mod protocol;
+pub mod responder;
 pub mod route;
 pub mod routes;
 pub mod spec;
