@@ -8,8 +8,8 @@
 //! | [`wire`] | every byte that crosses a cable (`docs/wire-format.md`) |
 //! | [`protocol`] | the sans-IO trait of a state machine, and the `Port` that moves its frames |
 //! | [`responder`] | the host's side of discovery: answers probes |
-//! | [`routes`] | the table of routes that a node holds |
 //! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
+//! | [`routes`] | the table of routes that a node holds, and how it comes to the node |
 //! | [`spec`] | `FABRIC`, as command lines name it |
 
 pub mod id;
