@@ -57,7 +57,6 @@ pub enum EncodeError {
 struct Step {
     /// Its number in the encoding.
     crossbar: u32,
-    input: u8,
     output: u8,
 }
 
@@ -142,7 +141,7 @@ impl<'a> TableEncoder<'a> {
             let Some(PortId { node: NodeId::Crossbar(id), port: input }) = at else { return Err(no_way) };
             let output = hop.out_of(input);
             let crossbar = self.note(id, input, output);
-            self.steps.push(Step { crossbar, input, output });
+            self.steps.push(Step { crossbar, output });
             at = self.topology.peer(PortId::new(id, output));
         }
         match at {

@@ -175,15 +175,14 @@ impl Message {
             Message::Abort { epoch, node } => (ABORT, *epoch, *node, 0, none),
             Message::Refused { epoch, node, reason } => (REFUSED, *epoch, *node, *reason as u8, none),
         };
-        let fixed =
-            Layout { kind, version: VERSION, reason, reserved: 0, epoch: epoch.into(), node: node.0.into() };
+        let fixed = Layout { kind, version: VERSION, reason, reserved: 0, epoch: epoch.into(), node: node.0.into() };
         [fixed.as_bytes(), table].concat().into()
     }
 
     /// Reads a message. A table shares the bytes, and is not looked at yet.
     pub fn parse(bytes: &Bytes) -> Result<Message, MessageError> {
-        let (layout, rest) = Layout::ref_from_prefix(bytes)
-            .map_err(|_| MessageError::Truncated { needed: FIXED, got: bytes.len() })?;
+        let (layout, rest) =
+            Layout::ref_from_prefix(bytes).map_err(|_| MessageError::Truncated { needed: FIXED, got: bytes.len() })?;
         if !(LOAD..=REFUSED).contains(&layout.kind) {
             return Err(MessageError::UnknownKind(layout.kind));
         }

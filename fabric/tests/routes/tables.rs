@@ -1,0 +1,127 @@
+//! Tables of shortest routes to test with, chosen in several manners.
+
+use std::collections::VecDeque;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::route::{Hop, Route};
+use twowire_fabric::routes::RouteTable;
+use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
+
+/// How to choose among the ways on from a crossbar.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Choice {
+    /// By the destination and the route's rank: destination-modulo routing, spread over the ways.
+    Modulo,
+    /// By chance: nothing that a destination has in common with another helps the encoding.
+    Random(u64),
+}
+
+/// Shortest routes on a topology.
+pub(crate) struct Tables<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) hosts: Vec<HostId>,
+    choice: Choice,
+    /// For each host, how far each crossbar is from it.
+    distances: Vec<Vec<u32>>,
+}
+
+impl<'a> Tables<'a> {
+    pub(crate) fn new(topology: &'a Topology, choice: Choice) -> Tables<'a> {
+        let hosts: Vec<HostId> = topology.host_ids().collect();
+        let distances = hosts.iter().map(|&host| distances_to(topology, host)).collect();
+        Tables { topology, hosts, choice, distances }
+    }
+
+    /// The table of a node, with up to `k` different routes to each other one.
+    pub(crate) fn table(&self, own: NodeNumber, k: usize) -> RouteTable {
+        let mut table = RouteTable::new(1, own);
+        for to in 0..self.hosts.len() {
+            let mut routes: Vec<Route> = Vec::new();
+            for rank in 0..k * usize::from(to != own.index()) {
+                let route = self.route(own.index(), to, rank);
+                if !routes.contains(&route) {
+                    routes.push(route);
+                }
+            }
+            table.push(routes);
+        }
+        table
+    }
+
+    fn route(&self, from: usize, to: usize, rank: usize) -> Route {
+        let mut route = Route::EMPTY;
+        let mut at = self.topology.peer(PortId::new(self.hosts[from], 0)).expect("a cable");
+        let mut divisor = 1;
+        while let NodeId::Crossbar(here) = at.node {
+            let ways = self.ways(here, to);
+            let chosen = match self.choice {
+                Choice::Modulo => to / divisor + rank,
+                Choice::Random(seed) => {
+                    let mix = [from, to, rank, route.len()]
+                        .iter()
+                        .fold(seed, |a, &b| (a ^ b as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                    (mix >> 33) as usize
+                }
+            } % ways.len();
+            divisor *= ways.len();
+            route.push(Hop::between(at.port, ways[chosen])).expect("a short route");
+            at = self.topology.peer(PortId::new(here, ways[chosen])).expect("a way on");
+        }
+        assert_eq!(at.node, NodeId::Host(self.hosts[to]));
+        route
+    }
+
+    /// The ports that lead nearer to a host.
+    fn ways(&self, here: CrossbarId, to: usize) -> Vec<u8> {
+        let distances = &self.distances[to];
+        let nearer = |end: &PortId| match end.node {
+            NodeId::Host(host) => host == self.hosts[to],
+            NodeId::Crossbar(next) => distances[next.0 as usize] + 1 == distances[here.0 as usize],
+        };
+        let peers = self.topology.peers(here.into()).iter().enumerate();
+        peers.filter(|(_, end)| end.as_ref().is_some_and(nearer)).map(|(port, _)| port as u8).collect()
+    }
+}
+
+fn distances_to(topology: &Topology, host: HostId) -> Vec<u32> {
+    let mut distances = vec![u32::MAX; topology.crossbars().len()];
+    let mut queue = VecDeque::new();
+    if let Some(PortId { node: NodeId::Crossbar(first), .. }) = topology.peer(PortId::new(host, 0)) {
+        distances[first.0 as usize] = 0;
+        queue.push_back(first);
+    }
+    while let Some(here) = queue.pop_front() {
+        for end in topology.peers(here.into()).iter().flatten() {
+            if let NodeId::Crossbar(next) = end.node
+                && distances[next.0 as usize] == u32::MAX
+            {
+                distances[next.0 as usize] = distances[here.0 as usize] + 1;
+                queue.push_back(next);
+            }
+        }
+    }
+    distances
+}
+
+/// The same fabric with the ports of every crossbar permuted.
+pub(crate) fn shuffled(topology: &Topology, seed: u64) -> Topology {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut result = Topology::new("shuffled");
+    let mut permutations = Vec::new();
+    for crossbar in topology.crossbars() {
+        result.add_crossbar(crossbar.name.clone(), crossbar.ports).expect("unique");
+        let mut permutation: Vec<u8> = (0..crossbar.ports).collect();
+        rng.shuffle(&mut permutation);
+        permutations.push(permutation);
+    }
+    for host in topology.hosts() {
+        result.add_host(host.name.clone(), host.id, host.ports).expect("unique");
+    }
+    let moved = |end: PortId| match end.node {
+        NodeId::Crossbar(x) => PortId::new(x, permutations[x.0 as usize][end.port as usize]),
+        NodeId::Host(_) => end,
+    };
+    for cable in topology.cables() {
+        result.connect(moved(cable.a), moved(cable.b)).expect("free ports");
+    }
+    result
+}
