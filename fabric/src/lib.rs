@@ -11,12 +11,14 @@
 //! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
 //! | [`routes`] | the table of routes that a node holds, and how it comes to the node |
 //! | [`spec`] | `FABRIC`, as command lines name it |
+//! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
 
 pub mod id;
 pub mod protocol;
 pub mod responder;
 pub mod route;
 pub mod routes;
+pub mod sim;
 pub mod spec;
 pub mod time;
 pub mod topology;

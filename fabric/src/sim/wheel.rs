@@ -1,0 +1,231 @@
+//! The calendar: a timing wheel with one slot for each nanosecond, and a heap for the far future.
+//!
+//! Events of equal time leave in the order in which they came, whichever of the two held them: an event moves from the
+//! heap to the wheel as soon as its time comes within the wheel's span, before anything else can be put there.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Nanoseconds that the wheel spans: two frames of 4 KiB at 2 Gb/s.
+const SPAN: usize = 1 << 15;
+const WORDS: usize = SPAN / 64;
+const NONE: u32 = u32::MAX;
+
+#[derive(Clone, Copy)]
+struct Node {
+    next: u32,
+    what: u32,
+}
+
+/// Pending events: 32 bits each, whose meaning is the owner's.
+pub(super) struct Wheel {
+    now: u64,
+    /// The last event of each slot's circular list.
+    slots: Box<[u32; SPAN]>,
+    /// One bit for each slot that is not empty, and one for each word that is not zero.
+    occupied: Box<[u64; WORDS]>,
+    summary: [u64; WORDS / 64],
+    nodes: Vec<Node>,
+    free: u32,
+    near: usize,
+    far: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    far_next: u64,
+    far_count: u64,
+}
+
+impl Wheel {
+    pub(super) fn new() -> Wheel {
+        Wheel {
+            now: 0,
+            slots: vec![NONE; SPAN].try_into().expect("SPAN slots"),
+            occupied: vec![0; WORDS].try_into().expect("WORDS words"),
+            summary: [0; WORDS / 64],
+            nodes: Vec::new(),
+            free: NONE,
+            near: 0,
+            far: BinaryHeap::new(),
+            far_next: u64::MAX,
+            far_count: 0,
+        }
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// How many events are pending.
+    pub(super) fn len(&self) -> usize {
+        self.near + self.far.len()
+    }
+
+    /// Bytes that it has allocated.
+    pub(super) fn memory(&self) -> usize {
+        SPAN * 4 + WORDS * 8 + self.nodes.capacity() * size_of::<Node>() + self.far.capacity() * 24
+    }
+
+    /// Puts an event at `at`, or at the present if that is past.
+    pub(super) fn schedule(&mut self, at: u64, what: u32) {
+        let at = at.max(self.now);
+        if at - self.now < SPAN as u64 {
+            self.insert(at, what);
+        } else {
+            self.far.push(Reverse((at, self.far_count, what)));
+            self.far_count += 1;
+            self.far_next = self.far_next.min(at);
+        }
+    }
+
+    fn insert(&mut self, at: u64, what: u32) {
+        let node = self.free;
+        let node = if node != NONE {
+            self.free = self.nodes[node as usize].next;
+            node
+        } else {
+            self.nodes.push(Node { next: NONE, what });
+            self.nodes.len() as u32 - 1
+        };
+        let slot = at as usize % SPAN;
+        let last = self.slots[slot];
+        let next = if last == NONE {
+            self.occupied[slot / 64] |= 1 << (slot % 64);
+            self.summary[slot / 4096] |= 1 << (slot / 64 % 64);
+            node
+        } else {
+            std::mem::replace(&mut self.nodes[last as usize].next, node)
+        };
+        self.nodes[node as usize] = Node { next, what };
+        self.slots[slot] = node;
+        self.near += 1;
+    }
+
+    /// The time of the next event.
+    pub(super) fn next_time(&self) -> Option<u64> {
+        match self.next_slot() {
+            Some(slot) => Some(self.time_of(slot)),
+            None => (!self.far.is_empty()).then_some(self.far_next),
+        }
+    }
+
+    /// Takes the next event out, if it is due at `limit` or before; its time is the new present.
+    pub(super) fn pop(&mut self, limit: u64) -> Option<u32> {
+        let mut slot = self.now as usize % SPAN;
+        if self.slots[slot] == NONE {
+            let at = self.next_time()?;
+            if at > limit {
+                return None;
+            }
+            self.advance(at);
+            slot = at as usize % SPAN;
+        }
+        Some(self.take(slot))
+    }
+
+    /// Moves the present on to `at`, which no pending event precedes.
+    pub(super) fn advance(&mut self, at: u64) {
+        self.now = self.now.max(at);
+        while self.far_next.wrapping_sub(self.now) < SPAN as u64 {
+            let Some(Reverse((at, _, what))) = self.far.pop() else { break };
+            self.insert(at, what);
+            self.far_next = self.far.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
+        }
+    }
+
+    fn take(&mut self, slot: usize) -> u32 {
+        let last = self.slots[slot];
+        let first = self.nodes[last as usize].next;
+        let Node { next, what } = self.nodes[first as usize];
+        if first == last {
+            self.slots[slot] = NONE;
+            let word = &mut self.occupied[slot / 64];
+            *word &= !(1 << (slot % 64));
+            if *word == 0 {
+                self.summary[slot / 4096] &= !(1 << (slot / 64 % 64));
+            }
+        } else {
+            self.nodes[last as usize].next = next;
+        }
+        self.nodes[first as usize].next = self.free;
+        self.free = first;
+        self.near -= 1;
+        what
+    }
+
+    fn time_of(&self, slot: usize) -> u64 {
+        self.now + (slot.wrapping_sub(self.now as usize) % SPAN) as u64
+    }
+
+    /// The first slot that is not empty, from the present's on and around.
+    fn next_slot(&self) -> Option<usize> {
+        let start = self.now as usize % SPAN;
+        let (word, bit) = (start / 64, start % 64);
+        let rest = self.occupied[word] & (!0 << bit);
+        if rest != 0 {
+            return Some(word * 64 + rest.trailing_zeros() as usize);
+        }
+        if self.near == 0 {
+            return None;
+        }
+        let after = |w: usize| if w == 63 { 0 } else { !0 << (w + 1) };
+        let (group, in_group) = (word / 64, word % 64);
+        let groups = self.summary.len();
+        let mut mask = after(in_group);
+        for step in 0..=groups {
+            let g = (group + step) % groups;
+            let words = self.summary[g] & mask;
+            if words != 0 {
+                let w = g * 64 + words.trailing_zeros() as usize;
+                return Some(w * 64 + self.occupied[w].trailing_zeros() as usize);
+            }
+            mask = !0;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a wheel must do: sort by time, and keep the order of arrival among equals.
+    #[derive(Default)]
+    struct Model {
+        now: u64,
+        count: u32,
+        pending: std::collections::BTreeSet<(u64, u32)>,
+    }
+
+    proptest! {
+        #[test]
+        fn leaves_in_the_order_of_time_and_arrival(
+            ops in prop::collection::vec((0u8..4, prop_oneof![0u64..3, 0u64..70_000, 0u64..10_000_000]), 1..200)
+        ) {
+            let mut wheel = Wheel::new();
+            let mut model = Model::default();
+            for (op, delta) in ops {
+                if op < 2 {
+                    wheel.schedule(model.now + delta, model.count);
+                    model.pending.insert((model.now + delta, model.count));
+                    model.count += 1;
+                } else {
+                    let limit = model.now + delta;
+                    let due = model.pending.first().copied().filter(|&(at, _)| at <= limit);
+                    prop_assert_eq!(wheel.next_time(), model.pending.first().map(|e| e.0));
+                    prop_assert_eq!(wheel.pop(limit), due.map(|e| e.1));
+                    match due {
+                        Some(event) => {
+                            model.pending.remove(&event);
+                            model.now = event.0;
+                        }
+                        None => {
+                            wheel.advance(limit);
+                            model.now = limit;
+                        }
+                    }
+                    prop_assert_eq!(wheel.now(), model.now);
+                }
+                prop_assert_eq!(wheel.len(), model.pending.len());
+            }
+        }
+    }
+}
