@@ -261,6 +261,15 @@ impl<M: Medium> Store<M> {
         Ok(Written::To { slot, sequence })
     }
 
+    /// Makes both slots blank, whatever they hold.
+    pub fn wipe(&mut self) -> Result<(), WriteError> {
+        let zeros = vec![0; self.slot_len().min(MAX_RECORD)];
+        self.failed = true;
+        Slot::BOTH.into_iter().try_for_each(|slot| self.put(slot, &zeros))?;
+        self.failed = false;
+        Ok(())
+    }
+
     fn put(&mut self, slot: Slot, bytes: &[u8]) -> Result<(), WriteError> {
         let offset = slot.index() * self.slot_len();
         if !self.synced {

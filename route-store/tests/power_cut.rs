@@ -112,7 +112,9 @@ fn load(state: &[u8]) -> Result<Record, LoadError> {
 /// The bytes of a medium to which the records of these epochs were written.
 fn written(epochs: impl IntoIterator<Item = u32>) -> Vec<u8> {
     let mut store = Store::new(MemoryMedium::new(SIZE));
-    epochs.into_iter().for_each(|epoch| drop(store.write(&record(epoch)).unwrap()));
+    for epoch in epochs {
+        store.write(&record(epoch)).unwrap();
+    }
     store.into_medium().bytes().to_vec()
 }
 
@@ -148,7 +150,8 @@ fn a_second_power_cut_during_the_next_write_does_no_harm() {
         store.write(&record(5)).unwrap();
         for state in store.medium().crash_states() {
             let read = load(&state).unwrap();
-            assert!(read == before || read == record(5), "{read:?}");
+            // The second write may happen to complete the first one, where both have the same byte.
+            assert!([&before, &record(4), &record(5)].contains(&&read), "{read:?}");
         }
     }
 }
