@@ -7,6 +7,7 @@ use std::process::Command;
 const NEEDED: &[(&str, &str, &str)] = &[
     ("cc", "gcc", "linking, and the test that compiles mpi.h"),
     ("cpio", "cpio", "the test that lists Twowire's initramfs"),
+    ("tcpdump", "tcpdump", "the test that reads a capture with tcpdump"),
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
 ];
 

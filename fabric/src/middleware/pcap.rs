@@ -2,7 +2,7 @@
 //!
 //! The link type is `LINKTYPE_USER0` (147). A captured frame is complete: hops, header, payload and CRC-32, as `docs/wire-format.md`
 //! has them. One that is sent shows all its hops, one that is received has none left, and the direction is in the packet's
-//! flags. A frame that the port rejected is there with no bytes and a comment that says why.
+//! flags. A frame that the port rejected is not there: its bytes do not come this far.
 //!
 //! The format is the IETF draft "PCAP Now Generic"; blocks and options are padded to four bytes, and numbers are little-endian.
 
@@ -144,10 +144,10 @@ impl<P: Port, W: Write> Pcap<P, W> {
         (self.port, result)
     }
 
-    fn capture(&mut self, direction: Direction, bytes: &[u8], comment: Option<&str>) {
+    fn capture(&mut self, direction: Direction, bytes: &[u8]) {
         if self.failed.is_none() {
             let at = self.port.now();
-            self.failed = self.writer.frame(self.host, at, direction, bytes, comment).err();
+            self.failed = self.writer.frame(self.host, at, direction, bytes, None).err();
         }
     }
 }
@@ -173,19 +173,15 @@ impl<P: Port, W: Write> Port for Pcap<P, W> {
         let limits = self.port.limits();
         if transmit.packet.payload.len() <= limits.max_payload {
             let Path::Hops(route) = &transmit.path;
-            self.capture(Direction::Out, &frame::encode(route, &transmit.packet), None);
+            self.capture(Direction::Out, &frame::encode(route, &transmit.packet));
         }
         self.port.send(transmit)
     }
 
     fn recv(&mut self) -> Result<Option<Received>, PortError> {
         let received = self.port.recv()?;
-        match &received {
-            Some(Received::Packet(packet)) => {
-                self.capture(Direction::In, &frame::encode(&Route::EMPTY, packet), None);
-            }
-            Some(Received::Rejected(error)) => self.capture(Direction::In, &[], Some(&format!("rejected: {error}"))),
-            None => {}
+        if let Some(Received::Packet(packet)) = &received {
+            self.capture(Direction::In, &frame::encode(&Route::EMPTY, packet));
         }
         Ok(received)
     }
