@@ -1,6 +1,7 @@
 //! Unique ids of network cards.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// The 64-bit unique id of a host's network card, as a MAC address or GUID is.
 ///
@@ -37,5 +38,23 @@ impl fmt::Display for NodeNumber {
     /// `n17`, or `master` for the front end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == NodeNumber::FRONT_END { f.write_str("master") } else { write!(f, "n{}", self.0) }
+    }
+}
+
+/// Text that is no node's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a node's name: expected `master`, or `n` and a number, as in `n17`")]
+pub struct NotANode(pub String);
+
+impl FromStr for NodeNumber {
+    type Err = NotANode;
+
+    fn from_str(name: &str) -> Result<NodeNumber, NotANode> {
+        if name == "master" {
+            return Ok(NodeNumber::FRONT_END);
+        }
+        let number = name.strip_prefix('n').and_then(|digits| digits.parse().ok()).map(NodeNumber);
+        // Only the canonical form is a name: not `n+1`, `n-1` or `n01`.
+        number.filter(|n| n.0 >= 0 && n.to_string() == name).ok_or_else(|| NotANode(name.to_owned()))
     }
 }

@@ -1,1 +1,4 @@
-//! (to come)
+//! The mapper: what is out there, what it is called, and how to get from anywhere to anywhere.
+
+mod levels;
+pub mod naming;
