@@ -133,9 +133,16 @@ impl<'a> TableEncoder<'a> {
         Ok(())
     }
 
+    /// Where a node's cable leads. Of several cables it is that of the lowest port which leads to a crossbar, if one does.
+    fn attachment(&self, node: NodeNumber) -> Option<PortId> {
+        let mut cables = self.topology.peers(self.hosts[node.index()].into()).iter().flatten();
+        let first = cables.clone().next();
+        cables.find(|end| matches!(end.node, NodeId::Crossbar(_))).or(first).copied()
+    }
+
     /// Follows a route on the map and notes what it uses.
     fn walk(&mut self, from: NodeNumber, to: NodeNumber, route: &Route) -> Result<(), EncodeError> {
-        let mut at = self.topology.peer(PortId::new(self.hosts[from.index()], 0));
+        let mut at = self.attachment(from);
         for (index, hop) in route.hops().enumerate() {
             let no_way = EncodeError::NoWay { from, to, route: *route, hop: index };
             let Some(PortId { node: NodeId::Crossbar(id), port: input }) = at else { return Err(no_way) };
@@ -174,7 +181,7 @@ impl<'a> TableEncoder<'a> {
         if self.used.is_empty() {
             return;
         }
-        let entry = self.topology.peer(PortId::new(self.hosts[own.index()], 0)).map_or(0, |end| end.port);
+        let entry = self.attachment(own).map_or(0, |end| end.port);
         out.push(entry - self.used[0].lowest);
         let mut columns = Columns::default();
         for number in 0..self.used.len() {

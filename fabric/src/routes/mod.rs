@@ -17,5 +17,6 @@ pub mod encode;
 pub mod message;
 mod table;
 
-pub use agent::RouteAgent;
+pub use agent::{AgentEvent, MasterRecord, RouteAgent};
+pub use message::{Message, MessageError, Refusal};
 pub use table::RouteTable;

@@ -2,8 +2,9 @@
 
 use crate::id::NodeNumber;
 use crate::route::Route;
+use std::sync::Arc;
 
-/// One node's routes of one epoch, held compactly and indexed by the destination's number.
+/// One node's routes of one epoch, held compactly and indexed by the destination's number. A clone shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteTable {
     /// The epoch that these routes belong to; 0 before any were loaded.
@@ -11,25 +12,27 @@ pub struct RouteTable {
     /// The index of the node whose routes these are.
     own_index: u32,
     /// Where in `bytes` each destination's routes begin, and where the last one's end.
-    starts: Vec<u32>,
+    starts: Arc<Vec<u32>>,
     /// For each route: its number of hops, then its hop bytes.
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
 }
 
 impl RouteTable {
     /// An empty table of node `own`.
     pub fn new(epoch: u32, own: NodeNumber) -> RouteTable {
-        RouteTable { epoch, own_index: own.index() as u32, starts: vec![0], bytes: Vec::new() }
+        RouteTable { epoch, own_index: own.index() as u32, starts: Arc::new(vec![0]), bytes: Arc::default() }
     }
 
     /// Adds the routes to the next destination: the front end's first, then node 0's, and so on. A node's routes to itself,
     /// and those to a node that cannot be reached, are none.
     pub fn push(&mut self, routes: impl IntoIterator<Item = Route>) {
+        let bytes = Arc::make_mut(&mut self.bytes);
         for route in routes {
-            self.bytes.push(route.len() as u8);
-            self.bytes.extend_from_slice(route.as_bytes());
+            bytes.push(route.len() as u8);
+            bytes.extend_from_slice(route.as_bytes());
         }
-        self.starts.push(u32::try_from(self.bytes.len()).expect("a table has less than 4 GiB"));
+        let end = u32::try_from(bytes.len()).expect("a table has less than 4 GiB");
+        Arc::make_mut(&mut self.starts).push(end);
     }
 
     /// The epoch that these routes belong to; 0 before any were loaded.
