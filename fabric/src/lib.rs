@@ -9,11 +9,13 @@
 //! | [`protocol`] | the sans-IO trait of a state machine, and the `Port` that moves its frames |
 //! | [`responder`] | the host's side of discovery: answers probes |
 //! | [`middleware`] | faults, traces and captures around any `Port` |
+//! | [`endpoint`] | messages, reliable and in order for each peer, over a port |
 //! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
 //! | [`routes`] | the table of routes that a node holds, and how it comes to the node |
 //! | [`spec`] | `FABRIC`, as command lines name it |
 //! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
 
+pub mod endpoint;
 pub mod id;
 pub mod middleware;
 pub mod protocol;

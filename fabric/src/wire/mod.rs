@@ -34,11 +34,35 @@ pub enum Kind {
     Probe = 0x01,
     /// The answer to a probe: [`probe::ProbeReply`].
     ProbeReply = 0x02,
+    /// Asks for a connection: [`endpoint::Open`].
+    Open = 0x10,
+    /// Answers an open: [`endpoint::Accept`].
+    Accept = 0x11,
+    /// A message or a fragment of one: [`endpoint::Data`].
+    Data = 0x12,
+    /// What has arrived: [`endpoint::Ack`].
+    Ack = 0x13,
+    /// Asks for an acknowledgement at once, on this path: [`endpoint::Ping`].
+    Ping = 0x14,
+    /// Nobody here knows that connection: [`endpoint::Reset`].
+    Reset = 0x15,
+    /// Ends a connection: [`endpoint::Close`].
+    Close = 0x16,
 }
 
 impl Kind {
     /// Every kind, in the order of its byte.
-    pub const ALL: &'static [Kind] = &[Kind::Probe, Kind::ProbeReply];
+    pub const ALL: &'static [Kind] = &[
+        Kind::Probe,
+        Kind::ProbeReply,
+        Kind::Open,
+        Kind::Accept,
+        Kind::Data,
+        Kind::Ack,
+        Kind::Ping,
+        Kind::Reset,
+        Kind::Close,
+    ];
 
     fn from_byte(byte: u8) -> Result<Kind, WireError> {
         Kind::ALL.iter().copied().find(|&k| k as u8 == byte).ok_or(WireError::UnknownKind(byte))
@@ -118,6 +142,20 @@ pub enum Header {
     Probe(probe::Probe),
     /// See [`Kind::ProbeReply`].
     ProbeReply(probe::ProbeReply),
+    /// See [`Kind::Open`].
+    Open(endpoint::Open),
+    /// See [`Kind::Accept`].
+    Accept(endpoint::Accept),
+    /// See [`Kind::Data`].
+    Data(endpoint::Data),
+    /// See [`Kind::Ack`].
+    Ack(endpoint::Ack),
+    /// See [`Kind::Ping`].
+    Ping(endpoint::Ping),
+    /// See [`Kind::Reset`].
+    Reset(endpoint::Reset),
+    /// See [`Kind::Close`].
+    Close(endpoint::Close),
 }
 
 impl Header {
@@ -126,6 +164,13 @@ impl Header {
         match self {
             Header::Probe(_) => Kind::Probe,
             Header::ProbeReply(_) => Kind::ProbeReply,
+            Header::Open(_) => Kind::Open,
+            Header::Accept(_) => Kind::Accept,
+            Header::Data(_) => Kind::Data,
+            Header::Ack(_) => Kind::Ack,
+            Header::Ping(_) => Kind::Ping,
+            Header::Reset(_) => Kind::Reset,
+            Header::Close(_) => Kind::Close,
         }
     }
 
@@ -136,6 +181,13 @@ impl Header {
         match self {
             Header::Probe(h) => h.encode(&mut out),
             Header::ProbeReply(h) => h.encode(&mut out),
+            Header::Open(h) => h.encode(&mut out),
+            Header::Accept(h) => h.encode(&mut out),
+            Header::Data(h) => h.encode(&mut out),
+            Header::Ack(h) => h.encode(&mut out),
+            Header::Ping(h) => h.encode(&mut out),
+            Header::Reset(h) => h.encode(&mut out),
+            Header::Close(h) => h.encode(&mut out),
         }
         out
     }
@@ -155,6 +207,13 @@ impl Header {
         let (header, body_len) = match Kind::from_byte(prefix.kind)? {
             Kind::Probe => probe::Probe::parse(body).map(|(h, n)| (Header::Probe(h), n))?,
             Kind::ProbeReply => probe::ProbeReply::parse(body).map(|(h, n)| (Header::ProbeReply(h), n))?,
+            Kind::Open => endpoint::Open::parse(body).map(|(h, n)| (Header::Open(h), n))?,
+            Kind::Accept => endpoint::Accept::parse(body).map(|(h, n)| (Header::Accept(h), n))?,
+            Kind::Data => endpoint::Data::parse(body).map(|(h, n)| (Header::Data(h), n))?,
+            Kind::Ack => endpoint::Ack::parse(body).map(|(h, n)| (Header::Ack(h), n))?,
+            Kind::Ping => endpoint::Ping::parse(body).map(|(h, n)| (Header::Ping(h), n))?,
+            Kind::Reset => endpoint::Reset::parse(body).map(|(h, n)| (Header::Reset(h), n))?,
+            Kind::Close => endpoint::Close::parse(body).map(|(h, n)| (Header::Close(h), n))?,
         };
         Ok((header, PREFIX + body_len, prefix.payload_len.get().into()))
     }
