@@ -427,7 +427,13 @@ impl Ack {
 
     pub(super) fn parse(body: &[u8]) -> Result<(Ack, usize), WireError> {
         let (l, _) = take::<AckLayout>(body, PREFIX)?;
-        let ack = Ack { connection: l.connection.get(), ack: l.ack.get(), window: l.window.get(), echoes: l.echoes, check: l.check.get() };
+        let ack = Ack {
+            connection: l.connection.get(),
+            ack: l.ack.get(),
+            window: l.window.get(),
+            echoes: l.echoes,
+            check: l.check.get(),
+        };
         Ok((ack, size_of::<AckLayout>()))
     }
 
