@@ -172,3 +172,7 @@ pub fn report(image: &PackedImage, path: &Path, signature_checked: bool) -> Imag
         signature_checked,
     }
 }
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

@@ -285,3 +285,7 @@ fn check_id(stated: KeyId, key: &ClusterPublicKey) -> Result<(), KeyTextError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

@@ -1,6 +1,4 @@
 use super::*;
-use crate::image::command;
-use crate::image::key::{KeyError, KeyId};
 
 fn key() -> ClusterSecretKey {
     ClusterSecretKey::from_seed(&[7; 32])
@@ -118,81 +116,4 @@ fn each_kind_of_damage_is_named() {
 #[test]
 fn nothing_is_not_an_image() {
     assert_eq!(PackedImage::pack(&parts(0, 0), &key()).unwrap_err(), ImageError::Empty);
-}
-
-#[test]
-fn the_commands_work_together() {
-    let dir = tempfile::tempdir().unwrap();
-    let at = |name: &str| dir.path().join(name);
-    let key = command::new_key(&at("k")).unwrap();
-    assert_eq!((key.public.clone(), key.key_id.len()), (at("k.pub"), 16));
-    fs::write(at("initrd"), random(9000, 5)).unwrap();
-    let request = command::PackRequest {
-        kernel: None,
-        initrd: Some(&at("initrd")),
-        cmdline: "quiet",
-        name: "compute",
-        version: 1,
-        key: &at("k"),
-        output: &at("img"),
-    };
-    let packed = command::pack(&request).unwrap();
-    assert_eq!((packed.payload_bytes, packed.chunks, packed.file_bytes), (9000, 3, 13096));
-    assert_eq!(command::verify(&at("img"), &at("k.pub")).unwrap(), packed);
-    let inspected = command::inspect(&at("img")).unwrap();
-    assert_eq!(inspected, command::ImageReport { signature_checked: false, ..packed });
-    command::new_key(&at("other")).unwrap();
-    let error = command::verify(&at("img"), &at("other.pub")).unwrap_err().to_string();
-    assert!(error.contains("img: signed with key ") && error.contains("this cluster's key is"), "{error}");
-    let error = command::new_key(&at("k")).unwrap_err().to_string();
-    assert!(error.contains("/k exists: a key is never overwritten"), "{error}");
-    let error = command::pack(&command::PackRequest { output: &at("no/img"), ..request.clone() }).unwrap_err();
-    assert!(error.to_string().contains("cannot write") && error.to_string().contains("no/img"), "{error}");
-    let error = command::inspect(&at("nothing")).unwrap_err().to_string();
-    assert!(error.contains("cannot read") && error.contains("nothing"), "{error}");
-}
-
-#[test]
-fn a_half_written_key_pair_is_taken_back() {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("k.pub"), "mine").unwrap();
-    let error = command::new_key(&dir.path().join("k")).unwrap_err();
-    assert!(error.to_string().contains("k.pub exists"), "{error}");
-    assert!(!dir.path().join("k").exists());
-    assert_eq!(fs::read(dir.path().join("k.pub")).unwrap(), b"mine");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_secret_that_others_may_read_is_refused() {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("k");
-    let report = command::new_key(&path).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    let key = ClusterSecretKey::load(&path).unwrap();
-    assert_eq!(ClusterPublicKey::load(&report.public).unwrap(), key.public());
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    let error = ClusterSecretKey::load(&path).unwrap_err();
-    assert!(matches!(error, KeyError::Permissions { mode: 0o640, .. }), "{error}");
-    assert!(error.to_string().contains("mode 640"), "{error}");
-}
-
-#[test]
-fn a_key_text_error_names_its_line_and_keeps_the_secret() {
-    let text = key().public().to_string();
-    let id = key().public().id().to_string();
-    assert_eq!(format!("# comment\n\n{text}").parse::<ClusterPublicKey>().unwrap(), key().public());
-    let hex = text.lines().nth(2).unwrap().strip_prefix("key ").unwrap().to_owned();
-    let parse = |text: &str| text.parse::<ClusterPublicKey>().unwrap_err().to_string();
-    assert_eq!(parse(""), "the file ends before its `twowire public key 1` line");
-    assert_eq!(parse("ssh-ed25519 AAAA"), "line 1: expected `twowire public key 1`, got `ssh-ed25519…`");
-    assert_eq!(parse("twowire public key 1\n"), "the file ends before its `id` line");
-    let short = format!("twowire public key 1\nid {id}\nkey {}\n", &hex[2..]);
-    assert_eq!(parse(&short), "line 3: expected `key` and its value in hexadecimal, got `key…`");
-    assert!(parse(&format!("{text}more\n")).contains("line 4: expected `nothing more`"));
-    let mixed = text.replace(&id, "0011223344556677");
-    assert_eq!(parse(&mixed), format!("the id says 0011223344556677, but the key's id is {id}: the file is damaged"));
-    let weak = format!("twowire public key 1\nid {}\nkey 01{}\n", KeyId([0; 8]), "00".repeat(31));
-    assert_eq!(parse(&weak), "the key is not an ed25519 public key");
 }
