@@ -57,11 +57,8 @@ pub enum ImageError {
         got: u64,
     },
     /// There are bytes after the end.
-    #[error("{extra} bytes too many")]
-    TrailingBytes {
-        /// How many.
-        extra: u64,
-    },
+    #[error("bytes after the end of the image")]
+    TrailingBytes,
     /// The first bytes are not those of an image.
     #[error("not a Twowire image (it does not start with `twimage`)")]
     Magic,
@@ -342,7 +339,7 @@ fn check_len(got: usize, expected: usize, before: usize) -> Result<(), ImageErro
         got if got < expected => {
             Err(ImageError::Truncated { needed: (before + expected) as u64, got: (before + got) as u64 })
         }
-        got if got > expected => Err(ImageError::TrailingBytes { extra: (got - expected) as u64 }),
+        got if got > expected => Err(ImageError::TrailingBytes),
         _ => Ok(()),
     }
 }

@@ -2,9 +2,9 @@
 
 use super::key::{ClusterPublicKey, ClusterSecretKey};
 use super::manifest::{ImageError, Manifest, ManifestFields, PartInfo, SignedManifest};
-use super::tree::{CHUNK, HashTree, MAX_PAYLOAD};
+use super::tree::{CHUNK, HashTree};
 use bytes::Bytes;
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use twowire_route_store::atomic_file;
@@ -89,16 +89,19 @@ impl PackedImage {
         Ok(PackedImage { signed: SignedManifest::sign(&manifest, key), manifest, payload, tree })
     }
 
-    /// Reads an image from a file and checks its hashes.
+    /// Reads an image from a file and checks its hashes. No more is read than its manifest says.
     pub fn open(path: &Path) -> Result<PackedImage, ImageFileError> {
-        let read = || {
-            let mut bytes = Vec::new();
-            let limit = MAX_PAYLOAD + HEADER_LEN as u64 + 1;
-            fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes = read().map_err(|source| ImageFileError::Read { path: path.to_owned(), source })?;
-        PackedImage::from_bytes(bytes.into()).map_err(|source| ImageFileError::Image { path: path.to_owned(), source })
+        let read_error = |source| ImageFileError::Read { path: path.to_owned(), source };
+        let image_error = |source| ImageFileError::Image { path: path.to_owned(), source };
+        let mut file = File::open(path).map_err(read_error)?;
+        let mut bytes = Vec::new();
+        file.by_ref().take(HEADER_LEN as u64).read_to_end(&mut bytes).map_err(read_error)?;
+        let (_, manifest, _) = SignedManifest::split_from(&Bytes::copy_from_slice(&bytes)).map_err(image_error)?;
+        let file_len = file.metadata().map_err(read_error)?.len();
+        bytes.reserve_exact(manifest.payload_len().min(file_len) as usize);
+        // One byte more, to notice that there is one.
+        file.take(manifest.payload_len() + 1).read_to_end(&mut bytes).map_err(read_error)?;
+        PackedImage::from_bytes(bytes.into()).map_err(image_error)
     }
 
     /// Reads an image from the bytes of its file and checks its hashes.
@@ -110,7 +113,7 @@ impl PackedImage {
             return Err(ImageError::Truncated { needed, got });
         }
         if got > needed {
-            return Err(ImageError::TrailingBytes { extra: got - needed });
+            return Err(ImageError::TrailingBytes);
         }
         if padding.iter().any(|&byte| byte != 0) {
             let what = "bytes between the signature and the payload, expected zeros".into();

@@ -1,4 +1,5 @@
 use super::*;
+use std::fs;
 
 fn key() -> ClusterSecretKey {
     ClusterSecretKey::from_seed(&[7; 32])
@@ -98,7 +99,7 @@ fn each_kind_of_damage_is_named() {
     assert_eq!(open(&file[..file.len() - 1]), ImageError::Truncated { needed, got: needed - 1 });
     assert_eq!(open(&file[..10]), ImageError::Truncated { needed: 144, got: 10 });
     assert_eq!(open(&[]), ImageError::Truncated { needed: 144, got: 0 });
-    assert_eq!(open(&[&file[..], &[0, 0]].concat()), ImageError::TrailingBytes { extra: 2 });
+    assert_eq!(open(&[&file[..], &[0, 0]].concat()), ImageError::TrailingBytes);
     assert_eq!(open(b"MZ\x90\x00"), ImageError::Magic);
     let flipped = |at: usize| {
         let mut bytes = file.clone();
@@ -116,4 +117,21 @@ fn each_kind_of_damage_is_named() {
 #[test]
 fn nothing_is_not_an_image() {
     assert_eq!(PackedImage::pack(&parts(0, 0), &key()).unwrap_err(), ImageError::Empty);
+}
+
+#[test]
+fn no_more_is_read_than_the_manifest_says() {
+    let error = PackedImage::open(Path::new("/dev/zero")).unwrap_err().to_string();
+    assert_eq!(error, "/dev/zero: not a Twowire image (it does not start with `twimage`)");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("img");
+    PackedImage::pack(&parts(0, 9000), &key()).unwrap().write(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend_from_slice(b"more than one");
+    fs::write(&path, &bytes).unwrap();
+    let error = PackedImage::open(&path).unwrap_err().to_string();
+    assert!(error.ends_with("img: bytes after the end of the image"), "{error}");
+    fs::write(&path, &bytes[..5000]).unwrap();
+    let error = PackedImage::open(&path).unwrap_err().to_string();
+    assert!(error.ends_with("img: truncated: 13096 bytes needed, got 5000"), "{error}");
 }

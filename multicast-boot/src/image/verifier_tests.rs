@@ -1,5 +1,6 @@
 use super::*;
 use crate::image::{CHUNK, ClusterSecretKey, ImageParts, PackedImage};
+use proptest::prelude::*;
 
 fn image(len: usize) -> PackedImage {
     let mut rng = fastrand::Rng::with_seed(len as u64);
@@ -95,4 +96,26 @@ fn numbers_past_the_end_are_errors() {
     }
     let long = TreeError::Length { part: Part::Chunk(1), expected: 904, got: 905 };
     assert_eq!(verifier.verify_chunk(1, &[0; 905]), Err(long));
+}
+
+proptest! {
+    /// Whatever is offered under whatever number: it is taken if and only if it is what was packed under that number.
+    #[test]
+    fn only_the_right_bytes_are_taken(
+        len in 1usize..5 * CHUNK,
+        offers in prop::collection::vec((0u32..6, 0u32..6, prop::option::of(any::<prop::sample::Index>())), 1..30),
+    ) {
+        let image = image(len);
+        let mut verifier = TreeVerifier::new(image.manifest());
+        receive_lists(&image, &mut verifier);
+        for (number, from, flip) in offers {
+            let mut bytes = image.chunk(from).unwrap_or_default().to_vec();
+            if let Some(flip) = flip.filter(|_| !bytes.is_empty()) {
+                let at = flip.index(bytes.len() * 8);
+                bytes[at / 8] ^= 1 << (at % 8);
+            }
+            let right = image.chunk(number).is_some_and(|chunk| chunk == bytes);
+            prop_assert_eq!(verifier.verify_chunk(number, &bytes).is_ok(), right);
+        }
+    }
 }
