@@ -1,4 +1,5 @@
 use super::*;
+use crate::route::Route;
 use crate::topology::generate::{Clos, Random, pink};
 use proptest::prelude::*;
 
@@ -186,4 +187,38 @@ proptest! {
             }
         }
     }
+}
+
+/// The blocks of one kind in the document of the formats.
+fn documented(kind: &str) -> Vec<&'static str> {
+    let document = include_str!("../../../../docs/topo-format.md");
+    let fence = format!("```{kind}\n");
+    document.split(fence.as_str()).skip(1).map(|rest| &rest[..rest.find("```").unwrap()]).collect()
+}
+
+/// Where a route from a host's port ends.
+fn follow(topology: &Topology, from: PortId, route: &Route) -> Option<PortId> {
+    route
+        .hops()
+        .try_fold(topology.peer(from)?, |at, hop| topology.peer(PortId { node: at.node, port: hop.out_of(at.port) }))
+}
+
+#[test]
+fn the_documents_examples_are_right() {
+    let [example] = documented("topo")[..] else { panic!("one topology") };
+    let topology = Topology::parse(example).unwrap();
+    assert_eq!(topology.to_string(), example, "the example is in canonical order");
+
+    let [routes] = documented("routes")[..] else { panic!("one routes file") };
+    let mut lines = routes.lines().map(|line| line.split('#').next().unwrap().split_whitespace().collect::<Vec<_>>());
+    assert_eq!(lines.next().unwrap()[..2], ["routes", "1"]);
+    let mut followed = 0;
+    for words in lines {
+        let rail = words.get(3).map_or(0, |word| word.strip_prefix("rail=").unwrap().parse().unwrap());
+        let from = PortId { node: topology.find(words[0]).unwrap(), port: rail };
+        let end = follow(&topology, from, &words[2].parse().unwrap()).map(|end| topology.node_name(end.node));
+        assert_eq!(end, Some(words[1]), "{words:?}");
+        followed += 1;
+    }
+    assert_eq!(followed, 6);
 }
