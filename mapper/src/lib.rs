@@ -1,6 +1,9 @@
-//! The mapper: what is out there, what it is called, and how to get from anywhere to anywhere.
+//! Finds, names, routes and proves a source-routed fabric; the program `mapper`.
 
 pub mod diff;
-mod levels;
+pub mod engine;
 pub mod naming;
+pub mod routes;
+pub mod routes_file;
 pub mod svg;
+pub mod verify;

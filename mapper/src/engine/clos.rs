@@ -1,0 +1,231 @@
+//! Shortest routes on fat trees: d-mod-k (E. Zahavi, "Fat-trees routing and node ordering providing contention free
+//! traffic for MPI global collectives"), extended to damaged trees as Dmodc does (J. Gliksberg et al., "High-quality fault
+//! resiliency in fat trees").
+//!
+//! A frame goes up until it stands above its destination, then down. Which parent it takes follows from its destination's
+//! number `d` alone: at level `l` the slot `d / (s1 * .. * s(l-1)) mod sl`, where `s` is the number of slots of a level. So all routes to a
+//! destination meet early, and each cable down from the top carries the routes of few destinations. Where that slot does not
+//! lead there by a shortest path, the destinations that would share it are spread over the slots that do.
+//!
+//! Alternate `i` moves on by `i` slots, at every level: the alternates of a pair share no cable between the first
+//! crossbar and the last while there are as many slots.
+
+use super::cabling::Cabling;
+use super::fat_tree::{FatTree, UpLinks};
+use super::{Engine, EngineError, Request};
+use crate::routes::{Layer, RouteSet, Tables};
+use twowire_fabric::topology::{HostId, Topology};
+
+/// The engine for fat trees.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clos;
+
+impl Engine for Clos {
+    fn name(&self) -> &'static str {
+        "clos"
+    }
+
+    fn compute(&self, topology: &Topology, request: Request) -> Result<RouteSet, EngineError> {
+        let cabling = Cabling::of(topology);
+        let tree = FatTree::of(topology, &cabling)?;
+        let layers = usize::from(request.routes_per_pair.get());
+        let mut tables = Filler::new(&cabling, &tree, topology.hosts().len(), layers);
+        let mut reach = Reach::new(cabling.crossbars());
+        for leaf in cabling.leaves() {
+            reach.towards(leaf, &tree);
+            if let Some(cut_off) = reach.cut_off_leaf(leaf, &tree) {
+                let host = |x: u32| topology.host(HostId(cabling.hosts_at[x as usize][0].0)).name.clone();
+                return Err(EngineError::Incomplete { from: host(cut_off), to: host(leaf) });
+            }
+            tables.fill(leaf, &reach);
+        }
+        let tables = Tables::new(topology, tables.layers, |_, _| false);
+        Ok(RouteSet::from_tables(request.epoch, self.name(), tables))
+    }
+}
+
+/// How each crossbar reaches one leaf.
+struct Reach {
+    /// Cables to the leaf by the shortest way up and down; `u32::MAX` if there is none.
+    cost: Vec<u32>,
+    /// The crossbars that reach it by going down alone, in the order of their levels; the leaf is the first.
+    above: Vec<u32>,
+    /// For those: the cables down that lead there.
+    down: Vec<Vec<DownLink>>,
+}
+
+/// A cable down, on the way to a leaf.
+#[derive(Clone, Copy)]
+struct DownLink {
+    port: u8,
+    child: u32,
+}
+
+impl Reach {
+    fn new(crossbars: usize) -> Reach {
+        Reach { cost: vec![u32::MAX; crossbars], above: Vec::new(), down: vec![Vec::new(); crossbars] }
+    }
+
+    /// Finds how every crossbar reaches a leaf.
+    fn towards(&mut self, leaf: u32, tree: &FatTree) {
+        self.cost.fill(u32::MAX);
+        for x in self.above.drain(..) {
+            self.down[x as usize].clear();
+        }
+        self.cost[leaf as usize] = 0;
+        self.above.push(leaf);
+        let mut next = 0;
+        while let Some(&child) = self.above.get(next) {
+            next += 1;
+            for link in tree.up[child as usize].links() {
+                let parent = link.to as usize;
+                if self.cost[parent] == u32::MAX {
+                    self.cost[parent] = self.cost[child as usize] + 1;
+                    self.above.push(link.to);
+                }
+                self.down[parent].push(DownLink { port: link.to_port, child });
+            }
+        }
+        for &x in tree.levels.iter().rev().flatten() {
+            if self.cost[x as usize] == u32::MAX {
+                let best = tree.up[x as usize].links().map(|link| self.cost[link.to as usize]).min();
+                self.cost[x as usize] = best.unwrap_or(u32::MAX).saturating_add(1);
+            }
+        }
+    }
+
+    /// A leaf that is connected to `leaf`, but not by a way up and down.
+    fn cut_off_leaf(&self, leaf: u32, tree: &FatTree) -> Option<u32> {
+        let part = tree.connected[leaf as usize];
+        tree.levels[0]
+            .iter()
+            .copied()
+            .find(|&x| self.cost[x as usize] == u32::MAX && tree.connected[x as usize] == part)
+    }
+}
+
+/// Fills in the tables, destination leaf by destination leaf.
+struct Filler<'a> {
+    cabling: &'a Cabling,
+    tree: &'a FatTree,
+    hosts: usize,
+    /// For each level: by what a destination's number is divided before the slot is taken.
+    divisors: Vec<usize>,
+    /// For each level and alternate: by how many slots it moves on.
+    shifts: Vec<Vec<usize>>,
+    layers: Vec<Layer>,
+}
+
+impl<'a> Filler<'a> {
+    fn new(cabling: &'a Cabling, tree: &'a FatTree, hosts: usize, layers: usize) -> Filler<'a> {
+        let widths = tree.widths();
+        let divisors = widths
+            .iter()
+            .scan(1usize, |product, &width| {
+                let divisor = *product;
+                *product = product.saturating_mul(width);
+                Some(divisor)
+            })
+            .collect();
+        Filler {
+            cabling,
+            tree,
+            hosts,
+            divisors,
+            shifts: shifts(&widths, layers),
+            layers: vec![Layer::empty(cabling.crossbars(), hosts, false); layers],
+        }
+    }
+
+    /// Fills in the entries of all crossbars for the hosts of one leaf.
+    fn fill(&mut self, leaf: u32, reach: &Reach) {
+        for &(host, port) in &self.cabling.hosts_at[leaf as usize] {
+            self.layers.iter_mut().for_each(|layer| layer.up[leaf as usize * self.hosts + host as usize] = port);
+        }
+        for &x in &reach.above[1..] {
+            self.fill_down(x, leaf, &reach.down[x as usize]);
+        }
+        for &x in self.tree.levels.iter().flatten() {
+            let cost = reach.cost[x as usize];
+            if cost != u32::MAX && x != leaf && reach.down[x as usize].is_empty() {
+                self.fill_up(x, leaf, &self.tree.up[x as usize], |parent| reach.cost[parent as usize] == cost - 1);
+            }
+        }
+    }
+
+    /// A crossbar above the leaf. If several cables lead there, the destination takes the one that its way up to the
+    /// same crossbar would take.
+    fn fill_down(&mut self, x: u32, leaf: u32, links: &[DownLink]) {
+        for &(host, _) in &self.cabling.hosts_at[leaf as usize] {
+            for i in 0..self.layers.len() {
+                let link = match links {
+                    [only] => only,
+                    _ => &links[self.parallel(links[0].child, host, i) % links.len()],
+                };
+                self.layers[i].up[x as usize * self.hosts + host as usize] = link.port;
+            }
+        }
+    }
+
+    /// Which of the parallel cables to its parent a destination takes at a crossbar.
+    fn parallel(&self, crossbar: u32, host: u32, layer: usize) -> usize {
+        let up = &self.tree.up[crossbar as usize];
+        let level = self.tree.level_of[crossbar as usize] as usize - 1;
+        let number = self.tree.host_index[host as usize] as usize / self.divisors[level];
+        (number + self.shifts[level][layer]) % up.slots.len().max(1) / up.planes.max(1)
+    }
+
+    /// A crossbar that must send the frame up. `leads` says of a parent whether it is on a shortest way.
+    fn fill_up(&mut self, x: u32, leaf: u32, up: &UpLinks, leads: impl Fn(u32) -> bool) {
+        let whole = !up.slots.is_empty() && up.slots.iter().all(|slot| slot.is_some_and(|link| leads(link.to)));
+        let level = self.tree.level_of[x as usize] as usize - 1;
+        let ports: Vec<Option<u8>> = up
+            .slots
+            .iter()
+            .copied()
+            .chain((!whole).then(|| up.extra.iter().copied().map(Some)).into_iter().flatten())
+            .map(|slot| slot.filter(|link| leads(link.to)).map(|link| link.port))
+            .collect();
+        let usable: Vec<u8> = ports.iter().copied().flatten().collect();
+        let mut rotated = Vec::with_capacity(ports.len());
+        for &(host, _) in &self.cabling.hosts_at[leaf as usize] {
+            let number = self.tree.host_index[host as usize] as usize / self.divisors[level];
+            if !whole {
+                rotate(&ports, &usable, number, up.slots.len().max(1), &mut rotated);
+            }
+            for (i, layer) in self.layers.iter_mut().enumerate() {
+                let shift = self.shifts[level][i];
+                let port = if whole { usable[(number + shift) % usable.len()] } else { rotated[shift % rotated.len()] };
+                layer.up[x as usize * self.hosts + host as usize] = port;
+            }
+        }
+    }
+}
+
+/// The order in which a destination's alternates use the ports of a crossbar some of whose slots do not lead there: first
+/// the slot that is its own, or one by which those that have lost theirs are spread; then the others, in turn.
+fn rotate(ports: &[Option<u8>], usable: &[u8], number: usize, slots: usize, rotated: &mut Vec<u8>) {
+    let own = number % slots;
+    let first = ports.get(own).copied().flatten().unwrap_or_else(|| usable[number / slots % usable.len()]);
+    rotated.clear();
+    rotated.push(first);
+    let others = (1..=ports.len()).filter_map(|i| ports[(own + i) % ports.len()]);
+    rotated.extend(others.filter(|&port| port != first));
+}
+
+/// For each level and alternate, by how many slots it moves on: alternate `i` by `i` at every level, while there are as many
+/// slots. Later ones combine the levels differently, so that no two are the same before every path has been used.
+fn shifts(widths: &[usize], layers: usize) -> Vec<Vec<usize>> {
+    let mut rest: Vec<usize> = (0..layers).collect();
+    let mut sum = vec![0; layers];
+    widths
+        .iter()
+        .map(|&width| {
+            for (rest, sum) in rest.iter_mut().zip(&mut sum) {
+                *sum += *rest % width;
+                *rest /= width;
+            }
+            sum.clone()
+        })
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! Routing engines: from a graph to the routes of all pairs.
+//!
+//! | engine | for | by |
+//! |---|---|---|
+//! | [`Clos`] | fat trees, whole or damaged, of any number of levels | d-mod-k (Zahavi); on damaged ones as Dmodc (Gliksberg et al.) |
+//! | [`UpDown`] | any graph | up*/down* (Autonet) |
+//!
+//! An engine is trusted with nothing: what it computes is proved by [`verify`](crate::verify) before it leaves the mapper.
+
+mod cabling;
+mod clos;
+mod fat_tree;
+mod updown;
+
+#[cfg(test)]
+mod tests;
+
+pub use clos::Clos;
+pub use updown::UpDown;
+
+use crate::routes::RouteSet;
+use std::fmt;
+use std::num::NonZeroU8;
+use twowire_fabric::topology::Topology;
+
+/// What is asked of an engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// How many routes a pair gets at most.
+    pub routes_per_pair: NonZeroU8,
+    /// The version of the set.
+    pub epoch: u32,
+}
+
+impl Default for Request {
+    /// One route a pair, epoch 1.
+    fn default() -> Request {
+        Request { routes_per_pair: NonZeroU8::MIN, epoch: 1 }
+    }
+}
+
+/// Why an engine has no routes for a graph.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The graph has no levels.
+    #[error(
+        "not a Clos: the cable between {a} and {b} joins two crossbars that are both {hops} from the nearest host; \
+         correct the cabling, or use `--topology any`"
+    )]
+    NotClos {
+        /// One end of the cable.
+        a: String,
+        /// The other end.
+        b: String,
+        /// How far both crossbars are from the nearest host.
+        hops: Steps,
+    },
+    /// Two hosts are connected, but not by a path that goes up and then down.
+    #[error(
+        "too damaged for the Clos engine: {from} and {to} are connected, but by no path that goes up and then down; \
+         repair cables, or use `--topology any`"
+    )]
+    Incomplete {
+        /// A host.
+        from: String,
+        /// A host that it cannot reach.
+        to: String,
+    },
+}
+
+/// A number of cables, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps(pub u32);
+
+impl fmt::Display for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 1 { f.write_str("one cable") } else { write!(f, "{} cables", self.0) }
+    }
+}
+
+/// Computes the routes of all pairs of hosts.
+pub trait Engine {
+    /// The name that route files and reports give.
+    fn name(&self) -> &'static str;
+
+    /// Routes between all pairs of hosts that are connected: shortest ones among those that the engine allows, and
+    /// all together free of cycles.
+    fn compute(&self, topology: &Topology, request: Request) -> Result<RouteSet, EngineError>;
+}
+
+/// What the user says that the fabric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TopologyKind {
+    /// A fat tree: d-mod-k routes, or an error if it is none
+    Clos,
+    /// A torus (in this version routed by up*/down*)
+    Torus,
+    /// A hypercube (in this version routed by up*/down*)
+    Hypercube,
+    /// Anything: d-mod-k if it is a fat tree, up*/down* otherwise
+    Any,
+}
+
+/// Computes routes with the engine that suits a topology.
+pub fn compute(topology: &Topology, kind: TopologyKind, request: Request) -> Result<RouteSet, EngineError> {
+    match kind {
+        TopologyKind::Clos => Clos.compute(topology, request),
+        TopologyKind::Torus | TopologyKind::Hypercube => UpDown.compute(topology, request),
+        TopologyKind::Any => Clos.compute(topology, request).or_else(|reason| {
+            tracing::debug!(%reason, "routing by up*/down*");
+            UpDown.compute(topology, request)
+        }),
+    }
+}

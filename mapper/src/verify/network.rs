@@ -1,0 +1,131 @@
+//! The cables, as a frame goes over them.
+
+use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
+
+/// What stands at the other end of a cable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum End {
+    /// The port has no cable.
+    Nothing,
+    /// A host.
+    Host(u32),
+    /// A crossbar: the number of its port 0, and the port where the cable arrives.
+    Crossbar { first: u32, port: u8 },
+}
+
+/// Every port of every crossbar has a number; so has the channel that leaves by it.
+pub(super) struct Network {
+    /// For each crossbar, the number of its port 0; behind the last, the number of all ports.
+    first: Vec<u32>,
+    /// For each port, what the channel that leaves by it leads to.
+    ends: Vec<End>,
+    /// For each port, the number of ports of its crossbar.
+    radix: Vec<u8>,
+    /// For each host, what each of its ports leads to.
+    hosts: Vec<Vec<End>>,
+}
+
+/// Why a route does not arrive. Hops count from 1, as people do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// The source has no such port, or no cable there.
+    AtSource { rail: u8 },
+    /// A byte is no hop byte: a crossbar drops the frame.
+    NotAHop { hop: usize },
+    /// A hop leads from one port of a crossbar to another that has no cable, or is not there.
+    NoCable { hop: usize, arrival: u32, out: u8 },
+    /// A host is reached before the last hop.
+    TooLong { hop: usize, host: u32 },
+    /// No host is reached.
+    TooShort,
+    /// Another host is reached.
+    OtherHost { host: u32 },
+}
+
+impl Network {
+    pub(super) fn of(topology: &Topology) -> Network {
+        let mut first = vec![0];
+        for x in topology.crossbars() {
+            first.push(first[first.len() - 1] + u32::from(x.ports));
+        }
+        let end = |peer: &Option<PortId>| match *peer {
+            None => End::Nothing,
+            Some(PortId { node: NodeId::Host(host), .. }) => End::Host(host.0),
+            Some(PortId { node: NodeId::Crossbar(x), port }) => End::Crossbar { first: first[x.0 as usize], port },
+        };
+        let ends = topology.crossbar_ids().flat_map(|x| topology.peers(x.into()).iter().map(end)).collect();
+        let radix = topology.crossbars().iter().flat_map(|x| vec![x.ports; x.ports.into()]).collect();
+        let hosts = topology.host_ids().map(|h| topology.peers(h.into()).iter().map(end).collect()).collect();
+        Network { first, ends, radix, hosts }
+    }
+
+    /// The number of ports, and so of channels, of all crossbars.
+    pub(super) fn ports(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// What the channel that leaves by a port leads to.
+    pub(super) fn end(&self, channel: u32) -> End {
+        self.ends[channel as usize]
+    }
+
+    /// The crossbar that a port belongs to, and which of its ports it is.
+    pub(super) fn port(&self, number: u32) -> PortId {
+        let x = self.first.partition_point(|&first| first <= number) - 1;
+        PortId::new(CrossbarId(x as u32), (number - self.first[x]) as u8)
+    }
+
+    /// The number of the port 0 of the crossbar that a port belongs to.
+    pub(super) fn first_of(&self, number: u32) -> u32 {
+        self.first[self.first.partition_point(|&first| first <= number) - 1]
+    }
+
+    /// The channels that leave the crossbar whose port 0 has this number.
+    pub(super) fn channels_of(&self, first: u32) -> std::ops::Range<u32> {
+        first..first + u32::from(self.radix[first as usize])
+    }
+
+    /// What each port of a host leads to.
+    pub(super) fn rails(&self, host: u32) -> &[End] {
+        &self.hosts[host as usize]
+    }
+
+    /// Walks a route as a frame would go, and calls `turn` at each crossbar with the number of the port where the frame
+    /// came in, the port by which it leaves, and the number of the latter.
+    #[inline]
+    pub(super) fn walk(
+        &self,
+        from: HostId,
+        rail: u8,
+        hops: &[u8],
+        to: HostId,
+        mut turn: impl FnMut(u32, u8, u32),
+    ) -> Result<(), Lost> {
+        let mut at = *self.hosts[from.0 as usize].get(usize::from(rail)).unwrap_or(&End::Nothing);
+        if at == End::Nothing {
+            return Err(Lost::AtSource { rail });
+        }
+        for (i, &hop) in hops.iter().enumerate() {
+            let (first, port) = match at {
+                End::Crossbar { first, port } => (first, port),
+                End::Host(host) => return Err(Lost::TooLong { hop: i + 1, host }),
+                End::Nothing => unreachable!("a channel that leads nowhere is not taken"),
+            };
+            if hop & 0x80 == 0 {
+                return Err(Lost::NotAHop { hop: i + 1 });
+            }
+            let out = (port + (hop & 0x7f)) & 0x7f;
+            let (arrival, leaving) = (first + u32::from(port), first + u32::from(out));
+            if out >= self.radix[arrival as usize] || self.ends[leaving as usize] == End::Nothing {
+                return Err(Lost::NoCable { hop: i + 1, arrival, out });
+            }
+            turn(arrival, out, leaving);
+            at = self.ends[leaving as usize];
+        }
+        match at {
+            End::Host(host) if host == to.0 => Ok(()),
+            End::Host(host) => Err(Lost::OtherHost { host }),
+            _ => Err(Lost::TooShort),
+        }
+    }
+}
