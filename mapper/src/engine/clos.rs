@@ -108,7 +108,6 @@ impl Reach {
 struct Filler<'a> {
     cabling: &'a Cabling,
     tree: &'a FatTree,
-    hosts: usize,
     /// For each level: by what a destination's number is divided before the slot is taken.
     divisors: Vec<usize>,
     /// For each level and alternate: by how many slots it moves on.
@@ -130,7 +129,6 @@ impl<'a> Filler<'a> {
         Filler {
             cabling,
             tree,
-            hosts,
             divisors,
             shifts: shifts(&widths, layers),
             layers: vec![Layer::empty(cabling.crossbars(), hosts, false); layers],
@@ -139,8 +137,9 @@ impl<'a> Filler<'a> {
 
     /// Fills in the entries of all crossbars for the hosts of one leaf.
     fn fill(&mut self, leaf: u32, reach: &Reach) {
+        let crossbars = self.cabling.crossbars();
         for &(host, port) in &self.cabling.hosts_at[leaf as usize] {
-            self.layers.iter_mut().for_each(|layer| layer.up[leaf as usize * self.hosts + host as usize] = port);
+            self.layers.iter_mut().for_each(|layer| layer.up[host as usize * crossbars + leaf as usize] = port);
         }
         for &x in &reach.above[1..] {
             self.fill_down(x, leaf, &reach.down[x as usize]);
@@ -162,7 +161,7 @@ impl<'a> Filler<'a> {
                     [only] => only,
                     _ => &links[self.parallel(links[0].child, host, i) % links.len()],
                 };
-                self.layers[i].up[x as usize * self.hosts + host as usize] = link.port;
+                self.layers[i].up[host as usize * self.cabling.crossbars() + x as usize] = link.port;
             }
         }
     }
@@ -196,7 +195,7 @@ impl<'a> Filler<'a> {
             for (i, layer) in self.layers.iter_mut().enumerate() {
                 let shift = self.shifts[level][i];
                 let port = if whole { usable[(number + shift) % usable.len()] } else { rotated[shift % rotated.len()] };
-                layer.up[x as usize * self.hosts + host as usize] = port;
+                layer.up[host as usize * self.cabling.crossbars() + x as usize] = port;
             }
         }
     }

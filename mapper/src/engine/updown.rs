@@ -120,7 +120,6 @@ const UNREACHABLE: u32 = u32::MAX;
 struct Filler<'a> {
     cabling: &'a Cabling,
     order: &'a Order,
-    hosts: usize,
     layers: Vec<Layer>,
     /// Cables to the present leaf, for each phase and crossbar.
     distance: [Vec<u32>; 2],
@@ -141,7 +140,6 @@ impl<'a> Filler<'a> {
         Filler {
             cabling,
             order,
-            hosts,
             layers: vec![Layer::empty(crossbars, hosts, true); layers],
             distance: [vec![0; crossbars], vec![0; crossbars]],
             flow: [vec![0; crossbars], vec![0; crossbars]],
@@ -155,7 +153,7 @@ impl<'a> Filler<'a> {
         self.measure(leaf);
         for layer in 0..self.layers.len() {
             for &(host, port) in &self.cabling.hosts_at[leaf as usize] {
-                let entry = leaf as usize * self.hosts + host as usize;
+                let entry = self.entry(leaf, host);
                 self.layers[layer].up[entry] = port;
                 self.layers[layer].down[entry] = port;
                 self.fill_host(layer, leaf, host);
@@ -196,6 +194,11 @@ impl<'a> Filler<'a> {
         }
     }
 
+    /// Where the tables have what a crossbar does with frames to a host.
+    fn entry(&self, x: u32, host: u32) -> usize {
+        host as usize * self.cabling.crossbars() + x as usize
+    }
+
     /// Chooses the cable by which a crossbar sends the frames of one phase to a host.
     fn choose(&mut self, layer: usize, phase: Phase, x: u32, host: u32) {
         let Some((cable, link, after)) = self.best(layer, phase, x, host) else { return };
@@ -205,7 +208,8 @@ impl<'a> Filler<'a> {
         if layer == 0 {
             self.load[0][cable] += u64::from(flow);
         }
-        phase.of_mut(&mut self.layers[layer])[x as usize * self.hosts + host as usize] = link.port;
+        let entry = self.entry(x, host);
+        phase.of_mut(&mut self.layers[layer])[entry] = link.port;
     }
 
     /// The cable on a shortest legal way that the fewest earlier alternates use, then the least loaded one; with its
@@ -215,7 +219,7 @@ impl<'a> Filler<'a> {
         if remaining == UNREACHABLE {
             return None;
         }
-        let entry = x as usize * self.hosts + host as usize;
+        let entry = self.entry(x, host);
         let load = &self.load[usize::from(layer > 0)];
         let candidates = self.cabling.links(x).iter().zip(self.first[x as usize]..).filter_map(|(link, cable)| {
             let after = if self.order.is_down(x, link) { Phase::Down } else { Phase::Up };

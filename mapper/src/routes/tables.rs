@@ -49,7 +49,8 @@ impl Attachment {
     }
 }
 
-/// The tables of one alternate: the port by which a frame leaves crossbar `x` for host `d` is at `x * hosts + d`.
+/// The tables of one alternate: the port by which a frame leaves crossbar `x` for host `d` is at `d * crossbars + x`, so
+/// that all that a pair's routes look up lies close together.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// For frames that may still go up, or for all frames where [`Layer::down`] is empty.
@@ -85,33 +86,31 @@ impl Link {
 #[derive(Clone, Debug)]
 pub struct Tables {
     hosts: usize,
+    crossbars: usize,
     stride: usize,
     links: Vec<Link>,
     attachments: Vec<Attachment>,
     layers: Vec<Layer>,
 }
 
-/// The hop bytes of a route, zeros behind its end.
+/// The hop bytes of a route.
 #[derive(Clone, Copy)]
 struct Hops {
     len: usize,
-    bytes: [u8; MAX_HOPS + 1],
+    bytes: [u8; MAX_HOPS],
+    /// The first eight hop bytes. None is zero, so two short routes are the same if these are.
+    head: u64,
 }
 
 impl Hops {
-    const EMPTY: Hops = Hops { len: 0, bytes: [0; MAX_HOPS + 1] };
+    const EMPTY: Hops = Hops { len: 0, bytes: [0; MAX_HOPS], head: 0 };
 
     fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 
-    /// The first eight bytes. No hop byte is zero, so two short routes are the same if these are.
-    fn head(&self) -> u64 {
-        u64::from_le_bytes(self.bytes[..8].try_into().expect("eight bytes"))
-    }
-
     fn same(&self, other: &Hops) -> bool {
-        self.head() == other.head() && (self.len <= 8 || self.as_slice() == other.as_slice())
+        self.head == other.head && (self.len <= 8 || self.as_slice() == other.as_slice())
     }
 }
 
@@ -130,7 +129,14 @@ impl Tables {
             }
         }
         let attachments = topology.host_ids().map(|h| Attachment::of(topology, h)).collect();
-        Tables { hosts: topology.hosts().len(), stride, links, attachments, layers }
+        Tables {
+            hosts: topology.hosts().len(),
+            crossbars: topology.crossbars().len(),
+            stride,
+            links,
+            attachments,
+            layers,
+        }
     }
 
     /// The number of hosts.
@@ -181,22 +187,27 @@ impl Tables {
 
     /// Follows one layer's tables from a crossbar's port to a host; false if they do not lead there.
     fn walk(&self, layer: &Layer, mut crossbar: usize, mut port_in: u8, to: usize, hops: &mut Hops) -> bool {
-        let two_phases = !layer.down.is_empty();
-        let mut table = &layer.up;
-        *hops = Hops::EMPTY;
+        let rows = to * self.crossbars..(to + 1) * self.crossbars;
+        let mut row = &layer.up[rows.clone()];
+        let after_down = if layer.down.is_empty() { row } else { &layer.down[rows] };
+        (hops.len, hops.head) = (0, 0);
         while hops.len < MAX_HOPS {
-            let out = table[crossbar * self.hosts + to];
+            let out = row[crossbar];
             if out == NO_PORT {
                 return false;
             }
-            hops.bytes[hops.len] = 0x80 | (out.wrapping_sub(port_in) & 0x7f);
+            let byte = 0x80 | (out.wrapping_sub(port_in) & 0x7f);
+            hops.bytes[hops.len] = byte;
+            if hops.len < 8 {
+                hops.head |= u64::from(byte) << (8 * hops.len);
+            }
             hops.len += 1;
             let link = self.links[crossbar * self.stride + usize::from(out)];
             if link.crossbar == Link::EDGE {
                 return true;
             }
-            if link.down && two_phases {
-                table = &layer.down;
+            if link.down {
+                row = after_down;
             }
             (crossbar, port_in) = (link.crossbar as usize, link.port);
         }

@@ -54,11 +54,7 @@ pub struct Refused(pub Box<Report>);
 /// Proves a set of routes for a topology.
 ///
 /// `in_use` is the set of the epoch before, if its routes may still be in use: then both together must be free of cycles.
-pub fn verify(
-    topology: &Topology,
-    routes: RouteSet,
-    in_use: Option<&RouteSet>,
-) -> Result<Verified<RouteSet>, Refused> {
+pub fn verify(topology: &Topology, routes: RouteSet, in_use: Option<&RouteSet>) -> Result<Verified<RouteSet>, Refused> {
     let report = check(topology, &routes, in_use);
     if report.holds() { Ok(Verified { routes, report }) } else { Err(Refused(Box::new(report))) }
 }

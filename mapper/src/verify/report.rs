@@ -16,7 +16,7 @@ pub struct Report {
     pub engine: String,
     /// The version of the routes.
     pub epoch: u32,
-    /// How many routes a pair has at most.
+    /// Routes of the pair that has the most.
     pub routes_per_pair: usize,
     /// Routes.
     pub routes: u64,

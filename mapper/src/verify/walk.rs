@@ -81,6 +81,7 @@ impl<'a> Walk<'a> {
         let preferred = u64::from(route.alternate == 0);
         self.report.routes += 1;
         self.report.hops_max = self.report.hops_max.max(route.hops.len());
+        self.report.routes_per_pair = self.report.routes_per_pair.max(route.alternate + 1);
         let walked = self.network.walk(from, route.rail, route.hops, route.to, |arrival, out, leaving| {
             self.dependencies[arrival as usize] |= 1 << out;
             self.load[leaving as usize] += preferred;
@@ -170,12 +171,12 @@ impl<'a> Walk<'a> {
             .filter(|&channel| matches!(self.network.end(channel), End::Crossbar { .. }))
             .map(|channel| self.load[channel as usize])
             .filter(|&load| load > 0);
-        let (used, sum, max) = between.fold((0u64, 0, 0), |(used, sum, max), load| (used + 1, sum + load, load.max(max)));
+        let (used, sum, max) =
+            between.fold((0u64, 0, 0), |(used, sum, max), load| (used + 1, sum + load, load.max(max)));
         self.report.load_max = max;
         self.report.load_mean = if used == 0 { 0.0 } else { sum as f64 / used as f64 };
         self.report.engine = routes.engine().to_owned();
         self.report.epoch = routes.epoch();
-        self.report.routes_per_pair = routes.routes_per_pair();
         self.report.deadlock_free = cycle.is_empty();
         self.report.cycle = cycle;
         self.report
