@@ -1,7 +1,8 @@
-//! Finds, names, routes and proves a source-routed fabric; the program `mapper`.
+//! The mapper: what is out there, what it is called, and how to get from anywhere to anywhere.
 
 pub mod diff;
 pub mod engine;
+mod levels;
 pub mod naming;
 pub mod routes;
 pub mod routes_file;
