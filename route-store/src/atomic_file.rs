@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 //!
-//! The bytes go to a file without a name, which vanishes by itself if the process is stopped or killed, and are given
-//! their name when all of them are on the disk. Where the file system has no nameless files, they go to a temporary file
+//! The bytes go to a file without a name, which vanishes by itself if the process is stopped or killed, and get their
+//! name when all of them are on the disk. Where the file system has no nameless files, they go to a temporary file
 //! beside the target.
 
 use std::fs::{self, File};

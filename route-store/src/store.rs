@@ -102,7 +102,7 @@ pub enum LoadError {
     #[error("the record is of version {0}, expected {VERSION}")]
     Version(u8),
     /// Both slots are valid, differ, and neither is the newer one.
-    #[error("the slots hold different records, and neither is the newer one (sequences {} and {})", .sequences[0], .sequences[1])]
+    #[error("the slots hold different records, and neither is newer (sequences {} and {})", .sequences[0], .sequences[1])]
     Forked {
         /// The sequences of slot 0 and slot 1.
         sequences: [u16; 2],

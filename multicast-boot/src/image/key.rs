@@ -51,7 +51,7 @@ pub enum KeyError {
     #[error("{} exists: a key is never overwritten; move it away or choose another name", .0.display())]
     Exists(PathBuf),
     /// Others may read the secret.
-    #[error("{} may be read by others (mode {mode:03o}): `chmod 600` it, and make a new key if somebody did", .path.display())]
+    #[error("{} may be read by others (mode {mode:03o}): `chmod 600` it, or make a new key", .path.display())]
     Permissions {
         /// The file.
         path: PathBuf,

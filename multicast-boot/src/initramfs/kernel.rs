@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-/// The kernel that this machine runs, else the newest one in `/boot`, else `/vmlinuz`; `None` if none can be read, as in
-/// a container.
+/// The kernel that this machine runs, else the newest one in `/boot`, else `/vmlinuz`; `None` if none can be read, as
+/// in a container.
 pub fn find_kernel() -> Option<PathBuf> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     find_kernel_in(Path::new("/"), release.trim())

@@ -51,7 +51,7 @@ pub enum InitramfsError {
     #[error("{} cannot be a program of an initramfs: it has no plain name", .0.display())]
     Name(PathBuf),
     /// A library is not on this machine.
-    #[error("{} needs the library {library}, which is in none of the loader's directories: install it", .needed_by.display())]
+    #[error("{} needs the library {library}, which this machine lacks: install it", .needed_by.display())]
     Missing {
         /// The library's name.
         library: String,
