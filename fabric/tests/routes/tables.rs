@@ -20,15 +20,32 @@ pub(crate) struct Tables<'a> {
     pub(crate) topology: &'a Topology,
     pub(crate) hosts: Vec<HostId>,
     choice: Choice,
-    /// For each host, how far each crossbar is from it.
-    distances: Vec<Vec<u32>>,
+    /// For each host and crossbar, the ports that lead nearer: where they begin in `ports`, and where the last ones end.
+    starts: Vec<u32>,
+    ports: Vec<u8>,
 }
 
 impl<'a> Tables<'a> {
     pub(crate) fn new(topology: &'a Topology, choice: Choice) -> Tables<'a> {
         let hosts: Vec<HostId> = topology.host_ids().collect();
-        let distances = hosts.iter().map(|&host| distances_to(topology, host)).collect();
-        Tables { topology, hosts, choice, distances }
+        let mut tables = Tables { topology, hosts, choice, starts: vec![0], ports: Vec::new() };
+        for to in tables.hosts.clone() {
+            let distances = distances_to(topology, to);
+            for here in topology.crossbar_ids() {
+                tables.note_ways(here, to, &distances);
+            }
+        }
+        tables
+    }
+
+    fn note_ways(&mut self, here: CrossbarId, to: HostId, distances: &[u32]) {
+        let nearer = |end: PortId| match end.node {
+            NodeId::Host(host) => host == to,
+            NodeId::Crossbar(next) => distances[next.0 as usize] + 1 == distances[here.0 as usize],
+        };
+        let peers = self.topology.peers(here.into()).iter().enumerate();
+        self.ports.extend(peers.filter(|(_, end)| end.is_some_and(nearer)).map(|(port, _)| port as u8));
+        self.starts.push(self.ports.len() as u32);
     }
 
     /// The table of a node, with up to `k` different routes to each other one.
@@ -71,19 +88,14 @@ impl<'a> Tables<'a> {
     }
 
     /// The ports that lead nearer to a host.
-    fn ways(&self, here: CrossbarId, to: usize) -> Vec<u8> {
-        let distances = &self.distances[to];
-        let nearer = |end: &PortId| match end.node {
-            NodeId::Host(host) => host == self.hosts[to],
-            NodeId::Crossbar(next) => distances[next.0 as usize] + 1 == distances[here.0 as usize],
-        };
-        let peers = self.topology.peers(here.into()).iter().enumerate();
-        peers.filter(|(_, end)| end.as_ref().is_some_and(nearer)).map(|(port, _)| port as u8).collect()
+    fn ways(&self, here: CrossbarId, to: usize) -> &[u8] {
+        let index = to * self.topology.crossbars().len() + here.0 as usize;
+        &self.ports[self.starts[index] as usize..self.starts[index + 1] as usize]
     }
 }
 
 fn distances_to(topology: &Topology, host: HostId) -> Vec<u32> {
-    let mut distances = vec![u32::MAX; topology.crossbars().len()];
+    let mut distances = vec![u32::MAX - 1; topology.crossbars().len()];
     let mut queue = VecDeque::new();
     if let Some(PortId { node: NodeId::Crossbar(first), .. }) = topology.peer(PortId::new(host, 0)) {
         distances[first.0 as usize] = 0;
@@ -92,7 +104,7 @@ fn distances_to(topology: &Topology, host: HostId) -> Vec<u32> {
     while let Some(here) = queue.pop_front() {
         for end in topology.peers(here.into()).iter().flatten() {
             if let NodeId::Crossbar(next) = end.node
-                && distances[next.0 as usize] == u32::MAX
+                && distances[next.0 as usize] == u32::MAX - 1
             {
                 distances[next.0 as usize] = distances[here.0 as usize] + 1;
                 queue.push_back(next);
