@@ -1,6 +1,7 @@
 //! The mapper: what is out there, what it is called, and how to get from anywhere to anywhere.
 
 pub mod diff;
+pub mod discovery;
 pub mod distribute;
 pub mod engine;
 mod levels;
