@@ -9,15 +9,22 @@
 //! | `outbound` | one path to a peer: loss, round trip (`rtt`), how much may be under way (`congestion`), up or down |
 //! | `inbound` | the paths that the peer uses: what arrived on each, and the way back |
 //! | `peer` | one peer: the handshake, the connection's frames in and out, its timers |
-//! | `reliable` | all peers: fair turns, one timer heap, the API |
+//! | `reliable` | all peers: fair turns, the timers, the API |
+//!
+//! [`Endpoint`] is the trait of everything that moves messages so, [`PortEndpoint`] a reliable endpoint with its port
+//! behind it, and `conformance` (feature `conformance`) what every provider must pass.
 
 mod address;
 mod config;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod congestion;
 mod event;
 mod inbound;
 mod outbound;
 mod peer;
+mod port;
+mod provider;
 mod receiver;
 mod reliable;
 mod rtt;
@@ -29,9 +36,9 @@ mod timers;
 pub use config::{EndpointConfig, MAX_WINDOW};
 pub use event::{Event, MessageId, SendError, UnreachableReason, Violation};
 pub use peer::PeerStats;
+pub use port::PortEndpoint;
+pub use provider::{Capabilities, Endpoint};
 pub use reliable::ReliableEndpoint;
 
-#[cfg(test)]
-mod link;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::inbound::Inbound;
 use super::outbound::PathState;
 use super::peer::{Peer, PeerStats, Phase};
 use super::shared::Shared;
-use super::timers::TimerHeap;
+use super::timers::Timers;
 use crate::id::UniqueId;
 use crate::protocol::{Path, Protocol, Transmit};
 use crate::time::Time;
@@ -30,7 +30,7 @@ pub struct ReliableEndpoint {
     /// Slots with acknowledgements, pings and the like to send; then those with data. Each takes its turn.
     control: VecDeque<u32>,
     data: VecDeque<u32>,
-    timers: TimerHeap,
+    timers: Timers,
 }
 
 impl ReliableEndpoint {
@@ -49,7 +49,7 @@ impl ReliableEndpoint {
             by_id: BTreeMap::new(),
             control: VecDeque::new(),
             data: VecDeque::new(),
-            timers: TimerHeap::default(),
+            timers: Timers::default(),
         }
     }
 
@@ -79,6 +79,9 @@ impl ReliableEndpoint {
         };
         let Some(known) = &mut self.slots[slot as usize] else { return };
         known.wanted = true;
+        if matches!(known.phase, Phase::Asked { .. }) {
+            known.start_opening(now);
+        }
         if !paths.is_empty() {
             known.set_paths(&paths, &self.shared.config);
         }
@@ -159,7 +162,8 @@ impl ReliableEndpoint {
     }
 
     fn remove(&mut self, slot: u32, say: Option<CloseReason>) {
-        let Some(peer) = self.slots[slot as usize].take() else { return };
+        let Some(mut peer) = self.slots[slot as usize].take() else { return };
+        self.timers.cancel(slot, &mut peer.armed);
         if let (Some(reason), Some((connection, path))) = (say, peer.last_path()) {
             self.shared.reply(Transmit::new(path, Packet::new(Close { connection, reason })));
         }
@@ -187,11 +191,8 @@ impl ReliableEndpoint {
             peer.in_data = true;
             self.data.push_back(slot);
         }
-        if let Some(at) = peer.deadline(&self.shared.config)
-            && peer.armed.is_none_or(|armed| at < armed)
-        {
-            peer.armed = Some(at);
-            self.timers.push(at, slot);
+        if let Some(at) = peer.deadline(&self.shared.config) {
+            self.timers.set(at, slot, &mut peer.armed);
         }
     }
 
@@ -199,9 +200,7 @@ impl ReliableEndpoint {
     fn connection(&mut self, now: Time, number: u64) -> Option<u32> {
         let slot = slot_of(number);
         let peer = self.slots.get_mut(slot as usize)?.as_mut()?;
-        if peer.candidate.as_ref().is_some_and(|c| c.number == number) {
-            peer.promote(now, &mut self.shared);
-        }
+        peer.promote(now, number, &mut self.shared);
         (peer.is_connected() && peer.number == number).then_some(slot)
     }
 
@@ -371,11 +370,8 @@ impl Protocol for ReliableEndpoint {
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        while let Some((at, slot)) = self.timers.pop_due(now) {
+        while let Some(slot) = self.timers.pop_due(now) {
             let Some(peer) = &mut self.slots[slot as usize] else { continue };
-            if peer.armed != Some(at) {
-                continue;
-            }
             peer.armed = None;
             match peer.on_timeout(now, &mut self.shared) {
                 Ok(()) => self.refresh(slot),

@@ -1,27 +1,39 @@
-//! The timers of many peers in one heap.
+//! The timers of many peers, in order of time.
 
 use crate::time::Time;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 
-/// At most one entry of each slot counts: the one that its peer remembers. Others are left behind and skipped.
+/// One timer for each slot at most: the peer remembers when it stands. One that has become too early is left to ring, since
+/// moving it with every frame would cost more than a vain ring now and then.
 #[derive(Debug, Default)]
-pub(super) struct TimerHeap {
-    heap: BinaryHeap<Reverse<(Time, u32)>>,
+pub(super) struct Timers {
+    agenda: BTreeSet<(Time, u32)>,
 }
 
-impl TimerHeap {
-    pub(super) fn push(&mut self, at: Time, slot: u32) {
-        self.heap.push(Reverse((at, slot)));
+impl Timers {
+    /// Sets the timer of `slot` to `at`, unless `armed` says that it rings before.
+    pub(super) fn set(&mut self, at: Time, slot: u32, armed: &mut Option<Time>) {
+        if armed.is_some_and(|armed| armed <= at) {
+            return;
+        }
+        self.cancel(slot, armed);
+        self.agenda.insert((at, slot));
+        *armed = Some(at);
+    }
+
+    pub(super) fn cancel(&mut self, slot: u32, armed: &mut Option<Time>) {
+        if let Some(at) = armed.take() {
+            self.agenda.remove(&(at, slot));
+        }
     }
 
     pub(super) fn next(&self) -> Option<Time> {
-        self.heap.peek().map(|r| r.0.0)
+        self.agenda.first().map(|&(at, _)| at)
     }
 
-    /// The earliest entry that is due.
-    pub(super) fn pop_due(&mut self, now: Time) -> Option<(Time, u32)> {
-        let due = self.heap.peek().is_some_and(|r| r.0.0 <= now);
-        if due { self.heap.pop().map(|r| r.0) } else { None }
+    /// The slot of the earliest timer, if it is due. The timer is gone.
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<u32> {
+        let due = self.next().is_some_and(|at| at <= now);
+        if due { self.agenda.pop_first().map(|(_, slot)| slot) } else { None }
     }
 }

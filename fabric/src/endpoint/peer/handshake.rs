@@ -23,10 +23,13 @@ const TIE_TIMEOUTS: u32 = 5;
 /// The longest interval between two opens, in initial timeouts.
 const MAX_OPEN_INTERVAL: u32 = 16;
 
+/// Opens of one peer that may wait for their confirmation: of the living one, and late ones of its predecessors.
+const MAX_CANDIDATES: usize = 4;
+
 /// An open that was answered and not confirmed.
 #[derive(Debug)]
-pub(in super::super) struct Candidate {
-    pub(in super::super) number: u64,
+pub(super) struct Candidate {
+    pub(super) number: u64,
     pub(super) remote: u64,
     incarnation: u64,
     window: u16,
@@ -56,30 +59,29 @@ impl Peer {
         if self.is_connected() && self.remote == open.number {
             return;
         }
-        match &mut self.candidate {
-            Some(c) if c.incarnation == open.incarnation && c.remote == open.number => {
-                c.inbound = inbound;
-                c.accept_due = true;
-                c.heard = now;
-            }
-            candidate => {
-                *candidate = Some(Candidate {
-                    number,
-                    remote: open.number,
-                    incarnation: open.incarnation,
-                    window: open.window,
-                    inbound,
-                    accept_due: true,
-                    heard: now,
-                });
-            }
+        let known = |c: &Candidate| c.incarnation == open.incarnation && c.remote == open.number;
+        let number = match self.candidates.iter().position(known) {
+            Some(i) => self.candidates.remove(i).number,
+            None => number,
+        };
+        if self.candidates.len() == MAX_CANDIDATES {
+            self.candidates.remove(0);
         }
+        self.candidates.push(Candidate {
+            number,
+            remote: open.number,
+            incarnation: open.incarnation,
+            window: open.window,
+            inbound,
+            accept_due: true,
+            heard: now,
+        });
     }
 
     /// The peer has answered an open of ours.
     pub(in super::super) fn on_accept(&mut self, now: Time, accept: &Accept, payload: &Bytes, shared: &mut Shared) {
         let Phase::Opening { tries, path, .. } = self.phase else { return };
-        let tie = self.candidate.as_ref().is_some_and(|c| {
+        let tie = self.candidates.iter().any(|c| {
             c.incarnation == accept.incarnation && now - c.heard < shared.config.initial_timeout * TIE_TIMEOUTS
         });
         if accept.source != self.id || (tie && self.id < shared.id) {
@@ -97,9 +99,10 @@ impl Peer {
         }
     }
 
-    /// A frame came with the candidate's number: the peer lives and has our answer.
-    pub(in super::super) fn promote(&mut self, now: Time, shared: &mut Shared) {
-        let Some(candidate) = self.candidate.take() else { return };
+    /// If a frame with this number is a candidate's, the peer lives and has our answer: the candidate takes over.
+    pub(in super::super) fn promote(&mut self, now: Time, number: u64, shared: &mut Shared) {
+        let Some(i) = self.candidates.iter().position(|c| c.number == number) else { return };
+        let candidate = self.candidates.swap_remove(i);
         let back = candidate.inbound.back();
         if !self.wanted
             && let Some(back) = back
@@ -142,7 +145,7 @@ impl Peer {
             None => {}
         }
         (self.number, self.remote, self.phase) = (number, remote, Phase::Connected);
-        self.candidate = None;
+        self.candidates.clear();
         self.inbound = inbound;
         self.receiver = Receiver::new(shared.config.window);
         self.sender.start(window);

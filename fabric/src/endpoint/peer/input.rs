@@ -39,8 +39,7 @@ impl Peer {
         self.acks.frames += 1;
         let news = !matches!(arrived, Arrived::InOrder | Arrived::Early) || gap != had_gap;
         let enough = self.acks.frames >= if gap { 2 } else { config.ack_every };
-        let update = self.receiver.wants_update(config.window, shared.is_tight()) && self.acks.frames > 1;
-        self.acks.now |= asked || news || enough || (update && gap);
+        self.acks.now |= asked || news || enough;
         if !self.acks.now && self.acks.at.is_none() {
             self.acks.at = Some(now + config.max_ack_delay);
         }

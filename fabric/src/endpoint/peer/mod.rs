@@ -5,8 +5,6 @@ mod input;
 mod output;
 mod timers;
 
-pub(super) use handshake::Candidate;
-
 use super::address;
 use super::config::EndpointConfig;
 use super::event::{Event, MessageId, SendError};
@@ -19,6 +17,7 @@ use crate::id::UniqueId;
 use crate::protocol::Path;
 use crate::time::Time;
 use bytes::Bytes;
+use handshake::Candidate;
 use std::time::Duration;
 
 /// How far the connection is.
@@ -80,7 +79,8 @@ pub(super) struct Peer {
     pub(super) number: u64,
     /// The connection number in frames to the peer.
     remote: u64,
-    pub(super) candidate: Option<Candidate>,
+    /// Opens that were answered and not confirmed.
+    candidates: Vec<Candidate>,
     paths: Vec<Outbound>,
     next_path_id: u8,
     /// Whose turn it is when frames are spread over the paths.
@@ -110,7 +110,7 @@ impl Peer {
             phase,
             number,
             remote: 0,
-            candidate: None,
+            candidates: Vec::new(),
             paths: Vec::new(),
             next_path_id: 0,
             turn: 0,

@@ -13,7 +13,7 @@ use crate::wire::endpoint::{Accept, Ack, Data, Open, PathLabel, Ping, check};
 impl Peer {
     /// True if there is anything but data to send.
     pub(in super::super) fn has_control(&self) -> bool {
-        let accept = self.candidate.as_ref().is_some_and(|c| c.accept_due);
+        let accept = self.candidates.iter().any(|c| c.accept_due);
         match self.phase {
             Phase::Opening { due, .. } => accept || (due && !self.paths.is_empty()),
             Phase::Asked { .. } => accept,
@@ -27,7 +27,7 @@ impl Peer {
     }
 
     pub(in super::super) fn next_control(&mut self, now: Time, shared: &mut Shared) -> Option<Transmit> {
-        if self.candidate.as_ref().is_some_and(|c| c.accept_due) {
+        if self.candidates.iter().any(|c| c.accept_due) {
             return self.accept(shared);
         }
         match self.phase {
@@ -38,7 +38,7 @@ impl Peer {
     }
 
     fn accept(&mut self, shared: &Shared) -> Option<Transmit> {
-        let candidate = self.candidate.as_mut()?;
+        let candidate = self.candidates.iter_mut().find(|c| c.accept_due)?;
         candidate.accept_due = false;
         let back = candidate.inbound.back()?;
         let own = self.paths.iter().find(|p| p.path == back);

@@ -115,8 +115,8 @@ impl Peer {
             suspicion |= path.on_timeout(now, &shared.config) && path.state != PathState::Down;
         }
         if suspicion {
-            for path in self.paths.iter_mut().filter(|p| p.state != PathState::Down) {
-                path.ping_due |= path.waiting_since().is_none();
+            for path in &mut self.paths {
+                path.ping_due |= path.state == PathState::Down || path.waiting_since().is_none();
             }
             if self.paths.iter().all(|p| p.is_silent() || p.state == PathState::Down)
                 && let Some(back) = self.inbound.back()

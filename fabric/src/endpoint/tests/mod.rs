@@ -1,8 +1,14 @@
-//! The endpoint over the small network of [`super::link`].
+//! The endpoint over the small network of [`link`].
 
-use super::link::{Net, Plane, id};
+mod faults;
+mod link;
+mod model;
+mod peers;
+mod rig;
+
 use super::*;
 use bytes::Bytes;
+use link::{Net, Plane, id};
 use std::time::Duration;
 
 fn ms(n: u64) -> Duration {

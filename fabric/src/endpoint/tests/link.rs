@@ -4,7 +4,7 @@
 //! route `p, k, -p` leads over plane `p` to the host `k` further on, so that it is reversed as real routes are. A plane
 //! can lose, double, delay and swallow frames. Everything follows from the seed.
 
-use super::{EndpointConfig, Event, ReliableEndpoint};
+use crate::endpoint::{EndpointConfig, Event, ReliableEndpoint};
 use crate::id::UniqueId;
 use crate::protocol::{Path, Protocol};
 use crate::route::{Hop, Route};
