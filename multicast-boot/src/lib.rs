@@ -3,3 +3,4 @@
 pub mod cpio;
 pub mod image;
 pub mod initramfs;
+pub mod session;

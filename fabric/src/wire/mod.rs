@@ -48,6 +48,24 @@ pub enum Kind {
     Reset = 0x15,
     /// Ends a connection: [`endpoint::Close`].
     Close = 0x16,
+    /// The front end offers an image to a node: [`boot::Offer`].
+    Offer = 0x20,
+    /// A node asks for an offer, or answers one: [`boot::Join`].
+    Join = 0x21,
+    /// The front end tells a node who feeds it: [`boot::Assign`].
+    Assign = 0x22,
+    /// A node asks another one to feed it: [`boot::Attach`].
+    Attach = 0x23,
+    /// A part of the image: [`boot::Block`].
+    Block = 0x24,
+    /// A node that feeds another one says that it lives: [`boot::Pulse`].
+    Pulse = 0x25,
+    /// A node tells the one that feeds it what came: [`boot::Receipt`].
+    Receipt = 0x26,
+    /// A node tells the front end how far it is: [`boot::Report`].
+    Report = 0x27,
+    /// The front end answers a report, or asks for one: [`boot::Instruct`].
+    Instruct = 0x28,
 }
 
 impl Kind {
@@ -62,6 +80,15 @@ impl Kind {
         Kind::Ping,
         Kind::Reset,
         Kind::Close,
+        Kind::Offer,
+        Kind::Join,
+        Kind::Assign,
+        Kind::Attach,
+        Kind::Block,
+        Kind::Pulse,
+        Kind::Receipt,
+        Kind::Report,
+        Kind::Instruct,
     ];
 
     fn from_byte(byte: u8) -> Result<Kind, WireError> {
@@ -156,6 +183,24 @@ pub enum Header {
     Reset(endpoint::Reset),
     /// See [`Kind::Close`].
     Close(endpoint::Close),
+    /// See [`Kind::Offer`].
+    Offer(boot::Offer),
+    /// See [`Kind::Join`].
+    Join(boot::Join),
+    /// See [`Kind::Assign`].
+    Assign(boot::Assign),
+    /// See [`Kind::Attach`].
+    Attach(boot::Attach),
+    /// See [`Kind::Block`].
+    Block(boot::Block),
+    /// See [`Kind::Pulse`].
+    Pulse(boot::Pulse),
+    /// See [`Kind::Receipt`].
+    Receipt(boot::Receipt),
+    /// See [`Kind::Report`].
+    Report(boot::Report),
+    /// See [`Kind::Instruct`].
+    Instruct(boot::Instruct),
 }
 
 impl Header {
@@ -171,6 +216,15 @@ impl Header {
             Header::Ping(_) => Kind::Ping,
             Header::Reset(_) => Kind::Reset,
             Header::Close(_) => Kind::Close,
+            Header::Offer(_) => Kind::Offer,
+            Header::Join(_) => Kind::Join,
+            Header::Assign(_) => Kind::Assign,
+            Header::Attach(_) => Kind::Attach,
+            Header::Block(_) => Kind::Block,
+            Header::Pulse(_) => Kind::Pulse,
+            Header::Receipt(_) => Kind::Receipt,
+            Header::Report(_) => Kind::Report,
+            Header::Instruct(_) => Kind::Instruct,
         }
     }
 
@@ -188,6 +242,15 @@ impl Header {
             Header::Ping(h) => h.encode(&mut out),
             Header::Reset(h) => h.encode(&mut out),
             Header::Close(h) => h.encode(&mut out),
+            Header::Offer(h) => h.encode(&mut out),
+            Header::Join(h) => h.encode(&mut out),
+            Header::Assign(h) => h.encode(&mut out),
+            Header::Attach(h) => h.encode(&mut out),
+            Header::Block(h) => h.encode(&mut out),
+            Header::Pulse(h) => h.encode(&mut out),
+            Header::Receipt(h) => h.encode(&mut out),
+            Header::Report(h) => h.encode(&mut out),
+            Header::Instruct(h) => h.encode(&mut out),
         }
         out
     }
@@ -214,6 +277,15 @@ impl Header {
             Kind::Ping => endpoint::Ping::parse(body).map(|(h, n)| (Header::Ping(h), n))?,
             Kind::Reset => endpoint::Reset::parse(body).map(|(h, n)| (Header::Reset(h), n))?,
             Kind::Close => endpoint::Close::parse(body).map(|(h, n)| (Header::Close(h), n))?,
+            Kind::Offer => boot::Offer::parse(body).map(|(h, n)| (Header::Offer(h), n))?,
+            Kind::Join => boot::Join::parse(body).map(|(h, n)| (Header::Join(h), n))?,
+            Kind::Assign => boot::Assign::parse(body).map(|(h, n)| (Header::Assign(h), n))?,
+            Kind::Attach => boot::Attach::parse(body).map(|(h, n)| (Header::Attach(h), n))?,
+            Kind::Block => boot::Block::parse(body).map(|(h, n)| (Header::Block(h), n))?,
+            Kind::Pulse => boot::Pulse::parse(body).map(|(h, n)| (Header::Pulse(h), n))?,
+            Kind::Receipt => boot::Receipt::parse(body).map(|(h, n)| (Header::Receipt(h), n))?,
+            Kind::Report => boot::Report::parse(body).map(|(h, n)| (Header::Report(h), n))?,
+            Kind::Instruct => boot::Instruct::parse(body).map(|(h, n)| (Header::Instruct(h), n))?,
         };
         Ok((header, PREFIX + body_len, prefix.payload_len.get().into()))
     }

@@ -1,0 +1,166 @@
+//! A node's copy of the image while it grows: every list and chunk is verified before it is kept or passed on.
+
+use super::positions::Positions;
+use super::store::ChunkStore;
+use super::stream::Stream;
+use crate::image::{Manifest, Part, TreeError, TreeVerifier};
+use bytes::Bytes;
+use twowire_fabric::wire::boot::TREES;
+
+/// Lists and chunks that wait for a list that verifies them, at most.
+const MAX_WAITING: usize = 256;
+
+/// What became of what came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is kept, or waits for the list that verifies it.
+    Taken,
+    /// It was here already.
+    Duplicate,
+    /// There is no room for it to wait.
+    NoRoom,
+    /// It is not what was signed.
+    Rejected,
+}
+
+/// Something that came before the list that verifies it.
+struct Waiting {
+    tree: u8,
+    position: u32,
+    bytes: Bytes,
+}
+
+/// The image as far as it has come.
+pub(crate) struct Assembly {
+    manifest: Manifest,
+    stream: Stream,
+    verifier: TreeVerifier,
+    store: Box<dyn ChunkStore>,
+    held: [Positions; TREES],
+    waiting: Vec<Waiting>,
+    /// Positions that are new since they were last taken, in the order in which they were verified.
+    fresh: Vec<(u8, u32)>,
+    /// Trees in which something that waited turned out to be wrong: its sender counts it as delivered.
+    spoiled: [bool; TREES],
+}
+
+impl Assembly {
+    pub(crate) fn new(manifest: Manifest, store: Box<dyn ChunkStore>) -> Assembly {
+        let stream = Stream::new(manifest.shape());
+        Assembly {
+            stream,
+            verifier: TreeVerifier::new(&manifest),
+            manifest,
+            store,
+            held: [0, 1].map(|tree| Positions::none(stream.len(tree))),
+            waiting: Vec::new(),
+            fresh: Vec::new(),
+            spoiled: [false; TREES],
+        }
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The positions that are here, verified.
+    pub(crate) fn held(&self, tree: usize) -> &Positions {
+        &self.held[tree]
+    }
+
+    /// How much of the image is here, in percent; 100 only if it is all.
+    pub(crate) fn percent(&self) -> u8 {
+        let (have, all) = self.held.iter().fold((0, 0), |(h, a), p| (h + u64::from(p.count()), a + u64::from(p.len())));
+        (have * 100 / all) as u8
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.held.iter().all(Positions::is_full)
+    }
+
+    /// Positions that have become available since the last call.
+    pub(crate) fn take_fresh(&mut self) -> impl Iterator<Item = (u8, u32)> + '_ {
+        self.fresh.drain(..)
+    }
+
+    /// True once after something that waited in this tree turned out to be wrong.
+    pub(crate) fn take_spoiled(&mut self, tree: usize) -> bool {
+        std::mem::take(&mut self.spoiled[tree])
+    }
+
+    /// Takes what came at a position.
+    pub(crate) fn accept(&mut self, tree: u8, position: u32, bytes: &Bytes) -> Arrival {
+        let Some(part) = self.stream.part(tree.into(), position) else { return Arrival::Rejected };
+        if self.held[usize::from(tree)].contains(position) {
+            return Arrival::Duplicate;
+        }
+        match self.verify(part, bytes) {
+            Ok(()) => {
+                self.hold(tree, position, part, bytes);
+                Arrival::Taken
+            }
+            Err(TreeError::NotYet { .. }) => self.wait(tree, position, bytes),
+            Err(_) => Arrival::Rejected,
+        }
+    }
+
+    fn verify(&mut self, part: Part, bytes: &Bytes) -> Result<(), TreeError> {
+        match part {
+            Part::Top(piece) => self.verifier.accept_top(piece, bytes),
+            Part::Page(page) => self.verifier.accept_page(page, bytes),
+            Part::Chunk(index) => self.verifier.verify_chunk(index, bytes),
+        }
+    }
+
+    fn hold(&mut self, tree: u8, position: u32, part: Part, bytes: &Bytes) {
+        if let Part::Chunk(index) = part {
+            self.store.put(index, bytes.clone());
+        }
+        if self.held[usize::from(tree)].insert(position) {
+            self.fresh.push((tree, position));
+        }
+        if !matches!(part, Part::Chunk(_)) && !self.waiting.is_empty() {
+            self.try_waiting();
+        }
+    }
+
+    fn wait(&mut self, tree: u8, position: u32, bytes: &Bytes) -> Arrival {
+        if self.waiting.iter().any(|w| (w.tree, w.position) == (tree, position)) {
+            return Arrival::Duplicate;
+        }
+        if self.waiting.len() == MAX_WAITING {
+            return Arrival::NoRoom;
+        }
+        self.waiting.push(Waiting { tree, position, bytes: bytes.clone() });
+        Arrival::Taken
+    }
+
+    /// After a list has come: takes what waited for it.
+    fn try_waiting(&mut self) {
+        for Waiting { tree, position, bytes } in std::mem::take(&mut self.waiting) {
+            match self.accept(tree, position, &bytes) {
+                Arrival::Taken | Arrival::Duplicate => {}
+                Arrival::NoRoom | Arrival::Rejected => self.spoiled[usize::from(tree)] = true,
+            }
+        }
+    }
+
+    /// The bytes at a position that is held.
+    pub(crate) fn bytes(&self, tree: usize, position: u32) -> Option<Bytes> {
+        match self.stream.part(tree, position)? {
+            Part::Top(piece) => self.verifier.top(piece).cloned(),
+            Part::Page(page) => self.verifier.page(page).cloned(),
+            Part::Chunk(index) => self.store.get(index),
+        }
+    }
+
+    /// True if all is here and the hash folded from it is the one in the signed manifest.
+    pub(crate) fn is_verified(&self) -> bool {
+        self.verifier.root_of_received() == Some(self.manifest.root())
+    }
+
+    /// A chunk that is held.
+    pub(crate) fn chunk(&self, index: u32) -> Option<Bytes> {
+        self.store.get(index)
+    }
+}

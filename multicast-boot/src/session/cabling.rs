@@ -1,0 +1,213 @@
+//! What the fabric looks like to a transfer: where each node is, the routes between any two, and how many edges of the
+//! trees each cable carries.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::route::Route;
+use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
+use twowire_fabric::wire::boot::TREES;
+
+/// The routes between any two hosts, as the mapper computed them.
+pub trait PairRoutes {
+    /// The routes of a pair, the preferred one first: in the same order as in the route table that `from` holds.
+    fn routes(&self, from: NodeNumber, to: NodeNumber) -> Vec<Route>;
+}
+
+impl<F: Fn(NodeNumber, NodeNumber) -> Vec<Route>> PairRoutes for F {
+    fn routes(&self, from: NodeNumber, to: NodeNumber) -> Vec<Route> {
+        self(from, to)
+    }
+}
+
+/// The mapped fabric.
+#[derive(Clone)]
+pub struct Plan {
+    /// Crossbars, hosts and cables.
+    pub topology: Arc<Topology>,
+    /// The host of the front end, then of node 0, and so on ([`NodeNumber::index`]); `None` where no node is.
+    pub hosts: Vec<Option<HostId>>,
+    /// The routes of all pairs.
+    pub routes: Arc<dyn PairRoutes + Send + Sync>,
+    /// The epoch of the routes.
+    pub epoch: u32,
+}
+
+/// An edge of a tree, as it lies on the fabric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Laid {
+    /// Which of the parent's routes to the child it takes.
+    pub(crate) alternate: u8,
+    /// The directed cables that it takes: see [`Cabling::outlet`].
+    cables: Vec<u32>,
+}
+
+/// Edges that a cable may carry: each carries half of the image.
+pub(crate) const EDGES_PER_IMAGE: u16 = TREES as u16;
+
+/// How loaded a path would be: its busiest cable, then the sum of the squares.
+type Cost = (u16, u32);
+
+/// The fabric, and the edges that lie on it.
+pub(crate) struct Cabling {
+    plan: Plan,
+    /// Index of each crossbar's port 0 among all outlets; the hosts' come after the last.
+    outlets: Vec<u32>,
+    /// Edges on each outlet, that is, on each cable in each direction.
+    loads: Vec<u16>,
+    /// The sum, over all cables, of the square of the edges above [`EDGES_PER_IMAGE`].
+    excess: u64,
+}
+
+impl Cabling {
+    pub(crate) fn new(plan: Plan) -> Cabling {
+        let mut outlets = Vec::with_capacity(plan.topology.crossbars().len() + 1);
+        let mut count = 0;
+        for crossbar in plan.topology.crossbars() {
+            outlets.push(count);
+            count += u32::from(crossbar.ports);
+        }
+        outlets.push(count);
+        let loads = vec![0; count as usize + plan.topology.hosts().len()];
+        Cabling { plan, outlets, loads, excess: 0 }
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn host(&self, node: NodeNumber) -> Option<HostId> {
+        self.plan.hosts.get(node.index()).copied().flatten()
+    }
+
+    /// The index of the port by which a frame leaves: it stands for a cable and a direction. A host's ports count as one.
+    fn outlet(&self, port: PortId) -> u32 {
+        match port.node {
+            NodeId::Crossbar(x) => self.outlets[x.0 as usize] + u32::from(port.port),
+            NodeId::Host(h) => self.outlets[self.outlets.len() - 1] + h.0,
+        }
+    }
+
+    /// The cables of a route; `None` if it does not lead from one host to the other.
+    fn cables(&self, from: HostId, to: HostId, route: &Route) -> Option<Vec<u32>> {
+        let mut cables = Vec::with_capacity(route.len() + 1);
+        let mut out = PortId::new(from, 0);
+        for hop in route.hops() {
+            cables.push(self.outlet(out));
+            let entered = self.plan.topology.peer(out)?;
+            out = PortId { node: entered.node, port: hop.out_of(entered.port) };
+            if matches!(out.node, NodeId::Host(_)) {
+                return None;
+            }
+        }
+        cables.push(self.outlet(out));
+        (self.plan.topology.peer(out)?.node == NodeId::Host(to)).then_some(cables)
+    }
+
+    /// Lays an edge along that of the pair's routes which is the least loaded, and counts it; `None` without a route.
+    pub(crate) fn lay(&mut self, parent: NodeNumber, child: NodeNumber) -> Option<Laid> {
+        let (from, to) = (self.host(parent)?, self.host(child)?);
+        let routes = self.plan.routes.routes(parent, child);
+        let mut best: Option<(Cost, Laid)> = None;
+        for (route, alternate) in routes.iter().zip(0..=u8::MAX) {
+            let Some(cables) = self.cables(from, to, route) else { continue };
+            let cost = self.cost(&cables);
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, Laid { alternate, cables }));
+            }
+        }
+        let (_, laid) = best?;
+        self.count(&laid);
+        Some(laid)
+    }
+
+    /// Puts an edge back where it lay.
+    pub(crate) fn count(&mut self, laid: &Laid) {
+        for &cable in &laid.cables {
+            let load = &mut self.loads[cable as usize];
+            *load += 1;
+            // n² - (n - 1)² = 2 n - 1
+            self.excess += (2 * u64::from(load.saturating_sub(EDGES_PER_IMAGE))).saturating_sub(1);
+        }
+    }
+
+    /// Takes an edge away.
+    pub(crate) fn lift(&mut self, laid: &Laid) {
+        for &cable in &laid.cables {
+            let load = &mut self.loads[cable as usize];
+            self.excess -= (2 * u64::from(load.saturating_sub(EDGES_PER_IMAGE))).saturating_sub(1);
+            *load -= 1;
+        }
+    }
+
+    /// How far the cables are above what they may carry: 0 if none is.
+    pub(crate) fn excess(&self) -> u64 {
+        self.excess
+    }
+
+    fn cost(&self, cables: &[u32]) -> Cost {
+        let loads = cables.iter().map(|&cable| self.loads[cable as usize]);
+        loads.fold((0, 0), |(max, sum), load| (max.max(load), sum + u32::from(load) * u32::from(load)))
+    }
+
+    /// What the busiest cable carries, in images.
+    pub(crate) fn busiest(&self) -> f64 {
+        f64::from(self.loads.iter().copied().max().unwrap_or(0)) / f64::from(EDGES_PER_IMAGE)
+    }
+
+    /// True if an edge takes a cable that carries more than it may.
+    pub(crate) fn is_overloaded(&self, laid: &Laid) -> bool {
+        laid.cables.iter().any(|&cable| self.loads[cable as usize] > EDGES_PER_IMAGE)
+    }
+
+    /// The crossbar that a node is plugged into.
+    pub(crate) fn crossbar(&self, node: NodeNumber) -> Option<CrossbarId> {
+        match self.plan.topology.peer(PortId::new(self.host(node)?, 0))?.node {
+            NodeId::Crossbar(x) => Some(x),
+            NodeId::Host(_) => None,
+        }
+    }
+
+    /// The nodes in the order of their location: each crossbar's together, first those of the front end's, then always
+    /// those of the nearest crossbar that is left.
+    pub(crate) fn in_location_order(&self, nodes: &[NodeNumber]) -> Vec<NodeNumber> {
+        let mut by_crossbar: BTreeMap<Option<CrossbarId>, Vec<(u8, NodeNumber)>> = BTreeMap::new();
+        for &node in nodes {
+            let port = self.host(node).and_then(|h| self.plan.topology.peer(PortId::new(h, 0))).map_or(0, |p| p.port);
+            by_crossbar.entry(self.crossbar(node)).or_default().push((port, node));
+        }
+        let mut order = Vec::with_capacity(nodes.len());
+        let mut take = |group: Vec<(u8, NodeNumber)>| {
+            let mut group = group;
+            group.sort_unstable();
+            order.extend(group.into_iter().map(|(_, node)| node));
+        };
+        let mut at = self.crossbar(NodeNumber::FRONT_END);
+        while let Some(next) = at.and_then(|from| self.nearest(from, |x| by_crossbar.contains_key(&Some(x)))) {
+            take(by_crossbar.remove(&Some(next)).expect("it was found there"));
+            at = Some(next);
+        }
+        by_crossbar.into_values().for_each(take);
+        order
+    }
+
+    /// The nearest crossbar of which `wanted` is true, `from` itself first.
+    fn nearest(&self, from: CrossbarId, wanted: impl Fn(CrossbarId) -> bool) -> Option<CrossbarId> {
+        let mut seen = vec![false; self.plan.topology.crossbars().len()];
+        seen[from.0 as usize] = true;
+        let mut queue = VecDeque::from([from]);
+        while let Some(at) = queue.pop_front() {
+            if wanted(at) {
+                return Some(at);
+            }
+            for peer in self.plan.topology.peers(at.into()).iter().flatten() {
+                if let NodeId::Crossbar(next) = peer.node
+                    && !std::mem::replace(&mut seen[next.0 as usize], true)
+                {
+                    queue.push_back(next);
+                }
+            }
+        }
+        None
+    }
+}

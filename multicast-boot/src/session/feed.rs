@@ -1,0 +1,239 @@
+//! A child's side of one attachment: what came, what was lost, and whether the parent lives.
+
+use super::timing::Timing;
+use std::time::Duration;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::route::Route;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::DEFAULT_MAX_PAYLOAD;
+use twowire_fabric::wire::boot::{Span, put_span};
+
+/// Frames after which a receipt is sent: few enough that the parent's window never closes.
+const FRAMES_PER_RECEIPT: u32 = 64;
+
+/// Spans of lost frames that a receipt names, at most.
+const MAX_SPANS: usize = DEFAULT_MAX_PAYLOAD / 8;
+
+/// Sequence numbers that were lost, and the first receipt that said so.
+struct Lost {
+    span: Span,
+    said_in: Option<u16>,
+}
+
+/// One attachment, seen from the child.
+pub(crate) struct Feed {
+    pub(crate) parent: NodeNumber,
+    /// The parent's route to us that the layout chose; attempts start from it.
+    alternate: u8,
+    pub(crate) late: bool,
+    /// Our name for the attachment.
+    pub(crate) edge: u16,
+    /// One above the highest sequence number known.
+    next: u32,
+    lost: Vec<Lost>,
+    serial: u16,
+    /// When the last receipt was sent; `None` before the first.
+    receipt_sent: Option<Time>,
+    /// The receipt whose echo gives the next sample of the round trip.
+    timed: Option<(u16, Time)>,
+    round_trip: Duration,
+    unreported: u32,
+    pub(crate) receipt_due: bool,
+    pub(crate) attach_due: bool,
+    attach_sent: Time,
+    /// Our route to the parent, of the last attempt.
+    pub(crate) route: Route,
+    /// When the parent was last heard in this attachment.
+    heard: Option<Time>,
+    /// When data last came, or the attachment was asked for.
+    fed: Time,
+    attempts: u32,
+    /// Nothing is missing: the parent only has to be told.
+    pub(crate) complete: bool,
+    /// Frames found to be lost.
+    pub(crate) lost_count: u32,
+}
+
+impl Feed {
+    pub(crate) fn new(parent: NodeNumber, alternate: u8, late: bool, edge: u16) -> Feed {
+        Feed {
+            parent,
+            alternate,
+            late,
+            edge,
+            next: 0,
+            lost: Vec::new(),
+            serial: 0,
+            receipt_sent: None,
+            timed: None,
+            round_trip: Duration::ZERO,
+            unreported: 0,
+            receipt_due: false,
+            attach_due: true,
+            attach_sent: Time::ZERO,
+            route: Route::EMPTY,
+            heard: None,
+            fed: Time::ZERO,
+            attempts: 0,
+            complete: false,
+            lost_count: 0,
+        }
+    }
+
+    /// Starts over under another name, along the next routes.
+    pub(crate) fn reattach(&mut self, edge: u16) {
+        let (attempts, lost_count, heard) = (self.attempts, self.lost_count, self.heard);
+        *self = Feed::new(self.parent, self.alternate, self.late, edge);
+        self.lost_count = lost_count;
+        // A parent that was heard gets the full number of attempts again, beginning with the routes after the first.
+        self.attempts = if heard.is_some() { 1 } else { attempts };
+    }
+
+    /// The parent's route to us for this attempt, and which of our own to it.
+    pub(crate) fn routes(&self) -> (u8, usize) {
+        let attempt = self.attempts;
+        (self.alternate.wrapping_add(attempt as u8), attempt as usize)
+    }
+
+    pub(crate) fn attach_sent(&mut self, now: Time, route: Route) {
+        self.attach_due = false;
+        self.route = route;
+        self.attach_sent = now;
+        self.fed = now;
+        self.attempts += 1;
+    }
+
+    /// True if the parent did not answer although it was tried along several routes.
+    pub(crate) fn is_orphaned(&self, timing: &Timing) -> bool {
+        !self.complete && self.heard.is_none() && self.attempts > timing.attach_attempts
+    }
+
+    /// A [`super::Block`] frame came. Call it only for one that is kept: another one counts as lost.
+    pub(crate) fn on_data(&mut self, now: Time, sequence: u32, echo: u16) {
+        self.on_sign_of_life(now, echo);
+        self.fed = now;
+        if sequence >= self.next {
+            self.note_lost(sequence);
+            self.next = sequence.saturating_add(1);
+        } else {
+            self.remove_lost(sequence);
+        }
+        self.unreported += 1;
+        self.receipt_due |= self.unreported >= FRAMES_PER_RECEIPT;
+    }
+
+    /// A pulse came: everything below `next` was sent.
+    pub(crate) fn on_pulse(&mut self, now: Time, next: u32, echo: u16) {
+        self.on_sign_of_life(now, echo);
+        if next > self.next {
+            self.note_lost(next);
+            self.next = next;
+        }
+        self.receipt_due |= self.unreported > 0 || self.complete || self.receipt_sent.is_none();
+    }
+
+    fn on_sign_of_life(&mut self, now: Time, echo: u16) {
+        self.heard = Some(now);
+        self.attempts = 0;
+        if let Some((serial, sent)) = self.timed
+            && !is_newer(serial, echo)
+        {
+            let sample = now - sent;
+            self.round_trip = if self.round_trip.is_zero() { sample } else { (self.round_trip * 7 + sample) / 8 };
+            self.timed = None;
+        }
+        if !self.lost.is_empty() {
+            self.lost.retain(|lost| lost.said_in.is_none_or(|serial| is_newer(serial, echo)));
+        }
+    }
+
+    /// Everything from the highest number known up to `below` was lost.
+    fn note_lost(&mut self, below: u32) {
+        if below > self.next {
+            self.lost.push(Lost { span: Span { start: self.next, end: below }, said_in: None });
+            self.lost_count = self.lost_count.saturating_add(below - self.next);
+            self.receipt_due = true;
+        }
+    }
+
+    /// A frame came after all, out of order.
+    fn remove_lost(&mut self, sequence: u32) {
+        let Some(at) = self.lost.iter().position(|l| (l.span.start..l.span.end).contains(&sequence)) else { return };
+        let Lost { span, said_in } = self.lost.remove(at);
+        let rest = [Span { start: span.start, end: sequence }, Span { start: sequence + 1, end: span.end }];
+        let rest = rest.into_iter().filter(|s| s.start < s.end).map(|span| Lost { span, said_in });
+        self.lost.splice(at..at, rest);
+    }
+
+    /// Everything below came, or is known to the parent as lost.
+    fn settled(&self) -> u32 {
+        self.lost.first().map_or(self.next, |lost| lost.span.start)
+    }
+
+    /// Fills in a receipt: its serial, `settled`, `next` and the spans for its payload.
+    pub(crate) fn receipt(&mut self, now: Time) -> (u16, u32, u32, Vec<u8>) {
+        self.serial = self.serial.wrapping_add(1);
+        let mut payload = Vec::with_capacity(8 * self.lost.len().min(MAX_SPANS));
+        let mut last: Option<Span> = None;
+        for lost in self.lost.iter_mut().take(MAX_SPANS) {
+            lost.said_in.get_or_insert(self.serial);
+            // Spans on the wire do not touch, those of different receipts may.
+            match &mut last {
+                Some(span) if span.end == lost.span.start => span.end = lost.span.end,
+                _ => last.replace(lost.span).iter().for_each(|&span| put_span(&mut payload, span)),
+            }
+        }
+        last.iter().for_each(|&span| put_span(&mut payload, span));
+        self.receipt_due = false;
+        self.unreported = 0;
+        self.receipt_sent = Some(now);
+        self.timed.get_or_insert((self.serial, now));
+        (self.serial, self.settled(), self.next, payload)
+    }
+
+    /// When something is to be done without a frame coming in.
+    pub(crate) fn next_timeout(&self, timing: &Timing) -> Option<Time> {
+        if self.complete {
+            return None;
+        }
+        let Some(heard) = self.heard else { return Some(self.attach_sent + timing.attach_retry) };
+        let sent = self.receipt_sent.unwrap_or(heard);
+        let receipt = if self.lost.is_empty() { timing.receipt_interval } else { self.repeat_after(timing) };
+        Some((self.contact(heard) + timing.parent_silence).min(sent + receipt))
+    }
+
+    /// The last instant of which we know that parent and child heard one another: a receipt that is not echoed shows that
+    /// the parent does not hear us.
+    fn contact(&self, heard: Time) -> Time {
+        self.timed.map_or(heard, |(_, sent)| heard.min(sent))
+    }
+
+    fn repeat_after(&self, timing: &Timing) -> Duration {
+        timing.repeat_min.max(2 * self.round_trip)
+    }
+
+    /// True if the parent lives but has sent nothing for long, although something is missing: one of the two may be mistaken
+    /// about what the other has, because a list of it was damaged on the way.
+    pub(crate) fn is_starved(&self, now: Time, timing: &Timing) -> bool {
+        !self.complete && !self.attach_due && now - self.fed >= timing.starvation
+    }
+
+    /// Time has passed. Says whether to attach again, because the parent is silent.
+    #[must_use]
+    pub(crate) fn on_timeout(&mut self, now: Time, timing: &Timing) -> bool {
+        if self.next_timeout(timing).is_none_or(|at| at > now) {
+            return false;
+        }
+        let Some(heard) = self.heard else { return !self.attach_due };
+        if now - self.contact(heard) >= timing.parent_silence {
+            return true;
+        }
+        self.receipt_due = true;
+        false
+    }
+}
+
+/// True if serial `a` was given after serial `b`.
+pub(crate) fn is_newer(a: u16, b: u16) -> bool {
+    a.wrapping_sub(b) as i16 > 0
+}

@@ -1,0 +1,185 @@
+//! Lays the two trees over the mapped fabric, before anything is sent.
+//!
+//! Nodes are put in a row by location, the trees follow from the row ([`two_tree`]), and each edge takes the least loaded
+//! of its pair's routes. While a cable carries more than the image once, nodes of one crossbar change places.
+
+use super::cabling::{Cabling, Laid};
+use super::two_tree;
+use std::collections::BTreeMap;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::topology::CrossbarId;
+use twowire_fabric::wire::boot::TREES;
+
+/// How often all edges are laid again, each on the least loaded of its routes.
+const ROUNDS: usize = 4;
+
+/// How many changes of places are tried before the layout is taken as it is.
+const MAX_TRIES: usize = 4_000;
+
+/// The trees over a set of nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// The front end, then the nodes in their row.
+    pub(crate) row: Vec<NodeNumber>,
+    /// For each tree and place the edge from the parent; `None` for the front end, and where there is no route.
+    pub(crate) edges: [Vec<Option<Laid>>; TREES],
+    /// For each tree and place the places that it feeds.
+    children: [Vec<Vec<usize>>; TREES],
+    /// How often nodes changed places.
+    pub(crate) swaps: usize,
+}
+
+impl Layout {
+    /// Lays the trees over these nodes.
+    pub(crate) fn new(cabling: &mut Cabling, nodes: &[NodeNumber]) -> Layout {
+        let mut row = vec![NodeNumber::FRONT_END];
+        row.extend(cabling.in_location_order(nodes));
+        let none = vec![None; row.len()];
+        let children = [0, 1].map(|tree| {
+            let mut children = vec![Vec::new(); row.len()];
+            (1..row.len()).for_each(|place| children[two_tree::parent(tree, place, row.len() - 1)].push(place));
+            children
+        });
+        let mut layout = Layout { row, edges: [none.clone(), none], children, swaps: 0 };
+        for _ in 0..ROUNDS {
+            let before = layout.edges.clone();
+            layout.lay_again(cabling, 1..layout.row.len());
+            if layout.edges == before {
+                break;
+            }
+        }
+        layout.swap_while_overloaded(cabling);
+        layout
+    }
+
+    /// The place of the parent of a place.
+    pub(crate) fn parent(&self, tree: usize, place: usize) -> usize {
+        two_tree::parent(tree, place, self.row.len() - 1)
+    }
+
+    /// How far a place is from the root, in the tree in which it is nearer.
+    pub(crate) fn depth(&self, place: usize) -> usize {
+        let depth = |tree| {
+            std::iter::successors(Some(place), |&at| Some(self.parent(tree, at)).filter(|&parent| parent != 0)).count()
+        };
+        (0..TREES).map(depth).min().unwrap_or(0)
+    }
+
+    /// Lays the edges from these places to their parents again, one after the other.
+    fn lay_again(&mut self, cabling: &mut Cabling, places: impl Iterator<Item = usize>) {
+        for place in places {
+            for tree in 0..TREES {
+                if let Some(laid) = self.edges[tree][place].take() {
+                    cabling.lift(&laid);
+                }
+                let parent = self.parent(tree, place);
+                self.edges[tree][place] = cabling.lay(self.row[parent], self.row[place]);
+            }
+        }
+    }
+
+    fn swap_while_overloaded(&mut self, cabling: &mut Cabling) {
+        let mut crossbars: BTreeMap<CrossbarId, Vec<usize>> = BTreeMap::new();
+        for place in 1..self.row.len() {
+            if let Some(crossbar) = cabling.crossbar(self.row[place]) {
+                crossbars.entry(crossbar).or_default().push(place);
+            }
+        }
+        let mut tries = 0;
+        while cabling.excess() > 0 && self.swap_one(cabling, &crossbars, &mut tries) {
+            self.swaps += 1;
+        }
+    }
+
+    /// Looks for one change of places after which the cables carry less too much. False if there is none.
+    fn swap_one(
+        &mut self,
+        cabling: &mut Cabling,
+        crossbars: &BTreeMap<CrossbarId, Vec<usize>>,
+        tries: &mut usize,
+    ) -> bool {
+        let before = cabling.excess();
+        for place in self.ends_of_overloaded(cabling) {
+            let Some(crossbar) = cabling.crossbar(self.row[place]) else { continue };
+            for &other in crossbars[&crossbar].iter().filter(|&&other| other != place) {
+                if *tries == MAX_TRIES {
+                    return false;
+                }
+                *tries += 1;
+                let moved = self.swap(cabling, place, other);
+                if cabling.excess() < before {
+                    return true;
+                }
+                self.undo(cabling, place, other, moved);
+            }
+        }
+        false
+    }
+
+    /// The places at both ends of the edges that take an overloaded cable.
+    fn ends_of_overloaded(&self, cabling: &Cabling) -> Vec<usize> {
+        let mut ends = Vec::new();
+        for tree in 0..TREES {
+            for place in 1..self.row.len() {
+                if self.edges[tree][place].as_ref().is_some_and(|laid| cabling.is_overloaded(laid)) {
+                    ends.extend([place, self.parent(tree, place)]);
+                }
+            }
+        }
+        ends.retain(|&place| place != 0);
+        ends.sort_unstable();
+        ends.dedup();
+        ends
+    }
+
+    /// Two nodes change places; all edges from and to them are laid again. Returns those edges as they lay before.
+    fn swap(&mut self, cabling: &mut Cabling, a: usize, b: usize) -> Vec<Moved> {
+        let mut moved = Vec::new();
+        for (tree, place) in self.edges_at(a, b) {
+            let laid = self.edges[tree][place].take();
+            laid.iter().for_each(|laid| cabling.lift(laid));
+            moved.push((tree, place, laid));
+        }
+        self.row.swap(a, b);
+        for &(tree, place, _) in &moved {
+            let parent = self.parent(tree, place);
+            self.edges[tree][place] = cabling.lay(self.row[parent], self.row[place]);
+        }
+        moved
+    }
+
+    /// Takes a change of places back.
+    fn undo(&mut self, cabling: &mut Cabling, a: usize, b: usize, moved: Vec<Moved>) {
+        self.row.swap(a, b);
+        for (tree, place, laid) in moved {
+            self.edges[tree][place].take().iter().for_each(|laid| cabling.lift(laid));
+            laid.iter().for_each(|laid| cabling.count(laid));
+            self.edges[tree][place] = laid;
+        }
+    }
+
+    /// The edges from and to two places: each by its tree and its lower end.
+    fn edges_at(&self, a: usize, b: usize) -> Vec<(usize, usize)> {
+        let mut edges = Vec::new();
+        for tree in 0..TREES {
+            let own = [a, b].into_iter();
+            let below = [a, b].into_iter().flat_map(|place| self.children(tree, place));
+            edges.extend(own.chain(below).map(|place| (tree, place)));
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        edges
+    }
+
+    /// The places that a place feeds in a tree.
+    fn children(&self, tree: usize, place: usize) -> impl Iterator<Item = usize> + '_ {
+        self.children[tree][place].iter().copied()
+    }
+}
+
+/// An edge by its tree and its lower end, and where it lay.
+type Moved = (usize, usize, Option<Laid>);
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;

@@ -1,0 +1,91 @@
+//! Where a node keeps the chunks that it has verified.
+
+use crate::image::Manifest;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Keeps the verified chunks of one image, until the node hands over to it.
+pub trait ChunkStore: Send {
+    /// Keeps a chunk that has just been verified.
+    fn put(&mut self, index: u32, bytes: Bytes);
+
+    /// A chunk that is kept.
+    fn get(&self, index: u32) -> Option<Bytes>;
+}
+
+/// Makes a node's store when it has accepted an image.
+pub trait ChunkStores: Send + Sync {
+    /// An empty store for an image; `None` if there is no room for it.
+    fn open(&self, manifest: &Manifest) -> Option<Box<dyn ChunkStore>>;
+}
+
+/// Stores in memory, shared between the nodes of one process.
+///
+/// Where two nodes hold the very same bytes at the same address, which is what a simulator delivers, they are kept once: a
+/// node's own part is one bit for each chunk. A chunk whose bytes lie elsewhere is kept by the node alone.
+#[derive(Clone, Default)]
+pub struct SharedStores {
+    pools: Arc<Mutex<BTreeMap<[u8; blake3::OUT_LEN], Pool>>>,
+}
+
+/// For each chunk of an image the bytes that the first node got.
+type Pool = Arc<[OnceLock<Bytes>]>;
+
+impl ChunkStores for SharedStores {
+    fn open(&self, manifest: &Manifest) -> Option<Box<dyn ChunkStore>> {
+        let chunks = manifest.shape().chunk_count();
+        let mut pools = self.pools.lock().expect("nothing panics while it holds this lock");
+        let pool =
+            pools.entry(*manifest.root().as_bytes()).or_insert_with(|| (0..chunks).map(|_| OnceLock::new()).collect());
+        let shared = vec![0; chunks.div_ceil(u64::BITS) as usize];
+        Some(Box::new(SharedStore { pool: Arc::clone(pool), shared, own: BTreeMap::new() }))
+    }
+}
+
+struct SharedStore {
+    pool: Pool,
+    /// Chunks whose bytes are the pool's.
+    shared: Vec<u64>,
+    own: BTreeMap<u32, Bytes>,
+}
+
+impl ChunkStore for SharedStore {
+    fn put(&mut self, index: u32, bytes: Bytes) {
+        let Some(slot) = self.pool.get(index as usize) else { return };
+        let first = slot.get_or_init(|| bytes.clone());
+        if first.as_ptr() == bytes.as_ptr() && first.len() == bytes.len() {
+            self.shared[index as usize / 64] |= 1 << (index % 64);
+        } else {
+            self.own.insert(index, bytes);
+        }
+    }
+
+    fn get(&self, index: u32) -> Option<Bytes> {
+        let shared = self.shared.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
+        if shared { self.pool[index as usize].get().cloned() } else { self.own.get(&index).cloned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{CHUNK, ClusterSecretKey, ImageParts, PackedImage};
+
+    #[test]
+    fn a_node_holds_what_it_was_given_and_nothing_else() {
+        let parts = ImageParts { initramfs: vec![7; 3 * CHUNK].into(), ..crate::session::testing::parts() };
+        let image = PackedImage::pack(&parts, &ClusterSecretKey::from_seed(&[1; 32])).unwrap();
+        let stores = SharedStores::default();
+        let (mut a, mut b) = (stores.open(image.manifest()).unwrap(), stores.open(image.manifest()).unwrap());
+        a.put(0, image.chunk(0).unwrap());
+        a.put(1, image.chunk(1).unwrap());
+        assert!(b.get(0).is_none(), "what one node has, another has not");
+        b.put(0, image.chunk(0).unwrap());
+        b.put(1, Bytes::from(vec![9; CHUNK]));
+        assert_eq!(b.get(0), image.chunk(0));
+        assert_eq!((a.get(1), b.get(1)), (image.chunk(1), Some(Bytes::from(vec![9; CHUNK]))));
+        assert!(a.get(2).is_none() && a.get(99).is_none());
+        a.put(99, Bytes::new());
+    }
+}

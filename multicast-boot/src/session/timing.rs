@@ -1,0 +1,88 @@
+//! How long things may take. The reasons are in `docs/boot-protocol.md`.
+
+use std::time::Duration;
+
+/// The protocol's timers. Those of root and nodes may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// The least time after which a receipt that was not echoed is repeated. Shorter than the fabric's queues, it multiplies
+    /// the load just when the fabric is full.
+    pub repeat_min: Duration,
+    /// The first pulse of a parent that has nothing to send; later ones come at twice the interval.
+    pub pulse_first: Duration,
+    /// The longest interval between pulses.
+    pub pulse_max: Duration,
+    /// A parent of which nothing is heard for so long is tried along other routes.
+    pub parent_silence: Duration,
+    /// Between two attempts to attach.
+    pub attach_retry: Duration,
+    /// Attempts to attach without an answer before the root is told; they go on.
+    pub attach_attempts: u32,
+    /// A child to which a living parent has sent nothing for so long attaches again, and says anew what it has.
+    pub starvation: Duration,
+    /// A receipt is sent at least so often while something comes.
+    pub receipt_interval: Duration,
+    /// A child of which nothing is heard for so long is no longer fed.
+    pub child_silence: Duration,
+    /// Between two rounds of offers or assignments to those that have not confirmed.
+    pub offer_retry: Duration,
+    /// Between two rounds of offers to those that are silent after the transfer has started.
+    pub late_offer_retry: Duration,
+    /// The transfer starts without those that have not joined by then.
+    pub join_timeout: Duration,
+    /// How often a node that has routes asks for an offer: first, and at most.
+    pub ask_first: Duration,
+    /// See [`Timing::ask_first`].
+    pub ask_max: Duration,
+    /// Before an important report is repeated.
+    pub report_retry: Duration,
+    /// How often a node reports its progress, at least.
+    pub report_interval: Duration,
+    /// How much time the root has for each report: with many nodes they report less often.
+    pub report_spacing: Duration,
+    /// Refusals after which a node is believed: one may be the work of a damaged frame.
+    pub refusals: u32,
+    /// Between two questions to a node that is suspected to be dead.
+    pub query_interval: Duration,
+    /// Questions without an answer after which a node has failed.
+    pub queries: u32,
+    /// A node that has made no progress for so long has failed.
+    pub no_progress: Duration,
+    /// A node that hands over may take so long.
+    pub hand_over_timeout: Duration,
+    /// How long a failed node is waited for before the transfer is over.
+    pub rejoin_wait: Duration,
+    /// A verified node hands over by itself when the root has been silent for so long.
+    pub root_silence: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing {
+            repeat_min: Duration::from_millis(1),
+            pulse_first: Duration::from_micros(300),
+            pulse_max: Duration::from_micros(1500),
+            parent_silence: Duration::from_millis(4),
+            attach_retry: Duration::from_micros(1500),
+            attach_attempts: 2,
+            starvation: Duration::from_millis(25),
+            receipt_interval: Duration::from_millis(3),
+            child_silence: Duration::from_millis(50),
+            offer_retry: Duration::from_micros(500),
+            late_offer_retry: Duration::from_millis(10),
+            join_timeout: Duration::from_millis(20),
+            ask_first: Duration::from_millis(2),
+            ask_max: Duration::from_millis(50),
+            report_retry: Duration::from_millis(3),
+            report_interval: Duration::from_millis(20),
+            report_spacing: Duration::from_micros(20),
+            refusals: 3,
+            query_interval: Duration::from_millis(3),
+            queries: 4,
+            no_progress: Duration::from_secs(2),
+            hand_over_timeout: Duration::from_secs(60),
+            rejoin_wait: Duration::from_millis(100),
+            root_silence: Duration::from_millis(500),
+        }
+    }
+}
