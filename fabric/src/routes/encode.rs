@@ -40,12 +40,12 @@ pub enum EncodeError {
         /// What is at its end.
         found: String,
     },
-    /// The table has another number of destinations than there are hosts.
+    /// The table has another number of destinations than there are numbers.
     #[error("the table of {from} has {got} destinations, expected {expected}")]
     Destinations {
         /// Whose table.
         from: NodeNumber,
-        /// Hosts of the map.
+        /// The highest number of the map, and two: the front end's and 0.
         expected: usize,
         /// Destinations of the table.
         got: usize,
@@ -74,8 +74,8 @@ struct Used {
 /// Encodes route tables of one map. Keeps its buffers, so that encoding the tables of all nodes does not allocate each time.
 pub struct TableEncoder<'a> {
     topology: &'a Topology,
-    /// The host of each node, by [`NodeNumber::index`].
-    hosts: &'a [HostId],
+    /// The host of each node, by [`NodeNumber::index`]; `None` for numbers that nobody has.
+    hosts: Vec<Option<HostId>>,
     /// The inverse of `hosts`.
     index_of: Vec<Option<u32>>,
     /// The number of each crossbar in the table at hand.
@@ -86,11 +86,14 @@ pub struct TableEncoder<'a> {
 }
 
 impl<'a> TableEncoder<'a> {
-    /// An encoder for tables of the map `topology`, where `hosts` are the hosts of the nodes: the front end's first, then
-    /// node 0's, and so on.
-    pub fn new(topology: &'a Topology, hosts: &'a [HostId]) -> TableEncoder<'a> {
+    /// An encoder for tables of the map `topology`, in which these are the nodes and the front end.
+    pub fn new(topology: &'a Topology, nodes: impl IntoIterator<Item = (NodeNumber, HostId)>) -> TableEncoder<'a> {
+        let mut hosts = Vec::new();
         let mut index_of = vec![None; topology.hosts().len()];
-        for (index, host) in hosts.iter().enumerate() {
+        for (number, host) in nodes {
+            let index = number.index();
+            hosts.resize(hosts.len().max(index + 1), None);
+            hosts[index] = Some(host);
             index_of[host.0 as usize] = Some(index as u32);
         }
         let number_of = vec![None; topology.crossbars().len()];
@@ -99,7 +102,7 @@ impl<'a> TableEncoder<'a> {
 
     /// The bytes of a table. Every route is walked on the map, and one that does not lead to its destination is an error.
     pub fn encode(&mut self, table: &RouteTable) -> Result<Vec<u8>, EncodeError> {
-        if table.destinations() != self.hosts.len() {
+        if table.destinations() != self.hosts.len() || table.own().index() >= self.hosts.len() {
             return Err(EncodeError::Destinations {
                 from: table.own(),
                 expected: self.hosts.len(),
@@ -135,7 +138,7 @@ impl<'a> TableEncoder<'a> {
 
     /// Where a node's cable leads. Of several cables it is that of the lowest port which leads to a crossbar, if one does.
     fn attachment(&self, node: NodeNumber) -> Option<PortId> {
-        let mut cables = self.topology.peers(self.hosts[node.index()].into()).iter().flatten();
+        let mut cables = self.topology.peers(self.hosts[node.index()]?.into()).iter().flatten();
         let first = cables.clone().next();
         cables.find(|end| matches!(end.node, NodeId::Crossbar(_))).or(first).copied()
     }
@@ -152,7 +155,7 @@ impl<'a> TableEncoder<'a> {
             at = self.topology.peer(PortId::new(id, output));
         }
         match at {
-            Some(PortId { node: NodeId::Host(host), .. }) if self.hosts[to.index()] == host => Ok(()),
+            Some(PortId { node: NodeId::Host(host), .. }) if self.hosts[to.index()] == Some(host) => Ok(()),
             other => Err(EncodeError::Astray {
                 from,
                 to,

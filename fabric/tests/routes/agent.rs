@@ -20,7 +20,7 @@ fn fabric() -> Topology {
 fn table(node: NodeNumber, k: usize) -> Bytes {
     let fabric = fabric();
     let tables = Tables::new(&fabric, Choice::Modulo);
-    TableEncoder::new(&fabric, &tables.hosts).encode(&tables.table(node, k)).unwrap().into()
+    TableEncoder::new(&fabric, tables.nodes()).encode(&tables.table(node, k)).unwrap().into()
 }
 
 fn load(epoch: u32, k: usize) -> Message {
@@ -134,7 +134,7 @@ fn a_table_without_a_way_to_the_front_end_is_refused() {
     for index in 1..whole.destinations() {
         lacking.push(whole.routes_to(NodeNumber::from_index(index)));
     }
-    let bytes = TableEncoder::new(&fabric, &tables.hosts).encode(&lacking).unwrap();
+    let bytes = TableEncoder::new(&fabric, tables.nodes()).encode(&lacking).unwrap();
     let message = Message::Load { epoch: 1, node: NODE, table: bytes.into() };
     assert_eq!(RouteAgent::new().handle_message(&message), refused(1, Refusal::NoRouteToFrontEnd));
 }
@@ -156,7 +156,7 @@ fn the_master_record_has_the_preferred_route_and_disjoint_alternates() {
     let tables = Tables::new(&pink, Choice::Modulo);
     let node = NodeNumber(700);
     let routes = tables.table(node, 64);
-    let table = TableEncoder::new(&pink, &tables.hosts).encode(&routes).unwrap().into();
+    let table = TableEncoder::new(&pink, tables.nodes()).encode(&routes).unwrap().into();
     agent.handle_message(&Message::Load { epoch: 1, node, table });
     agent.handle_message(&Message::Commit { epoch: 1, node });
 

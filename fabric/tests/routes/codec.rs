@@ -19,7 +19,7 @@ fn plain_len(table: &RouteTable) -> usize {
 /// Encodes and decodes the tables of some nodes; returns how many times smaller than a list they are.
 fn round_trip(topology: &Topology, choice: Choice, k: usize, nodes: &[usize]) -> f64 {
     let tables = Tables::new(topology, choice);
-    let mut encoder = TableEncoder::new(topology, &tables.hosts);
+    let mut encoder = TableEncoder::new(topology, tables.nodes());
     let (mut plain, mut encoded) = (0, 0);
     for &index in nodes {
         let table = tables.table(NodeNumber::from_index(index), k);
@@ -76,7 +76,25 @@ fn hosts_on_one_cable_need_no_hops() {
     let mut table = RouteTable::new(1, NodeNumber(0));
     table.push([Route::EMPTY]);
     table.push([]);
-    let bytes = TableEncoder::new(&topology, &[a, b]).encode(&table).unwrap();
+    let bytes = TableEncoder::new(&topology, [(NodeNumber::FRONT_END, a), (NodeNumber(0), b)]).encode(&table).unwrap();
+    assert_eq!(decode(1, &bytes), Ok(table));
+}
+
+/// Places that were given up leave their numbers unused.
+#[test]
+fn numbers_may_have_gaps() {
+    let clos = generate::Clos { hosts: 16, radix: 8, levels: 2, oversubscription: 1.0 }.build().unwrap();
+    let tables = Tables::new(&clos, Choice::Modulo);
+    let dense = tables.table(NodeNumber(4), 2);
+    let sparse = |number: NodeNumber| NodeNumber(if number.0 > 4 { number.0 + 3 } else { number.0 });
+    let mut table = RouteTable::new(1, NodeNumber(4));
+    for index in 0..dense.destinations() {
+        let number = NodeNumber::from_index(index);
+        (table.destinations()..sparse(number).index()).for_each(|_| table.push([]));
+        table.push(dense.routes_to(number));
+    }
+    let nodes = tables.nodes().map(|(number, host)| (sparse(number), host));
+    let bytes = TableEncoder::new(&clos, nodes).encode(&table).unwrap();
     assert_eq!(decode(1, &bytes), Ok(table));
 }
 
@@ -84,7 +102,7 @@ fn hosts_on_one_cable_need_no_hops() {
 fn a_route_that_does_not_fit_the_map_is_not_encoded() {
     let pink = generate::pink();
     let tables = Tables::new(&pink, Choice::Modulo);
-    let mut encoder = TableEncoder::new(&pink, &tables.hosts);
+    let mut encoder = TableEncoder::new(&pink, tables.nodes());
     let good = tables.table(NodeNumber(0), 1);
     let with = |to: i32, route: &str| {
         let mut table = RouteTable::new(1, NodeNumber(0));
@@ -109,7 +127,7 @@ fn a_route_that_does_not_fit_the_map_is_not_encoded() {
 fn small_table() -> Vec<u8> {
     let random = generate::Random { crossbars: 6, radix: 8, hosts: 12, seed: 9 }.build().unwrap();
     let tables = Tables::new(&random, Choice::Modulo);
-    TableEncoder::new(&random, &tables.hosts).encode(&tables.table(NodeNumber(2), 3)).unwrap()
+    TableEncoder::new(&random, tables.nodes()).encode(&tables.table(NodeNumber(2), 3)).unwrap()
 }
 
 #[test]
@@ -156,7 +174,7 @@ proptest! {
         let random = generate::Random { crossbars: 8, radix: 10, hosts: 20, seed: seed % 16 }.build().unwrap();
         let tables = Tables::new(&random, Choice::Random(seed));
         let table = tables.table(NodeNumber::from_index(own.index(20)), k);
-        let bytes = TableEncoder::new(&random, &tables.hosts).encode(&table).unwrap();
+        let bytes = TableEncoder::new(&random, tables.nodes()).encode(&table).unwrap();
         prop_assert_eq!(decode(1, &bytes), Ok(table));
     }
 }

@@ -48,6 +48,11 @@ impl<'a> Tables<'a> {
         self.starts.push(self.ports.len() as u32);
     }
 
+    /// The nodes, in the order of the hosts.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeNumber, HostId)> + '_ {
+        (0..).map(NodeNumber::from_index).zip(self.hosts.iter().copied())
+    }
+
     /// The table of a node, with up to `k` different routes to each other one.
     pub(crate) fn table(&self, own: NodeNumber, k: usize) -> RouteTable {
         let mut table = RouteTable::new(1, own);

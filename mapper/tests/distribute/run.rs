@@ -41,7 +41,7 @@ impl<'a> Source<'a> {
 impl TableSource for Source<'_> {
     fn encoded_table(&mut self, node: NodeNumber) -> Result<Bytes, EncodeError> {
         let table = self.tables.table(node, self.routes_per_pair);
-        let encoded = TableEncoder::new(self.topology, &self.tables.hosts).encode(&table)?;
+        let encoded = TableEncoder::new(self.topology, self.tables.nodes()).encode(&table)?;
         self.given.insert(node, table);
         Ok(encoded.into())
     }
