@@ -10,9 +10,11 @@
 mod events;
 mod loader;
 mod node;
+mod tables;
 
 pub use loader::RouteLoader;
 pub use node::{Failure, FailureReason, LoadTarget, Stage};
+pub use tables::MapTables;
 
 use bytes::Bytes;
 use node::Node;

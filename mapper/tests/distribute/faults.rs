@@ -1,16 +1,17 @@
 //! What goes wrong, and that it costs only those to whom it happens.
 
-use crate::run::Run;
+use crate::run::{Mapped, Run};
 use crate::small;
 use std::time::Duration;
-use twowire_fabric::id::NodeNumber;
+use twowire_fabric::protocol::drive;
+use twowire_fabric::time::Time;
 use twowire_fabric::topology::generate;
 use twowire_mapper::distribute::{DistributorConfig, FailureReason, LoadPhase, Stage};
 
 #[test]
 fn lost_frames_are_made_good() {
-    let pink = generate::pink();
-    let mut run = Run::new(&pink, 8, 2);
+    let pink = Mapped::new(generate::pink(), 8);
+    let mut run = Run::new(&pink, 2);
     run.inject("loss:0.01");
     run.load();
     run.assert_loaded_but(&[]);
@@ -22,7 +23,7 @@ fn lost_frames_are_made_good() {
 fn damaged_frames_are_made_good() {
     let small = small();
     for seed in 0..5 {
-        let mut run = Run::new(&small, 4, seed);
+        let mut run = Run::new(&small, seed);
         run.inject("corrupt:0.02");
         run.inject("duplicate:0.02");
         run.inject("reorder:0.02");
@@ -34,10 +35,10 @@ fn damaged_frames_are_made_good() {
 #[test]
 fn a_dead_node_is_reported_and_costs_the_others_nothing() {
     let small = small();
-    let mut run = Run::new(&small, 4, 3);
+    let mut run = Run::new(&small, 3);
     run.inject("crash:n17@0");
     run.begin();
-    let all_but_one = small.hosts().len() - 2;
+    let all_but_one = 62;
     run.run_until(|loader| loader.distributor.progress().loaded == all_but_one);
     assert!(run.port.sim().now().as_millis_f64() < 10.0, "{}", run.port.sim().now());
     run.finish();
@@ -52,7 +53,7 @@ fn a_node_that_dies_at_any_time_is_the_only_one_to_fail() {
     let small = small();
     let mut stages = Vec::new();
     for at_us in (0..2000).step_by(100) {
-        let mut run = Run::new(&small, 4, at_us);
+        let mut run = Run::new(&small, at_us);
         run.inject(&format!("crash:n30@{at_us}us"));
         run.load();
         if run.failures().is_empty() {
@@ -73,7 +74,7 @@ fn a_node_that_restarts_is_loaded_again() {
     let small = small();
     let mut restarted = 0;
     for at_us in (20..800).step_by(40) {
-        let mut run = Run::new(&small, 4, at_us);
+        let mut run = Run::new(&small, at_us);
         run.inject(&format!("crash:n30@{at_us}us"));
         run.inject(&format!("restart:n30@{}us", at_us + 1500));
         run.load();
@@ -89,8 +90,8 @@ fn a_node_that_restarts_is_loaded_again() {
 
 #[test]
 fn a_cut_cable_is_gone_around() {
-    let pink = generate::pink();
-    let mut run = Run::new(&pink, 8, 4);
+    let pink = Mapped::new(generate::pink(), 8);
+    let mut run = Run::new(&pink, 4);
     // Three of the eight cables that lead up from the front end's crossbar, one of them in the middle of the loading.
     for fault in ["cut:x1.0:8@0", "cut:x1.0:9@0", "cut:x1.0:12@5ms"] {
         run.inject(fault);
@@ -108,7 +109,7 @@ fn a_node_that_does_not_answer_is_asked_again_and_then_given_up() {
         ask_again: Duration::from_millis(10),
         ..DistributorConfig::default()
     };
-    let mut run = Run::new(&small, 4, 3).with(config, 1);
+    let mut run = Run::new(&small, 3).with(&small, config, 1);
     run.node_mut(5).answers = 0;
     run.node_mut(6).answers = 1;
     run.load();
@@ -122,9 +123,9 @@ fn a_node_that_does_not_answer_is_asked_again_and_then_given_up() {
 #[test]
 fn an_epoch_that_the_node_has_passed_is_refused() {
     let small = small();
-    let mut run = Run::new(&small, 4, 3);
+    let mut run = Run::new(&small, 3);
     run.load();
-    let mut again = run.with(DistributorConfig::default(), 0);
+    let mut again = run.with(&small, DistributorConfig::default(), 0);
     again.load();
     assert_eq!(again.failures().len(), 63);
     assert!(again.failures().iter().all(|f| matches!(f.reason, FailureReason::Refused(_))));
@@ -133,14 +134,13 @@ fn an_epoch_that_the_node_has_passed_is_refused() {
 #[test]
 fn a_latecomer_is_loaded_by_itself() {
     let small = small();
-    let mut run = Run::new(&small, 4, 3);
+    let mut run = Run::new(&small, 3);
     run.inject("crash:n17@0");
     run.inject("restart:n17@700ms");
     run.load();
     run.assert_loaded_but(&[17]);
-    run.port.sim_mut().run_until(twowire_fabric::time::Time::from_nanos(701_000_000));
-    let (target, now) = (run.target(NodeNumber(17)), run.port.sim().now());
-    run.loader.distributor.load_one(now, target, &mut run.loader.endpoint);
+    run.port.sim_mut().run_until(Time::from_nanos(701_000_000));
+    run.load_one(17);
     assert!(!run.loader.distributor.is_done());
     run.finish();
     run.assert_loaded_but(&[]);
@@ -149,16 +149,12 @@ fn a_latecomer_is_loaded_by_itself() {
 #[test]
 fn a_replaced_card_gets_the_table_of_its_place() {
     let small = small();
-    let mut run = Run::new(&small, 4, 3);
+    let mut run = Run::new(&small, 3);
     run.load();
-    let before = run.target(NodeNumber(17)).id;
-    run.port.sim_mut().inject(
-        twowire_fabric::time::Time::ZERO,
-        twowire_fabric::sim::Fault::Swap(twowire_fabric::topology::HostId(18)),
-    );
-    let (target, now) = (run.target(NodeNumber(17)), run.port.sim().now());
-    assert_ne!(target.id, before);
-    run.loader.distributor.load_one(now, target, &mut run.loader.endpoint);
+    let before = run.target(17).id;
+    run.inject("swap:n17@0");
+    assert_ne!(run.target(17).id, before);
+    run.load_one(17);
     run.finish();
     run.assert_loaded_but(&[]);
     assert_eq!(run.progress().nodes, 63);
@@ -167,14 +163,14 @@ fn a_replaced_card_gets_the_table_of_its_place() {
 #[test]
 fn an_aborted_epoch_is_forgotten() {
     let small = small();
-    let mut run = Run::new(&small, 4, 3);
+    let mut run = Run::new(&small, 3);
     run.begin();
     run.run_until(|loader| loader.distributor.progress().loaded == 40);
     let now = run.port.sim().now();
     assert!(run.loader.distributor.abort(now, &mut run.loader.endpoint));
     assert_eq!(run.loader.distributor.phase(), LoadPhase::Aborted);
     let until = now + Duration::from_millis(50);
-    twowire_fabric::protocol::drive(&mut run.port, &mut run.loader, until, |_| false).unwrap();
+    drive(&mut run.port, &mut run.loader, until, |_| false).unwrap();
     for number in 0..63 {
         let agent = &run.node(number).agent;
         assert_eq!((agent.table().epoch(), agent.next_table()), (0, None), "n{number}");

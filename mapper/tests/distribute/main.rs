@@ -1,21 +1,17 @@
 //! Route loading on the simulator: Pink's 1,023 nodes, and every fault that one of them or a cable may have.
 
-#[path = "../../../fabric/tests/routes/tables.rs"]
-#[expect(dead_code, reason = "shared with the tests of the encoding, which use all of it")]
-mod tables;
-
 mod faults;
 mod node;
 mod run;
 
-use run::Run;
+use run::{Mapped, Run};
 use std::time::Duration;
 use twowire_fabric::topology::generate;
 
 #[test]
 fn pinks_nodes_are_loaded_within_a_tenth_of_a_second() {
-    let pink = generate::pink();
-    let mut run = Run::new(&pink, 8, 1);
+    let pink = Mapped::new(generate::pink(), 8);
+    let mut run = Run::new(&pink, 1);
     run.load();
     run.assert_loaded_but(&[]);
     let took = run.took();
@@ -27,7 +23,7 @@ fn pinks_nodes_are_loaded_within_a_tenth_of_a_second() {
 fn one_seed_gives_one_run() {
     let digest = || {
         let clos = small();
-        let mut run = Run::new(&clos, 4, 5);
+        let mut run = Run::new(&clos, 5);
         run.inject("loss:0.02");
         run.load();
         (run.took(), run.digest())
@@ -35,7 +31,8 @@ fn one_seed_gives_one_run() {
     assert_eq!(digest(), digest());
 }
 
-/// A fabric of 63 nodes.
-fn small() -> twowire_fabric::topology::Topology {
-    generate::Clos { hosts: 64, radix: 16, levels: 2, oversubscription: 1.0 }.build().unwrap()
+/// A fabric of 63 nodes, four routes a pair.
+fn small() -> Mapped {
+    let clos = generate::Clos { hosts: 64, radix: 16, levels: 2, oversubscription: 1.0 }.build().unwrap();
+    Mapped::new(clos, 4)
 }

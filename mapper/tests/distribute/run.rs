@@ -1,104 +1,89 @@
 //! One loading of a simulated fabric.
 
 use crate::node::Node;
-use crate::tables::{Choice, Tables};
-use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
 use twowire_fabric::id::NodeNumber;
-use twowire_fabric::protocol::{Path, Port, drive};
-use twowire_fabric::routes::RouteTable;
-use twowire_fabric::routes::encode::{EncodeError, TableEncoder};
+use twowire_fabric::protocol::{Port, drive};
 use twowire_fabric::sim::{FaultSpec, Sim, SimConfig, SimPort};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, Topology};
 use twowire_mapper::distribute::{
-    Distributor, DistributorConfig, Failure, LoadTarget, Progress, RouteLoader, TableSource,
+    Distributor, DistributorConfig, Failure, LoadTarget, MapTables, Progress, RouteLoader,
 };
+use twowire_mapper::engine::{self, Request, TopologyKind};
+use twowire_mapper::naming::FabricMap;
+use twowire_mapper::routes::RouteSet;
 
 /// The epoch that is loaded.
 pub(crate) const EPOCH: u32 = 1;
 /// No loading takes longer.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Encodes each node's table when its turn comes.
-pub(crate) struct Source<'a> {
-    topology: &'a Topology,
-    tables: Tables<'a>,
-    routes_per_pair: usize,
-    /// The tables that have been asked for.
-    given: BTreeMap<NodeNumber, RouteTable>,
+/// A map and its routes, as the mapper hands them to the loading.
+pub(crate) struct Mapped {
+    pub(crate) map: FabricMap,
+    pub(crate) routes: RouteSet,
 }
 
-impl<'a> Source<'a> {
-    fn new(topology: &'a Topology, routes_per_pair: usize) -> Source<'a> {
-        let tables = Tables::new(topology, Choice::Modulo);
-        Source { topology, tables, routes_per_pair, given: BTreeMap::new() }
+impl Mapped {
+    pub(crate) fn new(topology: Topology, routes_per_pair: u8) -> Mapped {
+        let request = Request { routes_per_pair: routes_per_pair.try_into().unwrap(), epoch: EPOCH };
+        let routes = engine::compute(&topology, TopologyKind::Any, request).unwrap();
+        Mapped { map: FabricMap::from_topology(topology).unwrap(), routes }
     }
 }
 
-impl TableSource for Source<'_> {
-    fn encoded_table(&mut self, node: NodeNumber) -> Result<Bytes, EncodeError> {
-        let table = self.tables.table(node, self.routes_per_pair);
-        let encoded = TableEncoder::new(self.topology, self.tables.nodes()).encode(&table)?;
-        self.given.insert(node, table);
-        Ok(encoded.into())
-    }
-}
-
+/// One loading. The hosts of the simulated fabric are those of the map, in its order.
 pub(crate) struct Run<'a> {
-    topology: &'a Topology,
+    map: &'a FabricMap,
+    tables: MapTables<'a>,
     pub(crate) port: SimPort<Node>,
-    pub(crate) loader: RouteLoader<Source<'a>>,
+    pub(crate) loader: RouteLoader<MapTables<'a>>,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(topology: &'a Topology, routes_per_pair: usize, seed: u64) -> Run<'a> {
-        let sim = Sim::new(topology, SimConfig::default(), seed, |host| Node::new(seed ^ u64::from(host.0) << 20));
-        let port = SimPort::new(sim, HostId(0));
+    pub(crate) fn new(mapped: &'a Mapped, seed: u64) -> Run<'a> {
+        let Mapped { map, routes } = mapped;
+        let make = |host: HostId| Node::new(seed ^ u64::from(host.0) << 20);
+        let sim = Sim::new(map.topology(), SimConfig::default(), seed, make);
+        let port = SimPort::new(sim, map.front_end());
         let endpoint = ReliableEndpoint::new(EndpointConfig::default(), port.unique_id(), seed);
-        let source = Source::new(topology, routes_per_pair);
-        let distributor = Distributor::new(DistributorConfig::default(), EPOCH, source);
-        Run { topology, port, loader: RouteLoader::new(distributor, endpoint) }
+        let distributor = Distributor::new(DistributorConfig::default(), EPOCH, MapTables::new(map, routes));
+        Run { map, tables: MapTables::new(map, routes), port, loader: RouteLoader::new(distributor, endpoint) }
     }
 
     /// The same fabric with another distributor.
-    pub(crate) fn with(mut self, config: DistributorConfig, epoch: u32) -> Run<'a> {
-        self.loader.distributor = Distributor::new(config, epoch, Source::new(self.topology, 4));
+    pub(crate) fn with(mut self, mapped: &'a Mapped, config: DistributorConfig, epoch: u32) -> Run<'a> {
+        self.loader.distributor = Distributor::new(config, epoch, MapTables::new(&mapped.map, &mapped.routes));
         self
     }
 
     pub(crate) fn inject(&mut self, fault: &str) {
-        let (at, fault) = fault.parse::<FaultSpec>().unwrap().resolve(self.topology).unwrap();
+        let (at, fault) = fault.parse::<FaultSpec>().unwrap().resolve(self.map.topology()).unwrap();
         self.port.sim_mut().inject(at, fault);
     }
 
     /// The node as it is to be loaded, with the card that it has now.
-    pub(crate) fn target(&self, node: NodeNumber) -> LoadTarget {
-        self.target_by(&self.own_table(), node)
-    }
-
-    fn own_table(&self) -> RouteTable {
-        self.loader.distributor.source().tables.table(NodeNumber::FRONT_END, 4)
-    }
-
-    fn target_by(&self, own: &RouteTable, node: NodeNumber) -> LoadTarget {
-        let id = self.port.sim().unique_id(HostId(node.index() as u32));
-        LoadTarget { node, id, paths: own.routes_to(node).map(Path::from).collect() }
+    pub(crate) fn target(&self, node: i32) -> LoadTarget {
+        let target = self.tables.targets().find(|target| target.node.0 == node).unwrap();
+        LoadTarget { id: self.port.sim().unique_id(self.map.host(target.node).unwrap()), ..target }
     }
 
     /// Begins to load all nodes.
     pub(crate) fn begin(&mut self) {
-        let own = self.own_table();
-        let nodes = (1..self.topology.hosts().len()).map(NodeNumber::from_index);
-        let targets: Vec<LoadTarget> = nodes.map(|node| self.target_by(&own, node)).collect();
         let now = self.port.now();
-        self.loader.distributor.load_all(now, targets, &mut self.loader.endpoint);
+        self.loader.distributor.load_all(now, self.tables.targets(), &mut self.loader.endpoint);
+    }
+
+    /// Loads one node with the card that it has now.
+    pub(crate) fn load_one(&mut self, node: i32) {
+        let (now, target) = (self.port.now(), self.target(node));
+        self.loader.distributor.load_one(now, target, &mut self.loader.endpoint);
     }
 
     /// Runs until `stop` says so.
-    pub(crate) fn run_until(&mut self, mut stop: impl FnMut(&mut RouteLoader<Source<'a>>) -> bool) {
+    pub(crate) fn run_until(&mut self, mut stop: impl FnMut(&mut RouteLoader<MapTables<'a>>) -> bool) {
         let deadline = self.port.now() + DEADLINE;
         let stopped = drive(&mut self.port, &mut self.loader, deadline, &mut stop).unwrap();
         assert!(stopped, "still {:?}", self.loader.distributor.progress());
@@ -132,23 +117,22 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn node(&self, number: i32) -> &Node {
-        self.port.sim().host(HostId(NodeNumber(number).index() as u32))
+        self.port.sim().host(self.map.host(NodeNumber(number)).unwrap())
     }
 
     pub(crate) fn node_mut(&mut self, number: i32) -> &mut Node {
-        self.port.sim_mut().host_mut(HostId(NodeNumber(number).index() as u32))
+        let host = self.map.host(NodeNumber(number)).unwrap();
+        self.port.sim_mut().host_mut(host)
     }
 
     /// Every node uses its own table, route by route, but these, which use none.
     pub(crate) fn assert_loaded_but(&self, failed: &[i32]) {
-        let source = &self.loader.distributor.source();
-        for index in 1..self.topology.hosts().len() {
-            let number = NodeNumber::from_index(index);
+        for (number, _) in self.map.nodes().skip(1) {
             let table = self.node(number.0).agent.table();
             if failed.contains(&number.0) {
                 assert_eq!(table.epoch(), 0, "{number}");
             } else {
-                assert_eq!(Some(table), source.given.get(&number), "{number}");
+                assert_eq!(*table, self.tables.table(number), "{number}");
             }
         }
         let reported: Vec<i32> = self.failures().iter().map(|failure| failure.node.0).collect();
