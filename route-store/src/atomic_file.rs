@@ -11,19 +11,37 @@ use std::path::{Path, PathBuf};
 /// Writes a file of these bytes (the parts one after the other). One that is there is replaced, and stays as it was if
 /// anything fails. What is not a regular file, as a pipe or a device, is written to directly.
 pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    replace_with(path, |file| write_parts(file, parts))
+}
+
+/// As [`replace`], of what `write` writes: for contents too large to be held. It is called once.
+pub fn replace_with(path: &Path, mut write: impl FnMut(&mut File) -> io::Result<()>) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|target| !target.is_file()) {
-        return write_parts(&mut File::options().write(true).open(path)?, parts);
+        return write(&mut File::options().write(true).open(path)?);
     }
     // A symbolic link keeps pointing to the file that it names.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    match nameless(path, 0o666, parts)? {
+    match nameless_with(path, 0o666, &mut write)? {
         Some(file) => give_name(&file, path).or_else(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => give_name_of_another(&file, path),
             _ => Err(error),
         })?,
-        None => drop(beside(path, 0o666, parts)?.persist(path)?),
+        None => drop(beside_with(path, 0o666, &mut write)?.persist(path)?),
     }
     sync_directory(path)
+}
+
+/// Finds out before the work whether [`replace`] could write there after it; nothing is left behind.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(target) if target.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(target) if !target.is_file() => return File::options().write(true).open(path).map(drop),
+        _ => {}
+    }
+    match nameless(path, 0o600, &[])? {
+        Some(_) => Ok(()),
+        None => beside(path, 0o600, &[]).map(drop),
+    }
 }
 
 /// Writes a new file of these bytes with this mode; fails with [`io::ErrorKind::AlreadyExists`] if there is one.
@@ -44,9 +62,17 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes the parts to a file that has no name yet; `None` if the file system cannot do this.
-#[cfg(target_os = "linux")]
 fn nameless(path: &Path, mode: u32, parts: &[&[u8]]) -> io::Result<Option<File>> {
+    nameless_with(path, mode, |file| write_parts(file, parts))
+}
+
+/// Writes to a file that has no name yet; `None`, and nothing is written, if the file system cannot do this.
+#[cfg(target_os = "linux")]
+fn nameless_with(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<Option<File>> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
     use rustix::io::Errno;
     if !Path::new("/proc/self/fd").exists() {
@@ -58,13 +84,13 @@ fn nameless(path: &Path, mode: u32, parts: &[&[u8]]) -> io::Result<Option<File>>
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    write_parts(&mut file, parts)?;
+    write(&mut file)?;
     file.sync_all()?;
     Ok(Some(file))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn nameless(_: &Path, _: u32, _: &[&[u8]]) -> io::Result<Option<File>> {
+fn nameless_with(_: &Path, _: u32, _: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Option<File>> {
     Ok(None)
 }
 
@@ -93,15 +119,23 @@ fn give_name_of_another(file: &File, path: &Path) -> io::Result<()> {
     fs::rename(&between, path).inspect_err(|_| drop(fs::remove_file(&between)))
 }
 
-/// Writes the parts to a temporary file in the same directory.
 fn beside(path: &Path, mode: u32, parts: &[&[u8]]) -> io::Result<tempfile::NamedTempFile> {
+    beside_with(path, mode, |file| write_parts(file, parts))
+}
+
+/// Writes to a temporary file in the same directory.
+fn beside_with(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
     let _ = mode;
     let mut file = builder.prefix(".").tempfile_in(directory(path))?;
-    write_parts(file.as_file_mut(), parts)?;
+    write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     Ok(file)
 }
@@ -177,9 +211,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("no/such/directory/f");
         assert_eq!(replace(&missing, &[b"x"]).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(check_writable(&missing).unwrap_err().kind(), io::ErrorKind::NotFound);
         let directory = dir.path().join("d");
         fs::create_dir(&directory).unwrap();
         assert!(replace(&directory, &[b"x"]).is_err());
+        assert!(check_writable(&directory).is_err());
+        check_writable(&dir.path().join("f")).unwrap();
+        check_writable(Path::new("/dev/null")).unwrap();
         assert!(create_new(&directory, 0o600, &[b"x"]).is_err());
         assert_eq!(names(dir.path()), ["d"]);
     }

@@ -6,6 +6,7 @@ use super::network::{Mishaps, Network, Upcall, event};
 use super::stats::{ChannelLoad, Stats};
 use crate::id::UniqueId;
 use crate::protocol::{Protocol, Received};
+use crate::responder::Responder;
 use crate::time::Time;
 use crate::topology::{HostId, PortId, Topology};
 use std::collections::VecDeque;
@@ -17,6 +18,13 @@ const TIMER_RETRY_NS: u64 = 1_000;
 pub trait Host: Protocol {
     /// Power comes on, with this card. Volatile state is gone; what the implementor keeps is its NVRAM.
     fn power_on(&mut self, now: Time, id: UniqueId);
+}
+
+/// A host that answers probes and does nothing else: all that mapping needs.
+impl Host for Responder {
+    fn power_on(&mut self, _now: Time, id: UniqueId) {
+        *self = Responder::new(id);
+    }
 }
 
 /// A simulated fabric, and a program `H` on each of its hosts. See the [module](super) for what is modelled.

@@ -1,0 +1,80 @@
+//! The command line of `mapper`.
+
+mod completions;
+mod diff;
+mod failure;
+mod files;
+mod interrupt;
+mod map;
+mod progress;
+mod report;
+mod routes;
+mod source;
+mod verify;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Finds, names, routes and proves a source-routed fabric.
+///
+/// Without a command it maps a fabric by probes from the front end alone (or takes a map from a file), computes the
+/// routes of all pairs of hosts, proves that they all arrive and cannot deadlock, and writes what was asked for.
+#[derive(Parser, Debug)]
+#[command(
+    name = "mapper",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = EXAMPLES
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    map: map::MapArgs,
+}
+
+const EXAMPLES: &str = "Exit status: 0 if all is well; 1 if it failed, or found differences; 2 for a wrong command line.\n\n\
+    Examples:\n  \
+    mapper --fabric sim:pink --topo-out pink.topo --routes-out pink.routes --routes-per-pair 8\n  \
+    mapper --topology clos --fabric sim:intended.topo --expect intended.topo --fault cut:x1.3:9\n  \
+    mapper --from-topo pink.topo --svg pink.svg --json\n  \
+    mapper verify --topo pink.topo --routes pink.routes\n  \
+    mapper routes --from-topo pink.topo --from n0 --to n9\n  \
+    mapper diff before.topo after.topo";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Proves the routes of a file: they all arrive, no pair is missing, and they cannot deadlock
+    Verify(verify::VerifyArgs),
+    /// Prints the routes that leave a host
+    Routes(routes::RoutesArgs),
+    /// Says which cables and hosts differ between two maps, and what to move where
+    Diff(diff::DiffArgs),
+    /// Prints a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the program on the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        None => map::run(&cli.map),
+        Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Routes(args)) => routes::run(&args),
+        Some(Command::Diff(args)) => diff::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args, &mut Cli::command()),
+    };
+    outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,155 @@
+//! `mapper` without a command: map, route, prove, write.
+
+use super::failure::{Failure, print, print_json};
+use super::files::{check_writable, read_map, write_routes, write_text};
+use super::interrupt;
+use super::progress::Progress;
+use super::report::{MapReport, Phase, write_map};
+use super::source::{self, Found};
+use crate::diff::diff;
+use crate::engine::{self, Request, TopologyKind};
+use crate::routes::RouteSet;
+use crate::svg;
+use crate::verify::{Verified, verify};
+use clap::{ArgGroup, Args};
+use std::num::NonZeroU8;
+use std::path::PathBuf;
+use std::time::Instant;
+use twowire_fabric::sim::FaultSpec;
+use twowire_fabric::spec::FabricSpec;
+use twowire_fabric::topology::Topology;
+
+/// See `mapper --help`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("input").required(true).args(["fabric", "from_topo"]))]
+pub(super) struct MapArgs {
+    /// The fabric to map: sim:pink, sim:clos:hosts=N,radix=N,levels=N, sim:torus:8x8x8, sim:FILE.topo, …
+    #[arg(long, value_name = "FABRIC")]
+    pub fabric: Option<FabricSpec>,
+    /// Takes the map from a file instead of a fabric, with the names that it has there
+    #[arg(long, value_name = "FILE")]
+    pub from_topo: Option<PathBuf>,
+    /// What the fabric is meant to be
+    #[arg(long, value_name = "KIND", default_value = "any")]
+    topology: TopologyKind,
+    /// Routes for each pair of hosts: one, and alternates for spreading and failover
+    #[arg(long, value_name = "K", default_value = "1")]
+    routes_per_pair: NonZeroU8,
+    /// The intended cabling: what differs from it is printed, and makes the exit status 1
+    #[arg(long, value_name = "FILE")]
+    expect: Option<PathBuf>,
+    /// Writes the map
+    #[arg(long, value_name = "FILE")]
+    topo_out: Option<PathBuf>,
+    /// Writes the routes of all pairs
+    #[arg(long, value_name = "FILE")]
+    routes_out: Option<PathBuf>,
+    /// Draws the map
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Prints one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub probing: FabricArgs,
+}
+
+/// What matters only where a fabric is probed.
+#[derive(Args, Debug)]
+pub(super) struct FabricArgs {
+    /// The host of a simulated fabric that maps it [default: the one named `master`, else the first]
+    #[arg(long, value_name = "HOST", conflicts_with = "from_topo")]
+    pub front_end: Option<String>,
+    /// The map of an earlier run: hosts found where one was before keep their numbers
+    #[arg(long, value_name = "FILE", conflicts_with = "from_topo")]
+    pub map: Option<PathBuf>,
+    /// A fault to inject into a simulated fabric, by its names; may be repeated (swap:n17, cut:x1.3:9@5ms, loss:0.01, …)
+    #[arg(long, value_name = "FAULT", conflicts_with = "from_topo")]
+    pub fault: Vec<FaultSpec>,
+    /// Probes that may be on their way at once
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub window: u16,
+    /// Replays a run: same seed and flags, same map
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
+    let outputs = [&args.topo_out, &args.routes_out, &args.svg];
+    outputs.into_iter().flatten().try_for_each(|path| check_writable(path))?;
+    let expected = args.expect.as_deref().map(read_map).transpose()?;
+    interrupt::catch();
+    let mut clock = Clock::start();
+    let Found { topology, front_end, discovery } = clock.phase("discovery", |progress| source::find(args, progress))?;
+    let request = Request { routes_per_pair: args.routes_per_pair, epoch: 1 };
+    let routes = clock.phase("routes", |_| engine::compute(&topology, args.topology, request).map_err(Failure::failed))?;
+    let proven = clock.phase("proof", |_| verify(&topology, routes, None).map_err(Failure::failed))?;
+    clock.phase("output", |_| write(args, &topology, &proven))?;
+    let report = MapReport {
+        source: args.fabric.as_ref().map_or_else(String::new, FabricSpec::to_string)
+            + &args.from_topo.as_ref().map_or_else(String::new, |path| path.display().to_string()),
+        seed: args.probing.seed,
+        discovery,
+        proof: proven.report().clone(),
+        differences: expected.map(|(expected, its_front_end)| diff(&expected, its_front_end, &topology, front_end)),
+        wall_ms: clock.wall_ms(),
+        phases: clock.phases,
+    };
+    if args.json { print_json(&report)? } else { print(|out| write_map(out, &report))? }
+    if report.differences.is_some_and(|differences| !differences.is_empty()) { Err(Failure::Reported) } else { Ok(()) }
+}
+
+/// Writes the files that were asked for.
+fn write(args: &MapArgs, topology: &Topology, routes: &Verified<RouteSet>) -> Result<(), Failure> {
+    if let Some(path) = &args.topo_out {
+        write_text(path, &topology.to_string())?;
+    }
+    if let Some(path) = &args.routes_out {
+        write_routes(path, topology, routes)?;
+    }
+    if let Some(path) = &args.svg {
+        write_text(path, &svg::draw(topology))?;
+    }
+    Ok(())
+}
+
+/// Measures the steps of a run.
+struct Clock {
+    start: Instant,
+    phases: Vec<Phase>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "people want to know how long they waited")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn ms_since(start: Instant) -> f64 {
+    // Microseconds are precise enough, and are fewer digits to read.
+    (start.elapsed().as_secs_f64() * 1e6).round() / 1e3
+}
+
+impl Clock {
+    fn start() -> Clock {
+        Clock { start: now(), phases: Vec::new() }
+    }
+
+    /// Does one step, unless Ctrl-C was pressed before it or meanwhile.
+    fn phase<T>(
+        &mut self,
+        name: &'static str,
+        step: impl FnOnce(&Progress) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let start = now();
+        let result = step(&Progress::start(name));
+        if interrupt::interrupted() {
+            return Err(Failure::Interrupted);
+        }
+        self.phases.push(Phase { name, wall_ms: ms_since(start) });
+        result
+    }
+
+    fn wall_ms(&self) -> f64 {
+        ms_since(self.start)
+    }
+}

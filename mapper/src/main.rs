@@ -1,0 +1,7 @@
+//! The program `mapper`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twowire_mapper::cli::main()
+}
