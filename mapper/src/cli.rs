@@ -13,7 +13,6 @@ mod source;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use failure::Failure;
 use std::process::ExitCode;
 
 /// Finds, names, routes and proves a source-routed fabric.

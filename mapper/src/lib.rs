@@ -1,5 +1,6 @@
 //! The mapper: what is out there, what it is called, and how to get from anywhere to anywhere.
 
+pub mod cli;
 pub mod diff;
 pub mod discovery;
 pub mod distribute;

@@ -68,11 +68,7 @@ fn nameless(path: &Path, mode: u32, parts: &[&[u8]]) -> io::Result<Option<File>>
 
 /// Writes to a file that has no name yet; `None`, and nothing is written, if the file system cannot do this.
 #[cfg(target_os = "linux")]
-fn nameless_with(
-    path: &Path,
-    mode: u32,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<Option<File>> {
+fn nameless_with(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Option<File>> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
     use rustix::io::Errno;
     if !Path::new("/proc/self/fd").exists() {

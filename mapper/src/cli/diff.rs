@@ -8,11 +8,9 @@ use std::path::PathBuf;
 
 /// See `mapper diff --help`.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "A replaced network card is no difference: nodes are known by their places.\n\n\
+#[command(after_help = "A replaced network card is no difference: nodes are known by their places.\n\n\
         Exit status: 0 if nothing differs, 1 if something does.\n\n\
-        Examples:\n  mapper diff before.topo after.topo\n  mapper diff intended.topo found.topo --json"
-)]
+        Examples:\n  mapper diff before.topo after.topo\n  mapper diff intended.topo found.topo --json")]
 pub(super) struct DiffArgs {
     /// The map of before, or the intended cabling
     old: PathBuf,

@@ -45,7 +45,8 @@ pub(super) fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
 /// Writes routes that have been proved. The file appears whole or not at all.
 pub(super) fn write_routes(path: &Path, topology: &Topology, routes: &Verified<RouteSet>) -> Result<(), Failure> {
     let mut write = |file: &mut File| routes_file::write(&mut Interruptible(file), topology, routes);
-    atomic_file::replace_with(path, &mut write).map_err(|error| if interrupted() { Failure::Interrupted } else { Failure::write(path, &error) })
+    atomic_file::replace_with(path, &mut write)
+        .map_err(|error| if interrupted() { Failure::Interrupted } else { Failure::write(path, &error) })
 }
 
 /// A file whose writing Ctrl-C ends.

@@ -82,7 +82,8 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
     let mut clock = Clock::start();
     let Found { topology, front_end, discovery } = clock.phase("discovery", |progress| source::find(args, progress))?;
     let request = Request { routes_per_pair: args.routes_per_pair, epoch: 1 };
-    let routes = clock.phase("routes", |_| engine::compute(&topology, args.topology, request).map_err(Failure::failed))?;
+    let routes =
+        clock.phase("routes", |_| engine::compute(&topology, args.topology, request).map_err(Failure::failed))?;
     let proven = clock.phase("proof", |_| verify(&topology, routes, None).map_err(Failure::failed))?;
     clock.phase("output", |_| write(args, &topology, &proven))?;
     let report = MapReport {
@@ -95,7 +96,11 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
         wall_ms: clock.wall_ms(),
         phases: clock.phases,
     };
-    if args.json { print_json(&report)? } else { print(|out| write_map(out, &report))? }
+    if args.json {
+        print_json(&report)?
+    } else {
+        print(|out| write_map(out, &report))?
+    }
     if report.differences.is_some_and(|differences| !differences.is_empty()) { Err(Failure::Reported) } else { Ok(()) }
 }
 

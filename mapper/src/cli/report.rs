@@ -83,10 +83,15 @@ pub(super) fn write_map(out: &mut dyn Write, report: &MapReport) -> io::Result<(
 /// Writes the table of a proof.
 pub(super) fn write_proof(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let Report { hosts, crossbars, cables, .. } = report;
-    row(out, "fabric", &format!("{} hosts, {} crossbars, {} cables", grouped(*hosts), grouped(*crossbars), grouped(*cables)))?;
+    row(
+        out,
+        "fabric",
+        &format!("{} hosts, {} crossbars, {} cables", grouped(*hosts), grouped(*crossbars), grouped(*cables)),
+    )?;
     let pairs = format!("{} of {} hosts", grouped(report.pairs_routed), grouped(*hosts));
     row(out, "pairs", &pairs)?;
-    let routes = format!("{}, at most {} for a pair, by {}", grouped(report.routes), report.routes_per_pair, report.engine);
+    let routes =
+        format!("{}, at most {} for a pair, by {}", grouped(report.routes), report.routes_per_pair, report.engine);
     row(out, "routes", &routes)?;
     row(out, "longest", &format!("{} hops; {} routes longer than necessary", report.hops_max, grouped(report.longer)))?;
     let load = format!("{} on the busiest cable, {:.1} in the mean", grouped(report.load_max), report.load_mean);

@@ -12,11 +12,9 @@ use twowire_fabric::topology::{HostId, NodeId, Topology};
 
 /// See `mapper routes --help`.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         mapper routes --from-topo pink.topo --from n0 --to n9 --routes-per-pair 8\n  \
-        mapper routes --from-topo pink.topo --from n0 > n0.routes"
-)]
+        mapper routes --from-topo pink.topo --from n0 > n0.routes")]
 pub(super) struct RoutesArgs {
     /// The topology
     #[arg(long, value_name = "FILE")]

@@ -9,12 +9,10 @@ use std::path::PathBuf;
 
 /// See `mapper verify --help`.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exit status: 0 if the routes hold, 1 if they do not.\n\n\
+#[command(after_help = "Exit status: 0 if the routes hold, 1 if they do not.\n\n\
         Examples:\n  \
         mapper verify --topo pink.topo --routes pink.routes\n  \
-        mapper verify --topo pink.topo --routes new.routes --in-use old.routes --json"
-)]
+        mapper verify --topo pink.topo --routes new.routes --in-use old.routes --json")]
 pub(super) struct VerifyArgs {
     /// The topology
     #[arg(long, value_name = "FILE")]
