@@ -1,11 +1,13 @@
 //! One attempt to map the fabric: a session of probes that ends with a map, or with a contradiction.
 
+use super::diagnosis::{Check, Diagnosis};
 use super::doubt::Silence;
 use super::error::DiscoveryError;
 use super::map;
 use super::model::{Contradiction, HostFact, Model, Name, Place};
 use super::plan::{Aim, Circumstances, Plan, Question};
 use super::ports::PortSet;
+use super::proof::{Proof, Walk};
 use super::radix;
 use super::survey::Survey;
 use super::window::{RoundTrips, Window};
@@ -24,6 +26,9 @@ const FIRST_RADIX: u8 = 16;
 /// The probability with which an audit may overlook a cable because frames are lost.
 const AUDIT_MISSED: f64 = 0.01;
 
+/// How often a walk is tried at least before it counts as not coming back.
+const WALK_TRIES: u8 = 4;
+
 /// What a probe asks.
 #[derive(Clone, Debug)]
 enum Asked {
@@ -31,6 +36,10 @@ enum Asked {
     Cable,
     /// Something about a port.
     Port(Question),
+    /// Does this walk come back?
+    Walk(Walk),
+    /// Something about an id that may be in two places.
+    Check(Check),
 }
 
 /// How far an attempt has come.
@@ -42,6 +51,10 @@ enum Stage {
     Questions(VecDeque<(Place, Aim)>),
     /// Asks whatever the plan says.
     Explore,
+    /// Proves what was found.
+    Prove(Proof),
+    /// Looks for an id in two places, which would explain this contradiction.
+    Diagnose(Diagnosis, Contradiction),
     /// The map is complete.
     Complete,
     /// There is no crossbar: the cable leads to this host.
@@ -83,6 +96,8 @@ pub(super) struct Attempt {
     /// Probes that were lost although their port was known by the time that they were given up.
     lost: u64,
     statistics: Statistics,
+    /// Which probes were answered, and by whom.
+    answers: Vec<(u32, UniqueId)>,
 }
 
 impl Attempt {
@@ -104,27 +119,67 @@ impl Attempt {
             rounds: 0,
             lost: 0,
             statistics: Statistics::default(),
+            answers: Vec::new(),
         }
     }
 
-    /// Takes an answer: the route of probe `nonce` ends at host `id`.
-    pub(super) fn answer(&mut self, now: Time, nonce: u32, id: UniqueId, epoch: u32) -> Result<(), Setback> {
+    /// Takes an answer to probe `nonce`, from host `id`; or the probe itself, if it `came_home`.
+    pub(super) fn answer(
+        &mut self,
+        now: Time,
+        nonce: u32,
+        id: UniqueId,
+        epoch: u32,
+        came_home: bool,
+    ) -> Result<(), Setback> {
         let Some(route) = self.window.route(nonce) else { return Ok(()) };
+        if id == self.own_id && !came_home {
+            return self.own_id_answered(nonce, route);
+        }
         let asked = self.window.answered(now, nonce);
         self.statistics.answers += 1;
         self.statistics.late += u64::from(asked.is_none());
         if let Some(Asked::Port(question)) = &asked {
             self.count(question);
         }
-        if let Stage::Cable { .. } = self.stage {
-            return self.first_answer(&route, id, epoch);
+        match &mut self.stage {
+            Stage::Cable { .. } => self.first_answer(&route, id, epoch)?,
+            Stage::Diagnose(diagnosis, _) => {
+                let Some(Asked::Check(check)) = asked else { return Ok(()) };
+                let found = diagnosis.answered(check, came_home, id);
+                return found.map_or(Ok(()), |(id, routes)| Err(duplicate(id, routes)));
+            }
+            _ => {}
         }
-        self.model.learn(&route, id, epoch)?;
-        self.refresh();
+        self.answers.push((nonce, id));
+        if let Err(contradiction) = self.model.learn(&route, id, epoch) {
+            self.diagnose(contradiction);
+            return Ok(());
+        }
+        let news = self.refresh();
+        if news && matches!(self.stage, Stage::Prove(_)) {
+            // A late answer: there is more than was to be proven.
+            self.stage = Stage::Explore;
+        }
         if let Some(Asked::Port(question)) = asked {
             self.refresh_name(question.place);
         }
         Ok(())
+    }
+
+    /// Another host answered with the front end's own id; unless it was the front end itself, on whose port a responder
+    /// may be at work: then the probe has come home before.
+    fn own_id_answered(&self, nonce: u32, route: Route) -> Result<(), Setback> {
+        if self.answers.iter().rev().any(|&(answered, id)| answered == nonce && id == self.own_id) {
+            return Ok(());
+        }
+        Err(duplicate(self.own_id, [Route::EMPTY, route]))
+    }
+
+    /// Finds out whether an id in two places is to blame.
+    fn diagnose(&mut self, contradiction: Contradiction) {
+        let routes = self.answers.iter().filter_map(|&(nonce, id)| Some((self.window.route(nonce)?, id)));
+        self.stage = Stage::Diagnose(Diagnosis::new(self.own_id, routes), contradiction);
     }
 
     /// Takes in that a question was answered.
@@ -143,10 +198,8 @@ impl Attempt {
             self.stage = Stage::BackToBack(HostFact { id, place: Place::new(0, 0), epoch });
             return Ok(());
         }
-        self.model.learn(route, id, epoch)?;
         let around = radix::questions(0, self.model.crossbar(0).used());
         self.stage = if self.config.radix.is_some() { Stage::Explore } else { Stage::Questions(around.collect()) };
-        self.refresh();
         Ok(())
     }
 
@@ -154,8 +207,17 @@ impl Attempt {
     pub(super) fn expire(&mut self, now: Time) {
         while let Some((_, asked)) = self.window.expired(now) {
             self.statistics.timeouts += 1;
-            if let Asked::Port(question) = asked {
-                self.silent(question);
+            match (asked, &mut self.stage) {
+                (Asked::Port(question), _) => self.silent(question),
+                (Asked::Walk(walk), Stage::Prove(proof)) => {
+                    let tries =
+                        Silence { answered: self.statistics.answers, lost: self.lost + self.model.lost() }.rounds();
+                    if let Err(contradiction) = proof.silent(&self.model, walk, tries.max(WALK_TRIES)) {
+                        self.diagnose(contradiction);
+                    }
+                }
+                (Asked::Check(check), Stage::Diagnose(diagnosis, _)) => diagnosis.silent(check),
+                (Asked::Cable | Asked::Walk(_) | Asked::Check(_), _) => {}
             }
         }
     }
@@ -223,6 +285,23 @@ impl Attempt {
                     }
                     self.audit();
                 }
+                Stage::Prove(proof) => {
+                    let Some(walk) = proof.next(&self.model) else {
+                        if idle {
+                            self.stage = Stage::Complete;
+                        }
+                        return Ok(None);
+                    };
+                    let route = walk.route;
+                    return Ok(Some((Asked::Walk(walk), route)));
+                }
+                Stage::Diagnose(diagnosis, contradiction) => {
+                    return match diagnosis.next() {
+                        Some((check, route)) => Ok(Some((Asked::Check(check), route))),
+                        None if idle => Err(Setback::Contradiction(contradiction.clone())),
+                        None => Ok(None),
+                    };
+                }
                 Stage::Complete | Stage::BackToBack(_) => return Ok(None),
             }
         }
@@ -242,12 +321,13 @@ impl Attempt {
     /// Asks beyond the learnt radix; the map is complete once that finds nothing more.
     fn audit(&mut self) {
         let cables = self.model.cable_count();
+        self.survey = Survey::take(&mut self.model, self.radix);
         if self.config.radix.is_some() || cables == self.cables_at_audit {
-            self.stage = Stage::Complete;
+            let answered = self.answers.iter().filter_map(|&(nonce, _)| self.window.route(nonce));
+            self.stage = Stage::Prove(Proof::new(&self.model, answered));
             return;
         }
         self.cables_at_audit = cables;
-        self.survey = Survey::take(&mut self.model, self.radix);
         let questions = radix::audit(&self.model, &self.survey, self.radix, &mut self.audited);
         let times = self.silence().rounds_for(AUDIT_MISSED).into();
         self.stage = Stage::Questions(std::iter::repeat_n(questions, times).flatten().collect());
@@ -261,9 +341,10 @@ impl Attempt {
         Circumstances { radix: self.radix, rounds: self.silence().rounds() }
     }
 
-    /// Scores anew what the last facts have changed.
-    fn refresh(&mut self) {
+    /// Scores anew what the last facts have changed; tells whether there were any.
+    fn refresh(&mut self) -> bool {
         let touched = self.model.take_touched();
+        let news = !touched.is_empty();
         if self.silence().rounds() > self.rounds {
             self.doubt_again();
         }
@@ -281,6 +362,7 @@ impl Attempt {
         if self.survey.is_stale(&self.model) {
             self.take_survey();
         }
+        news
     }
 
     /// More is lost than was thought when some ports were closed.
@@ -344,6 +426,10 @@ impl Attempt {
             _ => map::read_out(&self.model, self.config.radix, statistics),
         }
     }
+}
+
+fn duplicate(id: UniqueId, routes: [Route; 2]) -> Setback {
+    Setback::Error(DiscoveryError::DuplicateId { id, routes: Box::new(routes) })
 }
 
 /// Asks in turn for a crossbar and for a host at the front end's cable; `None` after too many tries.

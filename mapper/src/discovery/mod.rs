@@ -33,6 +33,7 @@
 
 mod attempt;
 mod chances;
+mod diagnosis;
 mod doubt;
 mod error;
 mod guess;
@@ -40,6 +41,7 @@ mod map;
 mod model;
 mod plan;
 mod ports;
+mod proof;
 mod radix;
 mod survey;
 mod window;
@@ -251,10 +253,10 @@ impl Protocol for Discovery {
         }
         let outcome = match packet.header {
             Header::Probe(probe) if probe.session == self.session => {
-                self.attempt.answer(now, probe.nonce, self.own_id, 0)
+                self.attempt.answer(now, probe.nonce, self.own_id, 0, true)
             }
             Header::ProbeReply(reply) if reply.session == self.session => {
-                self.attempt.answer(now, reply.nonce, reply.id, reply.epoch)
+                self.attempt.answer(now, reply.nonce, reply.id, reply.epoch, false)
             }
             _ => return,
         };

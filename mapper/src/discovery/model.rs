@@ -58,6 +58,9 @@ pub enum Contradiction {
     /// Two different ports of one crossbar that would have to be the same.
     #[error("two ports of one crossbar, {0} apart, would have to be the same port")]
     Shifted(u8),
+    /// A walk through what was found does not come back.
+    #[error("a probe along {0} must come back by all that was answered, and does not")]
+    Silent(Box<Route>),
 }
 
 /// A crossbar, under the one of its names that stands for all.

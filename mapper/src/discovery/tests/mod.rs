@@ -1,10 +1,12 @@
 //! Discovery against a fabric that is only walked through, without queues: fast enough for hundreds of networks.
 
+mod changes;
 mod maps;
 mod oracle;
 
 use super::*;
 use oracle::Oracle;
+use twowire_fabric::topology::HostId;
 use twowire_fabric::topology::lockstep::same_up_to_renaming;
 
 /// A discovery of this topology, run to its end.
