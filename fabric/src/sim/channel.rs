@@ -1,9 +1,15 @@
 //! One direction of a cable: the sender's output at one end, the input buffer at the other.
+//!
+//! The state of an output fits a cache line, that of an input half of one, and what many cables have in common is kept
+//! once: a simulation's speed is that of its memory.
 
 use super::frames::{List, NONE};
 
 /// Frames that an input buffer holds at most, however small they are: its descriptors.
 pub(super) const FRAMES_PER_BUFFER: usize = 4;
+
+/// Bytes of buffer space that are given out together.
+const GRAIN: u32 = 4;
 
 /// Why a channel carries nothing.
 pub(super) mod down {
@@ -16,100 +22,46 @@ pub(super) mod down {
 }
 
 /// What a channel leads to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Far {
     /// Nothing: the port has no cable.
     Nothing,
-    /// A crossbar, whose first output channel is [`Channel::dest`].
+    /// A crossbar, whose first output is [`Input::dest`].
     Crossbar,
-    /// The host [`Channel::dest`].
+    /// The host [`Input::dest`].
     Host,
 }
 
-/// The state of one channel. A commitment may lie in the future: whoever is next in line for an output knows its turn as
-/// soon as the frames before it know theirs, so no event is needed for it.
-#[derive(Clone)]
-#[repr(C, align(64))]
-pub(super) struct Channel {
-    /// When the last frame that is committed to the output has left it.
-    pub(super) busy_until: u64,
-    /// When the last room that was taken back became known to the sender.
-    room_at: u64,
-    /// When the last frame that is committed to go on has left the input buffer.
-    pub(super) input_free: u64,
-    /// Bytes of the input buffer that are free.
-    room: u32,
+/// What cables of one make and length have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CableClass {
     /// Nanoseconds a byte, times 2^16.
     ns_per_byte_q16: u32,
+    /// Nanoseconds on the cable.
+    pub(super) flight: u32,
     /// Nanoseconds from the start of sending until the head is ready to leave the far end.
     pub(super) delay: u32,
-    /// Nanoseconds on the cable alone.
-    pub(super) flight: u32,
-    /// Frames that want the output, and do not know yet when there will be room behind it; first come, first served.
-    pub(super) waiting: List,
-    /// Frames in the input buffer behind the one whose turn it is.
-    pub(super) queued: List,
-    /// See [`Far`].
-    pub(super) dest: u32,
-    /// The last frame whose head has come in at the far end, and when its tail is there.
-    pub(super) last_frame: u32,
-    pub(super) last_tail: u64,
     pub(super) far: Far,
-    /// The port where it comes in.
-    pub(super) port: u8,
-    /// How many ports the crossbar there has.
-    pub(super) ports: u8,
-    /// [`down`], or 0.
-    pub(super) down: u8,
-    /// The frame whose turn it is in the input buffer is waiting for an output.
-    pub(super) blocked: bool,
-    descriptors: u8,
-    releases_first: u8,
-    releases_len: u8,
-    /// Room that has been given back, but not yet been taken: when the sender knows, and how much.
-    release_times: [u64; FRAMES_PER_BUFFER],
-    release_bytes: [u32; FRAMES_PER_BUFFER],
 }
 
-impl Channel {
-    /// A channel that leads nowhere.
-    pub(super) fn unconnected(buffer_bytes: u32) -> Channel {
-        Channel {
-            busy_until: 0,
-            room_at: 0,
-            input_free: 0,
-            room: buffer_bytes,
-            ns_per_byte_q16: 0,
-            delay: 0,
-            flight: 0,
-            waiting: List::EMPTY,
-            queued: List::EMPTY,
-            dest: NONE,
-            last_frame: NONE,
-            last_tail: 0,
-            far: Far::Nothing,
-            port: 0,
-            ports: 0,
-            down: 0,
-            blocked: false,
-            descriptors: FRAMES_PER_BUFFER as u8,
-            releases_first: 0,
-            releases_len: 0,
-            release_times: [0; FRAMES_PER_BUFFER],
-            release_bytes: [0; FRAMES_PER_BUFFER],
-        }
-    }
+impl CableClass {
+    /// The class of a port that has no cable.
+    pub(super) const NOTHING: CableClass = CableClass { ns_per_byte_q16: 0, flight: 0, delay: 0, far: Far::Nothing };
 
-    /// Sets the rate, in bits a second.
-    pub(super) fn set_rate(&mut self, bits_per_s: u64) {
-        let q16 = (8_000_000_000u128 << 16) / u128::from(bits_per_s.max(1));
-        self.ns_per_byte_q16 = u32::try_from(q16).unwrap_or(u32::MAX).max(1);
+    pub(super) fn new(bits_per_s: u64, flight_ns: u64, crossbar_delay_ns: u64, far: Far) -> CableClass {
+        let clamp = |n: u128| u32::try_from(n).unwrap_or(u32::MAX);
+        let at_far_end = if far == Far::Crossbar { crossbar_delay_ns } else { 0 };
+        CableClass {
+            ns_per_byte_q16: clamp((8_000_000_000u128 << 16) / u128::from(bits_per_s.max(1))).max(1),
+            flight: clamp(flight_ns.into()),
+            delay: clamp(u128::from(flight_ns) + u128::from(at_far_end)),
+            far,
+        }
     }
 
     /// The rate, in bits a second.
     pub(super) fn rate_bits_per_s(&self) -> u64 {
-        (8_000_000_000 << 16) / u64::from(self.ns_per_byte_q16)
+        (8_000_000_000 << 16) / u64::from(self.ns_per_byte_q16.max(1))
     }
 
     /// Nanoseconds that `bytes` take to be sent.
@@ -117,34 +69,105 @@ impl Channel {
         (u64::from(bytes) * u64::from(self.ns_per_byte_q16)) >> 16
     }
 
+    /// Nanoseconds in the crossbar at the far end.
+    pub(super) fn inside_crossbar(&self) -> u64 {
+        u64::from(self.delay - self.flight)
+    }
+}
+
+/// The sender's end of a channel. A commitment may lie in the future: whoever is next in line for an output knows its
+/// turn as soon as the frames before it know theirs, so no event is needed for it.
+#[derive(Clone)]
+#[repr(C, align(64))]
+pub(super) struct Output {
+    /// When the next frame may start: the last one that is committed has left, and the last room that was taken back is
+    /// known of.
+    pub(super) free_at: u64,
+    /// Room that has been given back, but not yet been taken: when the sender knows, and how much.
+    release_times: [u64; FRAMES_PER_BUFFER],
+    release_grains: [u16; FRAMES_PER_BUFFER],
+    releases_first: u8,
+    releases_len: u8,
+    /// Frames that the input buffer can still hold.
+    descriptors: u8,
+    /// [`down`], or 0.
+    pub(super) down: u8,
+    /// Grains of the input buffer that are free.
+    room: u32,
+    /// Frames that want the output, and do not know yet when there will be room behind it; first come, first served.
+    pub(super) waiting: List,
+    /// Index of the [`CableClass`].
+    pub(super) class: u32,
+}
+const _: () = assert!(size_of::<Output>() == 64);
+
+/// The receiver's end of a channel.
+#[derive(Clone)]
+#[repr(C, align(32))]
+pub(super) struct Input {
+    /// When the last frame that is committed to go on has left the buffer.
+    pub(super) free_at: u64,
+    /// The last frame whose head has come in, and when its tail is there.
+    pub(super) last_tail: u64,
+    pub(super) last_frame: u32,
+    /// Frames in the buffer behind the one whose turn it is.
+    pub(super) queued: List,
+    /// See [`Far`].
+    pub(super) dest: u32,
+    /// The port where the channel comes in.
+    pub(super) port: u8,
+    /// How many ports the crossbar there has.
+    pub(super) ports: u8,
+    /// The frame whose turn it is waits for an output.
+    pub(super) blocked: bool,
+}
+const _: () = assert!(size_of::<Input>() == 32);
+
+fn grains(bytes: u32) -> u32 {
+    bytes.div_ceil(GRAIN)
+}
+
+impl Output {
+    /// The output of a port without a cable; class 0.
+    pub(super) fn new(buffer_bytes: u32) -> Output {
+        Output {
+            free_at: 0,
+            release_times: [0; FRAMES_PER_BUFFER],
+            release_grains: [0; FRAMES_PER_BUFFER],
+            releases_first: 0,
+            releases_len: 0,
+            descriptors: FRAMES_PER_BUFFER as u8,
+            down: 0,
+            room: grains(buffer_bytes),
+            waiting: List::EMPTY,
+            class: 0,
+        }
+    }
+
     /// Takes room for a frame in the input buffer; false if it is not known yet when there will be enough.
     pub(super) fn reserve(&mut self, bytes: u32) -> bool {
-        while self.room < bytes || self.descriptors == 0 {
+        let needed = grains(bytes);
+        while self.room < needed || self.descriptors == 0 {
             if self.releases_len == 0 {
                 return false;
             }
             let first = usize::from(self.releases_first) % FRAMES_PER_BUFFER;
-            self.room += self.release_bytes[first];
-            self.room_at = self.room_at.max(self.release_times[first]);
+            self.room += u32::from(self.release_grains[first]);
+            self.free_at = self.free_at.max(self.release_times[first]);
             self.descriptors += 1;
             self.releases_first = self.releases_first.wrapping_add(1);
             self.releases_len -= 1;
         }
-        self.room -= bytes;
+        self.room -= needed;
         self.descriptors -= 1;
         true
     }
 
-    /// The earliest that a frame may start which has just reserved its room.
-    pub(super) fn open_at(&self) -> u64 {
-        self.busy_until.max(self.room_at)
-    }
-
-    /// Gives back a frame's room: it has left the input buffer at `at`, which the sender knows a flight later.
+    /// Gives back a frame's room, from `at` on.
     pub(super) fn release(&mut self, at: u64, bytes: u32) {
         let slot = usize::from(self.releases_first.wrapping_add(self.releases_len)) % FRAMES_PER_BUFFER;
-        self.release_times[slot] = at + u64::from(self.flight);
-        self.release_bytes[slot] = bytes;
+        self.release_times[slot] = at;
+        self.release_grains[slot] = grains(bytes) as u16;
         self.releases_len += 1;
     }
 
@@ -153,6 +176,21 @@ impl Channel {
     pub(super) fn free_for_good(&self) -> (u32, usize) {
         let pending = usize::from(self.releases_len);
         let slots = (0..pending).map(|i| (usize::from(self.releases_first) + i) % FRAMES_PER_BUFFER);
-        (self.room + slots.map(|s| self.release_bytes[s]).sum::<u32>(), usize::from(self.descriptors) + pending)
+        let released: u32 = slots.map(|s| u32::from(self.release_grains[s])).sum();
+        ((self.room + released) * GRAIN, usize::from(self.descriptors) + pending)
     }
+}
+
+impl Input {
+    /// An input that leads nowhere.
+    pub(super) const NOWHERE: Input = Input {
+        free_at: 0,
+        last_tail: 0,
+        last_frame: NONE,
+        queued: List::EMPTY,
+        dest: NONE,
+        port: 0,
+        ports: 0,
+        blocked: false,
+    };
 }

@@ -1,6 +1,6 @@
 //! Cables that are cut, crossbars that die, hosts that are switched off: what that does to the frames in them.
 
-use super::channel::{Far, down};
+use super::channel::{Far, Input, down};
 use super::frames::NONE;
 use super::network::Network;
 use super::stats::DropCause;
@@ -17,7 +17,7 @@ impl Network {
     /// Mends the cable at a port.
     pub(super) fn mend(&mut self, port: PortId) {
         for c in self.both_directions(port) {
-            self.channels[c as usize].down &= !down::CUT;
+            self.outputs[c as usize].down &= !down::CUT;
         }
     }
 
@@ -40,18 +40,17 @@ impl Network {
     pub(super) fn revive(&mut self, crossbar: CrossbarId) {
         let (outputs, inputs) = self.around(crossbar);
         for c in outputs {
-            self.channels[c as usize].down &= !down::SENDER;
+            self.outputs[c as usize].down &= !down::SENDER;
         }
         for c in inputs {
-            self.channels[c as usize].down &= !down::RECEIVER;
+            self.outputs[c as usize].down &= !down::RECEIVER;
         }
     }
 
     /// A host is switched off: its card forgets what it was to send and what it has not handed over.
     pub(super) fn switch_off(&mut self, host: HostId) {
-        let nic = &mut self.nics[host.0 as usize];
-        nic.up = false;
-        let tx = nic.tx;
+        self.nics[host.0 as usize].up = false;
+        let tx = self.first_host_channel + host.0;
         self.cut_off(tx, DropCause::HostDown);
         self.drop_waiting(tx, DropCause::HostDown);
         self.forget_received(host);
@@ -72,13 +71,13 @@ impl Network {
         if rx == NONE {
             return;
         }
-        let begun = self.now().saturating_sub(self.channels[rx as usize].flight.into());
+        let begun = self.now().saturating_sub(self.class(rx).flight.into());
         self.lose_where(DropCause::HostDown, |c, start, _| c == rx && start <= begun);
     }
 
     /// The channels of the cable at a port; none if there is no cable.
     fn both_directions(&self, port: PortId) -> impl Iterator<Item = u32> + use<> {
-        let out = self.channel_from(port).filter(|&c| self.channels[c as usize].far != Far::Nothing);
+        let out = self.channel_from(port).filter(|&c| self.class(c).far != Far::Nothing);
         out.into_iter().chain(out.map(|c| self.reverse[c as usize]))
     }
 
@@ -86,15 +85,15 @@ impl Network {
     fn around(&self, crossbar: CrossbarId) -> (Vec<u32>, Vec<u32>) {
         let x = crossbar.0 as usize;
         let ports = self.first_output[x]..self.first_output[x + 1];
-        let outputs: Vec<u32> = ports.filter(|&c| self.channels[c as usize].far != Far::Nothing).collect();
+        let outputs: Vec<u32> = ports.filter(|&c| self.class(c).far != Far::Nothing).collect();
         let inputs = outputs.iter().map(|&c| self.reverse[c as usize]).collect();
         (outputs, inputs)
     }
 
     /// A channel carries nothing from now on, for this reason.
     fn take_down(&mut self, c: u32, reason: u8) {
-        let before = self.channels[c as usize].down;
-        self.channels[c as usize].down |= reason;
+        let before = self.outputs[c as usize].down;
+        self.outputs[c as usize].down |= reason;
         if before == 0 {
             self.cut_off(c, DropCause::CutOff);
             self.drop_waiting(c, DropCause::DeadLink);
@@ -104,9 +103,8 @@ impl Network {
     /// Loses the frames that are committed to a channel and whose tails have not come out of it.
     fn cut_off(&mut self, c: u32, cause: DropCause) {
         let now = self.now();
-        let channel = &self.channels[c as usize];
-        let inside_crossbar = u64::from(channel.delay - channel.flight);
-        let (last, last_tail) = (channel.last_frame, channel.last_tail);
+        let inside_crossbar = self.class(c).inside_crossbar();
+        let Input { last_frame: last, last_tail, .. } = self.inputs[c as usize];
         if last != NONE && last_tail > now + inside_crossbar {
             self.lose(last, cause);
         }
@@ -124,11 +122,11 @@ impl Network {
 
     /// Drops the frames that wait for a channel that will not carry them.
     fn drop_waiting(&mut self, c: u32, cause: DropCause) {
-        while let Some(frame) = self.frames.pop(&mut self.channels[c as usize].waiting) {
+        while let Some(frame) = self.frames.pop(&mut self.outputs[c as usize].waiting) {
             self.lose(frame, cause);
             if self.frames[frame].channel == NONE {
-                drop(self.frames.remove(frame));
-                self.left_nic(c - self.first_host_channel(), self.now());
+                self.frames.remove(frame);
+                self.left_nic(c - self.first_host_channel, self.now());
             } else {
                 self.drop_at_input(frame);
             }

@@ -1,11 +1,16 @@
-//! Frames on their way: a slab with a free list. What every hop touches is apart from what only the ends touch.
+//! Frames on their way: a slab with a free list. What every hop touches is one cache line; what only the ends touch is
+//! elsewhere, and begins with the part that is always needed.
 
 use crate::route::{MAX_HOPS, Route};
-use crate::wire::HeaderBytes;
+use crate::wire::MAX_HEADER;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// No frame, no channel.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// Hops that a frame carries in its cache line. Those of longer routes are looked up.
+const SHORT_ROUTE: usize = 32;
 
 /// What can be the matter with a frame; none of it is for most.
 pub(super) mod flag {
@@ -29,7 +34,7 @@ pub(super) mod flag {
 
 /// What each hop reads and writes.
 #[derive(Clone, Copy)]
-#[repr(C, align(32))]
+#[repr(C, align(64))]
 pub(super) struct Frame {
     /// When its last byte is (or will be) ready to leave the place where its head is.
     pub(super) tail: u64,
@@ -48,18 +53,32 @@ pub(super) struct Frame {
     pub(super) flags: u8,
     /// The channel of its way, counted from 0, on which the mishap happens.
     pub(super) mishap_at: u8,
-    pub(super) route: [u8; MAX_HOPS],
+    route: [u8; SHORT_ROUTE],
 }
+const _: () = assert!(size_of::<Frame>() == 64);
 
 /// The bytes after the hops.
 #[derive(Clone)]
-pub(super) enum Body {
-    /// As they left the sender.
-    Sent { header: HeaderBytes, payload: Bytes },
-    /// Damaged on the way: header, payload and CRC-32 as one string.
-    Damaged(Bytes),
-    /// The slot is free.
-    Gone,
+#[repr(C, align(64))]
+pub(super) struct Body {
+    /// The payload; of a damaged frame the header, the payload and the CRC-32 as one string.
+    pub(super) payload: Bytes,
+    /// Bytes of the header; 0 for a damaged frame.
+    header_len: u8,
+    header: [u8; MAX_HEADER],
+}
+
+impl Body {
+    /// The header as it left the sender; `None` for a damaged frame, whose header is in its payload.
+    pub(super) fn header(&self) -> Option<&[u8]> {
+        (self.header_len > 0).then(|| &self.header[..usize::from(self.header_len)])
+    }
+
+    /// Replaces the whole by damaged bytes.
+    pub(super) fn damage(&mut self, bytes: Bytes) {
+        self.header_len = 0;
+        self.payload = bytes;
+    }
 }
 
 /// A list of frames, linked through the slab: its last frame, whose `next` is the first.
@@ -77,6 +96,7 @@ impl List {
 pub(super) struct Frames {
     frames: Vec<Frame>,
     bodies: Vec<Body>,
+    long_routes: BTreeMap<u32, [u8; MAX_HOPS]>,
     free: u32,
     live: usize,
     lost: usize,
@@ -84,7 +104,7 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn new() -> Frames {
-        Frames { frames: Vec::new(), bodies: Vec::new(), free: NONE, live: 0, lost: 0 }
+        Frames { frames: Vec::new(), bodies: Vec::new(), long_routes: BTreeMap::new(), free: NONE, live: 0, lost: 0 }
     }
 
     /// How many frames are on their way and not lost.
@@ -105,58 +125,99 @@ impl Frames {
         self.frames.capacity() * (size_of::<Frame>() + size_of::<Body>())
     }
 
-    /// A new frame in its sender's card.
-    pub(super) fn insert(&mut self, route: &Route, len: u32, body: Body) -> u32 {
-        let mut hops = [0; MAX_HOPS];
-        hops[..route.len()].copy_from_slice(route.as_bytes());
-        let frame = Frame {
-            tail: 0,
-            start: 0,
-            channel: NONE,
-            len,
-            next: NONE,
-            taken: 0,
-            hops: route.len() as u8,
-            flags: flag::LIVE,
-            mishap_at: 0,
-            route: hops,
-        };
-        self.put(frame, body)
+    /// A new frame in its sender's card, not to leave before `start`.
+    pub(super) fn insert(&mut self, route: &Route, start: u64, len: u32, header: &[u8], payload: Bytes) -> u32 {
+        let index = self.take_slot();
+        let hops = route.as_bytes();
+        let frame = &mut self.frames[index as usize];
+        (frame.tail, frame.start, frame.channel, frame.len) = (0, start, NONE, len);
+        (frame.taken, frame.hops, frame.flags, frame.mishap_at) = (0, hops.len() as u8, flag::LIVE, 0);
+        if hops.len() <= SHORT_ROUTE {
+            frame.route[..hops.len()].copy_from_slice(hops);
+        } else {
+            let mut all = [0; MAX_HOPS];
+            all[..hops.len()].copy_from_slice(hops);
+            self.long_routes.insert(index, all);
+        }
+        let body = &mut self.bodies[index as usize];
+        body.header_len = header.len() as u8;
+        body.header[..header.len()].copy_from_slice(header);
+        body.payload = payload;
+        index
     }
 
     /// A second frame, the same in everything.
     pub(super) fn duplicate(&mut self, frame: u32) -> u32 {
-        let (copy, body) = (self.frames[frame as usize], self.bodies[frame as usize].clone());
-        self.put(copy, body)
-    }
-
-    fn put(&mut self, frame: Frame, body: Body) -> u32 {
-        self.live += 1;
-        let index = self.free;
-        if index == NONE {
-            self.frames.push(frame);
-            self.bodies.push(body);
-            return self.frames.len() as u32 - 1;
+        let index = self.take_slot();
+        self.frames[index as usize] = self.frames[frame as usize];
+        self.bodies[index as usize] = self.bodies[frame as usize].clone();
+        if let Some(route) = self.long_routes.get(&frame).copied() {
+            self.long_routes.insert(index, route);
         }
-        self.free = self.frames[index as usize].next;
-        self.frames[index as usize] = frame;
-        self.bodies[index as usize] = body;
         index
     }
 
-    /// Frees a frame and hands its body over.
-    pub(super) fn remove(&mut self, frame: u32) -> Body {
+    fn take_slot(&mut self) -> u32 {
+        self.live += 1;
+        let index = self.free;
+        if index != NONE {
+            self.free = self.frames[index as usize].next;
+            return index;
+        }
+        self.frames.push(Frame {
+            tail: 0,
+            start: 0,
+            channel: NONE,
+            len: 0,
+            next: NONE,
+            taken: 0,
+            hops: 0,
+            flags: 0,
+            mishap_at: 0,
+            route: [0; SHORT_ROUTE],
+        });
+        self.bodies.push(Body { payload: Bytes::new(), header_len: 0, header: [0; MAX_HEADER] });
+        self.frames.len() as u32 - 1
+    }
+
+    /// Frees a frame.
+    pub(super) fn remove(&mut self, frame: u32) {
         let slot = &mut self.frames[frame as usize];
         self.lost -= usize::from(slot.flags & flag::LOST != 0);
+        if usize::from(slot.hops) > SHORT_ROUTE {
+            self.long_routes.remove(&frame);
+        }
         slot.flags = 0;
         slot.next = self.free;
         self.free = frame;
         self.live -= 1;
-        std::mem::replace(&mut self.bodies[frame as usize], Body::Gone)
+        self.bodies[frame as usize].payload = Bytes::new();
     }
 
     pub(super) fn body_mut(&mut self, frame: u32) -> &mut Body {
         &mut self.bodies[frame as usize]
+    }
+
+    /// The byte that a crossbar or host would take for a hop; `None` when all are taken.
+    pub(super) fn next_hop_byte(&self, frame: u32) -> Option<u8> {
+        let f = &self.frames[frame as usize];
+        if f.taken >= f.hops {
+            return None;
+        }
+        if usize::from(f.hops) <= SHORT_ROUTE {
+            return Some(f.route[usize::from(f.taken)]);
+        }
+        self.long_routes.get(&frame).map(|route| route[usize::from(f.taken)])
+    }
+
+    /// The hops that are left, to be read or damaged.
+    pub(super) fn hops_left_mut(&mut self, frame: u32) -> &mut [u8] {
+        let f = &mut self.frames[frame as usize];
+        let left = usize::from(f.taken)..usize::from(f.hops);
+        match self.long_routes.get_mut(&frame) {
+            Some(route) => &mut route[left],
+            None => &mut f.route[left],
+        }
     }
 
     /// The slots of all frames that are on their way.

@@ -1,11 +1,11 @@
 //! Mishaps of single frames, and how frames reach their hosts.
 
-use super::frames::{Body, flag};
+use super::frames::flag;
 use super::network::{Network, event};
 use super::stats::DropCause;
 use crate::protocol::Received;
 use crate::route::Hop;
-use crate::wire::frame::{self, CRC_LEN};
+use crate::wire::frame;
 use crate::wire::{Header, Packet, WireError};
 use bytes::Bytes;
 
@@ -33,7 +33,7 @@ impl Network {
         } else if corrupt {
             self.stats.frames_corrupted += 1;
             let late = self.rng.u32(..LATE_CORRUPTIONS) == 0;
-            let payload = matches!(self.frames.body_mut(frame), Body::Sent { payload, .. } if !payload.is_empty());
+            let payload = !self.frames.body_mut(frame).payload.is_empty();
             self.frames[frame].flags |= if late && payload { flag::TO_CORRUPT_LATE } else { flag::TO_CORRUPT };
         }
         let f = &mut self.frames[frame];
@@ -70,42 +70,41 @@ impl Network {
             let bit = self.rng.usize(..bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
-        let f = &mut self.frames[frame];
-        let hops = usize::from(f.hops - f.taken);
-        f.route[usize::from(f.taken)..usize::from(f.hops)].copy_from_slice(&bytes[..hops]);
-        *self.frames.body_mut(frame) = Body::Damaged(Bytes::from(bytes).slice(hops..));
+        let hops = self.frames.hops_left_mut(frame);
+        hops.copy_from_slice(&bytes[..hops.len()]);
+        let rest = Bytes::from(bytes).slice(hops.len()..);
+        self.frames.body_mut(frame).damage(rest);
     }
 
     /// The frame's bytes as they are on the cable now, copied.
     fn remaining_bytes(&mut self, frame: u32) -> Vec<u8> {
-        let f = &self.frames[frame];
-        let mut bytes = Vec::with_capacity(f.len as usize);
-        bytes.extend_from_slice(&f.route[usize::from(f.taken)..usize::from(f.hops)]);
-        match self.frames.body_mut(frame) {
-            Body::Sent { header, payload } => {
+        let mut bytes = Vec::with_capacity(self.frames[frame].len as usize);
+        bytes.extend_from_slice(self.frames.hops_left_mut(frame));
+        let body = self.frames.body_mut(frame);
+        match body.header() {
+            Some(header) => {
                 bytes.extend_from_slice(header);
-                bytes.extend_from_slice(payload);
-                bytes.extend_from_slice(&frame::crc(header, payload).to_le_bytes());
+                bytes.extend_from_slice(&body.payload);
+                bytes.extend_from_slice(&frame::crc(header, &body.payload).to_le_bytes());
             }
-            Body::Damaged(rest) => bytes.extend_from_slice(rest),
-            Body::Gone => {}
+            None => bytes.extend_from_slice(&body.payload),
         }
         bytes
     }
 
     /// A frame has come to the end of its way. Says which host gets what, unless it is lost or late.
     pub(super) fn arrive(&mut self, frame: u32) -> Option<(u32, Received)> {
-        let host = self.channels[self.frames[frame].channel as usize].dest;
+        let host = self.inputs[self.frames[frame].channel as usize].dest;
         if self.frames[frame].flags != flag::LIVE && self.arrive_oddly(frame) {
             return None;
         }
         if !self.nics[host as usize].up {
             self.lose(frame, DropCause::HostDown);
-            drop(self.frames.remove(frame));
+            self.frames.remove(frame);
             return None;
         }
         let result = self.read(frame);
-        drop(self.frames.remove(frame));
+        self.frames.remove(frame);
         let received = match result {
             Ok(packet) => {
                 self.stats.frames_delivered += 1;
@@ -124,7 +123,7 @@ impl Network {
     /// What happens to a marked frame at the receiving card; true if it does not arrive now.
     fn arrive_oddly(&mut self, frame: u32) -> bool {
         if self.suffer(frame) {
-            drop(self.frames.remove(frame));
+            self.frames.remove(frame);
             return true;
         }
         let now = self.now();
@@ -146,31 +145,28 @@ impl Network {
     }
 
     fn flip_payload_bit(&mut self, frame: u32) {
-        let rng = &mut self.rng;
-        if let Body::Sent { payload, .. } = self.frames.body_mut(frame) {
-            let mut bytes = payload.to_vec();
-            let bit = rng.usize(..bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            *payload = bytes.into();
-        }
+        let body = self.frames.body_mut(frame);
+        let mut bytes = body.payload.to_vec();
+        let bit = self.rng.usize(..bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        body.payload = bytes.into();
     }
 
     /// Reads a frame at the end of its way. One that nothing has touched has the CRC-32 that its sender computed, so
     /// neither of the two is computed here.
     fn read(&mut self, frame: u32) -> Result<Packet, WireError> {
-        let f = &self.frames[frame];
-        let next_hop = if f.taken < f.hops { Hop::from_byte(f.route[usize::from(f.taken)]) } else { None };
-        if let Some(hop) = next_hop {
+        let hop_byte = self.frames.next_hop_byte(frame);
+        if let Some(hop) = hop_byte.and_then(Hop::from_byte) {
             return Err(WireError::RouteTooLong(hop.byte()));
         }
-        let all_hops_taken = f.taken == f.hops;
-        if all_hops_taken && let Body::Sent { header, payload } = self.frames.body_mut(frame) {
+        let body = self.frames.body_mut(frame);
+        if hop_byte.is_none()
+            && let Some(header) = body.header()
+        {
             let (header, _, payload_len) = Header::parse(header)?;
-            debug_assert_eq!(payload_len, payload.len());
-            return Ok(Packet { header, payload: std::mem::take(payload) });
+            debug_assert_eq!(payload_len, body.payload.len());
+            return Ok(Packet { header, payload: std::mem::take(&mut body.payload) });
         }
-        let bytes = self.remaining_bytes(frame);
-        debug_assert!(bytes.len() >= CRC_LEN);
-        frame::parse(&bytes.into())
+        frame::parse(&self.remaining_bytes(frame).into())
     }
 }

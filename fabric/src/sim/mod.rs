@@ -45,6 +45,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod wheel;
+mod wiring;
 
 pub use config::SimConfig;
 pub use fault::{Fault, FaultError, FaultSpec};

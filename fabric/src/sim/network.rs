@@ -1,21 +1,19 @@
 //! Cables, crossbars and cards: everything of the simulation but the programs that run on the hosts.
 //!
 //! A frame costs one event for each crossbar (its head is ready to leave), one when the receiving host has it, and one
-//! when the sending card has room again. Outputs are reserved ahead: see [`Channel`]. Two more kinds of event are
+//! when the sending card has room again. Outputs are reserved ahead: see [`Output`]. Two more kinds of event are
 //! rare: a frame behind another one in an input buffer gets its turn, and a dropped frame's tail has come in.
 
-use super::channel::{Channel, Far};
-use super::config::{NS_PER_METRE, SimConfig};
-use super::frames::{Body, Frames, NONE, flag};
+use super::channel::{CableClass, Far, Input, Output};
+use super::frames::{Frames, NONE, flag};
 use super::nic::Nic;
 use super::stats::{ChannelLoad, DropCause, Stats};
 use super::wheel::Wheel;
+use crate::id::UniqueId;
 use crate::protocol::{Path, Transmit};
 use crate::route::Hop;
-use crate::topology::{Cable, HostId, NodeId, PortId, Topology};
+use crate::wire::Packet;
 use crate::wire::frame::CRC_LEN;
-use crate::wire::{MAX_HEADER, Packet};
-use std::time::Duration;
 
 /// Events: three bits of kind, the rest an index.
 pub(super) mod event {
@@ -57,110 +55,33 @@ pub(super) struct Mishaps {
 
 pub(super) struct Network {
     pub(super) wheel: Wheel,
-    pub(super) channels: Vec<Channel>,
+    /// Both ends of each channel, and what cables have in common.
+    pub(super) outputs: Vec<Output>,
+    pub(super) inputs: Vec<Input>,
+    pub(super) classes: Vec<CableClass>,
     pub(super) frames: Frames,
     pub(super) nics: Vec<Nic>,
+    /// The unique id of each host's card.
+    pub(super) ids: Vec<UniqueId>,
     pub(super) stats: Stats,
     pub(super) loads: Vec<ChannelLoad>,
     pub(super) rng: fastrand::Rng,
     pub(super) mishaps: Mishaps,
     pub(super) digest: u64,
-    /// Each crossbar's first output channel; one more at the end, which is the first host's.
+    /// Each crossbar's first output channel, and one more at the end.
     pub(super) first_output: Vec<u32>,
+    /// Hosts' channels follow those of the crossbars.
+    pub(super) first_host_channel: u32,
     /// The other direction of each channel's cable.
     pub(super) reverse: Vec<u32>,
     /// Channels in whose input buffers room was given back while frames wait for it.
-    unblocked: Vec<u32>,
-    send_cost: u64,
-    receive_cost: u64,
-    pub(super) crossbar_delay: u64,
+    pub(super) unblocked: Vec<u32>,
+    pub(super) send_cost: u64,
+    pub(super) receive_cost: u64,
     pub(super) max_payload: usize,
 }
 
-fn nanos(d: Duration) -> u64 {
-    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
-}
-
 impl Network {
-    pub(super) fn new(topology: &Topology, config: &SimConfig, seed: u64) -> Network {
-        let largest = crate::route::MAX_HOPS + MAX_HEADER + config.max_payload + CRC_LEN;
-        let buffer_bytes = config.buffer_bytes.max(largest as u32);
-        let mut first_output = vec![0];
-        for crossbar in topology.crossbars() {
-            first_output.push(first_output[first_output.len() - 1] + u32::from(crossbar.ports));
-        }
-        let outputs = first_output[topology.crossbars().len()];
-        let count = outputs as usize + topology.hosts().len();
-        let mut network = Network {
-            wheel: Wheel::new(),
-            channels: vec![Channel::unconnected(buffer_bytes); count],
-            frames: Frames::new(),
-            nics: topology.hosts().iter().zip(outputs..).map(|(host, tx)| Nic::new(host.id, tx)).collect(),
-            stats: Stats::default(),
-            loads: vec![ChannelLoad::default(); if config.count_channels { count } else { 0 }],
-            rng: fastrand::Rng::with_seed(seed),
-            mishaps: Mishaps::default(),
-            digest: seed,
-            first_output,
-            reverse: vec![NONE; count],
-            unblocked: Vec::new(),
-            send_cost: nanos(config.send_cost),
-            receive_cost: nanos(config.receive_cost),
-            crossbar_delay: nanos(config.crossbar_delay),
-            max_payload: config.max_payload,
-        };
-        for cable in topology.cables() {
-            network.connect(topology, config, cable, cable.a, cable.b);
-            network.connect(topology, config, cable, cable.b, cable.a);
-        }
-        network
-    }
-
-    fn connect(&mut self, topology: &Topology, config: &SimConfig, cable: &Cable, from: PortId, to: PortId) {
-        let (Some(out), Some(back)) = (self.channel_from(from), self.channel_from(to)) else { return };
-        self.reverse[out as usize] = back;
-        let flight = cable.length_m.map_or(nanos(config.cable_delay), |m| (m * NS_PER_METRE) as u64);
-        let (far, dest, delay) = match to.node {
-            NodeId::Crossbar(x) => {
-                (Far::Crossbar, self.first_output[x.0 as usize], flight.saturating_add(self.crossbar_delay))
-            }
-            NodeId::Host(h) => {
-                self.nics[h.0 as usize].rx = out;
-                (Far::Host, h.0, flight)
-            }
-        };
-        let channel = &mut self.channels[out as usize];
-        channel.set_rate(cable.rate_bits_per_s.unwrap_or(config.rate_bits_per_s));
-        channel.flight = u32::try_from(flight).unwrap_or(u32::MAX);
-        channel.delay = u32::try_from(delay).unwrap_or(u32::MAX);
-        (channel.far, channel.dest, channel.port) = (far, dest, to.port);
-        channel.ports = topology.ports_of(to.node);
-    }
-
-    /// The channel that leaves by a port. A host has a channel at its port 0 only.
-    pub(super) fn channel_from(&self, port: PortId) -> Option<u32> {
-        match port.node {
-            NodeId::Crossbar(x) => Some(self.first_output[x.0 as usize] + u32::from(port.port)),
-            NodeId::Host(h) => (port.port == 0).then(|| self.nics[h.0 as usize].tx),
-        }
-    }
-
-    /// The rate of a host's link; `None` without a cable.
-    pub(super) fn rate_bits_per_s(&self, host: HostId) -> Option<u64> {
-        let tx = &self.channels[self.nics[host.0 as usize].tx as usize];
-        (tx.far != Far::Nothing).then(|| tx.rate_bits_per_s())
-    }
-
-    /// Bytes allocated.
-    pub(super) fn memory(&self) -> usize {
-        self.wheel.memory()
-            + self.frames.memory()
-            + self.channels.capacity() * size_of::<Channel>()
-            + self.nics.capacity() * size_of::<Nic>()
-            + self.loads.capacity() * size_of::<ChannelLoad>()
-            + (self.first_output.capacity() + self.reverse.capacity()) * size_of::<u32>()
-    }
-
     pub(super) fn now(&self) -> u64 {
         self.wheel.now()
     }
@@ -178,7 +99,7 @@ impl Network {
                 event::TURN => self.take_turn(index),
                 event::DELIVER => return Some(Upcall::Deliver(index)),
                 event::POLL => return Some(Upcall::Poll(index)),
-                event::DISCARD => drop(self.frames.remove(index)),
+                event::DISCARD => self.frames.remove(index),
                 _ => return Some(Upcall::Fault(index)),
             }
         }
@@ -192,7 +113,7 @@ impl Network {
         let now = self.now();
         let nic = &mut self.nics[host as usize];
         let ready = nic.prepare(now, self.send_cost);
-        let tx = nic.tx;
+        let tx = self.first_host_channel + host;
         if payload.len() > self.max_payload || !nic.up {
             let cause = if nic.up { DropCause::TooLarge } else { DropCause::HostDown };
             self.count_drop(cause);
@@ -201,21 +122,20 @@ impl Network {
         let header = header.encode(payload.len() as u16);
         let len = (route.len() + header.len() + payload.len() + CRC_LEN) as u32;
         self.stats.bytes_sent += u64::from(len);
-        let frame = self.frames.insert(&route, len, Body::Sent { header, payload });
-        self.frames[frame].start = ready;
+        let class = self.class(tx);
+        if self.outputs[tx as usize].down != 0 || class.far == Far::Nothing {
+            let cause = if class.far == Far::Nothing { DropCause::NoCable } else { DropCause::DeadLink };
+            let gone = ready + class.serialisation(len);
+            self.count_drop(cause);
+            return self.left_nic(host, gone);
+        }
+        let frame = self.frames.insert(&route, ready, len, &header, payload);
         if self.mishaps.any {
             self.draw_mishaps(frame);
         }
-        let channel = &self.channels[tx as usize];
-        if channel.down != 0 || channel.far == Far::Nothing {
-            let cause = if channel.down != 0 { DropCause::DeadLink } else { DropCause::NoCable };
-            let gone = ready + channel.serialisation(len);
-            self.lose(frame, cause);
-            drop(self.frames.remove(frame));
-            return self.left_nic(host, gone);
+        if !self.forward(frame, tx) {
+            self.ask(host);
         }
-        self.forward(frame, tx);
-        self.settle();
     }
 
     /// The head of a frame is ready at the far end of its channel.
@@ -227,13 +147,13 @@ impl Network {
             return self.settle();
         }
         let now = self.now();
-        let channel = &mut self.channels[c as usize];
-        (channel.last_frame, channel.last_tail) = (frame, tail);
-        if channel.blocked || !channel.queued.is_empty() || channel.input_free > now {
-            if !channel.blocked && channel.queued.is_empty() {
-                self.wheel.schedule(channel.input_free, event::TURN | c);
+        let input = &mut self.inputs[c as usize];
+        (input.last_frame, input.last_tail) = (frame, tail);
+        if input.blocked || !input.queued.is_empty() || input.free_at > now {
+            if !input.blocked && input.queued.is_empty() {
+                self.wheel.schedule(input.free_at, event::TURN | c);
             }
-            self.frames.push(&mut channel.queued, frame);
+            self.frames.push(&mut input.queued, frame);
         } else {
             self.route(frame, c);
         }
@@ -241,7 +161,7 @@ impl Network {
     }
 
     fn take_turn(&mut self, c: u32) {
-        if let Some(frame) = self.frames.pop(&mut self.channels[c as usize].queued) {
+        if let Some(frame) = self.frames.pop(&mut self.inputs[c as usize].queued) {
             self.route(frame, c);
         }
         self.settle();
@@ -249,21 +169,23 @@ impl Network {
 
     /// Reads the next hop of the frame whose turn it is in the input buffer of `c`.
     fn route(&mut self, frame: u32, c: u32) {
-        let f = &self.frames[frame];
-        if f.flags & flag::LOST != 0 {
+        if self.frames[frame].flags & flag::LOST != 0 {
             return self.drop_at_input(frame);
         }
-        let channel = &self.channels[c as usize];
-        let hop = if f.taken < f.hops { Hop::from_byte(f.route[f.taken as usize]) } else { None };
-        let cause = match hop.map(|hop| hop.out_of(channel.port)) {
+        let input = &self.inputs[c as usize];
+        let hop = self.frames.next_hop_byte(frame).and_then(Hop::from_byte);
+        let cause = match hop.map(|hop| hop.out_of(input.port)) {
             None => DropCause::NoHop,
-            Some(port) if port >= channel.ports => DropCause::NoPort,
+            Some(port) if port >= input.ports => DropCause::NoPort,
             Some(port) => {
-                let out = channel.dest + u32::from(port);
-                match &self.channels[out as usize] {
-                    Channel { far: Far::Nothing, .. } => DropCause::NoCable,
-                    Channel { down: 1.., .. } => DropCause::DeadLink,
-                    _ => return self.forward(frame, out),
+                let out = input.dest + u32::from(port);
+                if self.outputs[out as usize].down != 0 {
+                    DropCause::DeadLink
+                } else if self.class(out).far == Far::Nothing {
+                    DropCause::NoCable
+                } else {
+                    self.forward(frame, out);
+                    return;
                 }
             }
         };
@@ -271,15 +193,17 @@ impl Network {
         self.drop_at_input(frame);
     }
 
-    /// Commits a frame to an output, or lets it wait there.
-    fn forward(&mut self, frame: u32, out: u32) {
-        if !self.channels[out as usize].waiting.is_empty() || !self.commit(frame, out) {
-            self.frames.push(&mut self.channels[out as usize].waiting, frame);
-            let from = self.frames[frame].channel;
-            if from != NONE {
-                self.channels[from as usize].blocked = true;
-            }
+    /// Commits a frame to an output, or lets it wait there; says which.
+    fn forward(&mut self, frame: u32, out: u32) -> bool {
+        if self.outputs[out as usize].waiting.is_empty() && self.commit(frame, out) {
+            return true;
         }
+        self.frames.push(&mut self.outputs[out as usize].waiting, frame);
+        let from = self.frames[frame].channel;
+        if from != NONE {
+            self.inputs[from as usize].blocked = true;
+        }
+        false
     }
 
     /// Reserves an output and the room behind it, if it is known when there will be room.
@@ -288,22 +212,22 @@ impl Network {
         let from = f.channel;
         let len_in = f.len;
         let len = if from == NONE { len_in } else { len_in - 1 };
-        let now = self.wheel.now();
-        let channel = &mut self.channels[out as usize];
-        if !channel.reserve(len) {
+        let output = &mut self.outputs[out as usize];
+        if !output.reserve(len) {
             return false;
         }
-        let start = now.max(f.start).max(channel.open_at());
-        let gone = (start + channel.serialisation(len)).max(f.tail);
-        channel.busy_until = gone;
-        (f.channel, f.len, f.start, f.tail) = (out, len, start, gone + u64::from(channel.delay));
-        if channel.far == Far::Host {
-            let nic = &mut self.nics[channel.dest as usize];
-            let done = nic.receive(f.tail, self.receive_cost);
-            channel.release(done, len);
+        let class = &self.classes[output.class as usize];
+        let start = self.wheel.now().max(f.start).max(output.free_at);
+        let gone = (start + class.serialisation(len)).max(f.tail);
+        output.free_at = gone;
+        (f.channel, f.len, f.start, f.tail) = (out, len, start, gone + u64::from(class.delay));
+        if class.far == Far::Host {
+            let host = self.inputs[out as usize].dest;
+            let done = self.nics[host as usize].receive(f.tail, self.receive_cost);
+            output.release(done + u64::from(class.flight), len);
             self.wheel.schedule(done, event::DELIVER | frame);
         } else {
-            self.wheel.schedule(start + u64::from(channel.delay), event::READY | frame);
+            self.wheel.schedule(start + u64::from(class.delay), event::READY | frame);
         }
         self.stats.crossings += 1;
         if let Some(load) = self.loads.get_mut(out as usize) {
@@ -311,35 +235,31 @@ impl Network {
             load.bytes += u64::from(len);
         }
         if from == NONE {
-            self.left_nic(out - self.first_host_channel(), gone);
+            self.left_nic(out - self.first_host_channel, gone);
         } else {
-            self.frames[frame].taken += 1;
+            f.taken += 1;
             self.leave_input(from, gone);
             self.give_back(from, gone, len_in);
         }
         true
     }
 
-    pub(super) fn first_host_channel(&self) -> u32 {
-        self.first_output[self.first_output.len() - 1]
-    }
-
     /// The frame whose turn it was in the input buffer of `c` has left it at `at`.
     fn leave_input(&mut self, c: u32, at: u64) {
-        let channel = &mut self.channels[c as usize];
-        channel.input_free = at;
-        channel.blocked = false;
-        if !channel.queued.is_empty() {
+        let input = &mut self.inputs[c as usize];
+        input.free_at = at;
+        input.blocked = false;
+        if !input.queued.is_empty() {
             self.wheel.schedule(at, event::TURN | c);
         }
     }
 
-    /// Room in the input buffer of `c` is free again at `at`.
+    /// Room in the input buffer of `c` is free again at `at`, and its sender knows it a flight later.
     fn give_back(&mut self, c: u32, at: u64, bytes: u32) {
-        let at = at.max(self.wheel.now());
-        let channel = &mut self.channels[c as usize];
-        channel.release(at, bytes);
-        if !channel.waiting.is_empty() {
+        let output = &mut self.outputs[c as usize];
+        let flight = self.classes[output.class as usize].flight;
+        output.release(at.max(self.wheel.now()) + u64::from(flight), bytes);
+        if !output.waiting.is_empty() {
             self.unblocked.push(c);
         }
     }
@@ -347,11 +267,11 @@ impl Network {
     /// Lets the frames go that wait for room which has been given back, and those that wait behind them, and so on.
     pub(super) fn settle(&mut self) {
         while let Some(c) = self.unblocked.pop() {
-            while let Some(frame) = self.frames.first(self.channels[c as usize].waiting) {
+            while let Some(frame) = self.frames.first(self.outputs[c as usize].waiting) {
                 if !self.commit(frame, c) {
                     break;
                 }
-                self.frames.pop(&mut self.channels[c as usize].waiting);
+                self.frames.pop(&mut self.outputs[c as usize].waiting);
             }
         }
     }
@@ -359,7 +279,14 @@ impl Network {
     /// The card of `host` has sent its oldest frame, or will have at `at`.
     pub(super) fn left_nic(&mut self, host: u32, at: u64) {
         self.nics[host as usize].sent(at);
-        self.wheel.schedule(at, event::POLL | host);
+        self.ask(host);
+    }
+
+    /// Makes the event for asking `host` for its next frame.
+    fn ask(&mut self, host: u32) {
+        if let Some(at) = self.nics[host as usize].ask_at(self.wheel.now()) {
+            self.wheel.schedule(at, event::POLL | host);
+        }
     }
 
     /// Counts a frame as lost. It is still to be taken out of where it is.
@@ -388,7 +315,7 @@ impl Network {
         if tail > self.now() {
             self.wheel.schedule(tail, event::DISCARD | frame);
         } else {
-            drop(self.frames.remove(frame));
+            self.frames.remove(frame);
         }
     }
 }

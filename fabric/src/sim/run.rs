@@ -106,7 +106,7 @@ impl<H: Host> Sim<H> {
 
     /// The unique id of the card that a host has now.
     pub fn unique_id(&self, host: HostId) -> UniqueId {
-        self.network.nics[host.0 as usize].id
+        self.network.ids[host.0 as usize]
     }
 
     /// True if the host is switched on.
@@ -213,9 +213,9 @@ impl<H: Host> Sim<H> {
             Fault::Crash(host) => self.network.switch_off(host),
             Fault::Restart(host) => self.restart(host),
             Fault::Swap(host) => {
-                let nics = &self.network.nics;
-                let id = replacement_id(&mut self.id_rng, |id| nics.iter().any(|nic| nic.id == id));
-                self.network.nics[host.0 as usize].id = id;
+                let ids = &self.network.ids;
+                let id = replacement_id(&mut self.id_rng, |id| ids.contains(&id));
+                self.network.ids[host.0 as usize] = id;
                 self.restart(host);
             }
             Fault::Cut(port) => self.network.cut(port),

@@ -153,10 +153,10 @@ impl Sim<Node> {
         self.check_books();
         assert!(self.is_idle());
         assert_eq!(self.frames_in_flight(), 0);
-        for (c, channel) in self.network.channels.iter().enumerate() {
-            let free = channel.free_for_good();
+        for (c, (output, input)) in self.network.outputs.iter().zip(&self.network.inputs).enumerate() {
+            let free = output.free_for_good();
             assert_eq!(free, (SimConfig::default().buffer_bytes, channel::FRAMES_PER_BUFFER), "channel {c}");
-            assert!(!channel.blocked && channel.queued.is_empty() && channel.waiting.is_empty(), "channel {c}");
+            assert!(!input.blocked && input.queued.is_empty() && output.waiting.is_empty(), "channel {c}");
         }
     }
 }
