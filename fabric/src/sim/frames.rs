@@ -61,8 +61,9 @@ const _: () = assert!(size_of::<Frame>() == 64);
 #[derive(Clone)]
 #[repr(C, align(64))]
 pub(super) struct Body {
-    /// The payload; of a damaged frame the header, the payload and the CRC-32 as one string.
-    pub(super) payload: Bytes,
+    /// The payload; of a damaged frame the header, the payload and the CRC-32 as one string. `None` in a free slot:
+    /// unlike an empty one, it needs no call to be replaced.
+    payload: Option<Bytes>,
     /// Bytes of the header; 0 for a damaged frame.
     header_len: u8,
     header: [u8; MAX_HEADER],
@@ -74,10 +75,26 @@ impl Body {
         (self.header_len > 0).then(|| &self.header[..usize::from(self.header_len)])
     }
 
+    pub(super) fn payload(&self) -> &[u8] {
+        self.payload.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn take_payload(&mut self) -> Bytes {
+        self.payload.take().unwrap_or_default()
+    }
+
+    pub(super) fn set_payload(&mut self, payload: Bytes) {
+        self.payload = Some(payload);
+    }
+
+    pub(super) fn header_len(&self) -> u32 {
+        self.header_len.into()
+    }
+
     /// Replaces the whole by damaged bytes.
     pub(super) fn damage(&mut self, bytes: Bytes) {
         self.header_len = 0;
-        self.payload = bytes;
+        self.payload = Some(bytes);
     }
 }
 
@@ -97,19 +114,18 @@ pub(super) struct Frames {
     frames: Vec<Frame>,
     bodies: Vec<Body>,
     long_routes: BTreeMap<u32, [u8; MAX_HOPS]>,
-    free: u32,
-    live: usize,
+    free: Vec<u32>,
     lost: usize,
 }
 
 impl Frames {
     pub(super) fn new() -> Frames {
-        Frames { frames: Vec::new(), bodies: Vec::new(), long_routes: BTreeMap::new(), free: NONE, live: 0, lost: 0 }
+        Frames { frames: Vec::new(), bodies: Vec::new(), long_routes: BTreeMap::new(), free: Vec::new(), lost: 0 }
     }
 
     /// How many frames are on their way and not lost.
     pub(super) fn in_flight(&self) -> usize {
-        self.live - self.lost
+        self.frames.len() - self.free.len() - self.lost
     }
 
     /// Marks a frame as lost; false if it was.
@@ -122,7 +138,7 @@ impl Frames {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.frames.capacity() * (size_of::<Frame>() + size_of::<Body>())
+        self.frames.capacity() * (size_of::<Frame>() + size_of::<Body>()) + self.free.capacity() * size_of::<u32>()
     }
 
     /// A new frame in its sender's card, not to leave before `start`.
@@ -142,7 +158,7 @@ impl Frames {
         let body = &mut self.bodies[index as usize];
         body.header_len = header.len() as u8;
         body.header[..header.len()].copy_from_slice(header);
-        body.payload = payload;
+        body.payload = Some(payload);
         index
     }
 
@@ -158,10 +174,7 @@ impl Frames {
     }
 
     fn take_slot(&mut self) -> u32 {
-        self.live += 1;
-        let index = self.free;
-        if index != NONE {
-            self.free = self.frames[index as usize].next;
+        if let Some(index) = self.free.pop() {
             return index;
         }
         self.frames.push(Frame {
@@ -176,7 +189,7 @@ impl Frames {
             mishap_at: 0,
             route: [0; SHORT_ROUTE],
         });
-        self.bodies.push(Body { payload: Bytes::new(), header_len: 0, header: [0; MAX_HEADER] });
+        self.bodies.push(Body { payload: None, header_len: 0, header: [0; MAX_HEADER] });
         self.frames.len() as u32 - 1
     }
 
@@ -188,10 +201,12 @@ impl Frames {
             self.long_routes.remove(&frame);
         }
         slot.flags = 0;
-        slot.next = self.free;
-        self.free = frame;
-        self.live -= 1;
-        self.bodies[frame as usize].payload = Bytes::new();
+        self.bodies[frame as usize].payload = None;
+        self.free.push(frame);
+    }
+
+    pub(super) fn body(&self, frame: u32) -> &Body {
+        &self.bodies[frame as usize]
     }
 
     pub(super) fn body_mut(&mut self, frame: u32) -> &mut Body {
@@ -223,6 +238,11 @@ impl Frames {
     /// The slots of all frames that are on their way.
     pub(super) fn iter_live(&self) -> impl Iterator<Item = u32> + '_ {
         self.frames.iter().enumerate().filter(|(_, f)| f.flags & flag::LIVE != 0).map(|(i, _)| i as u32)
+    }
+
+    /// The slot of the list's last frame, if it has one.
+    pub(super) fn last(&self, list: List) -> Option<u32> {
+        (!list.is_empty()).then_some(list.0)
     }
 
     pub(super) fn first(&self, list: List) -> Option<u32> {

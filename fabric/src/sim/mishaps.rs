@@ -33,7 +33,7 @@ impl Network {
         } else if corrupt {
             self.stats.frames_corrupted += 1;
             let late = self.rng.u32(..LATE_CORRUPTIONS) == 0;
-            let payload = !self.frames.body_mut(frame).payload.is_empty();
+            let payload = !self.frames.body(frame).payload().is_empty();
             self.frames[frame].flags |= if late && payload { flag::TO_CORRUPT_LATE } else { flag::TO_CORRUPT };
         }
         let f = &mut self.frames[frame];
@@ -80,14 +80,14 @@ impl Network {
     fn remaining_bytes(&mut self, frame: u32) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.frames[frame].len as usize);
         bytes.extend_from_slice(self.frames.hops_left_mut(frame));
-        let body = self.frames.body_mut(frame);
+        let body = self.frames.body(frame);
         match body.header() {
             Some(header) => {
                 bytes.extend_from_slice(header);
-                bytes.extend_from_slice(&body.payload);
-                bytes.extend_from_slice(&frame::crc(header, &body.payload).to_le_bytes());
+                bytes.extend_from_slice(body.payload());
+                bytes.extend_from_slice(&frame::crc(header, body.payload()).to_le_bytes());
             }
-            None => bytes.extend_from_slice(&body.payload),
+            None => bytes.extend_from_slice(body.payload()),
         }
         bytes
     }
@@ -146,10 +146,10 @@ impl Network {
 
     fn flip_payload_bit(&mut self, frame: u32) {
         let body = self.frames.body_mut(frame);
-        let mut bytes = body.payload.to_vec();
+        let mut bytes = body.payload().to_vec();
         let bit = self.rng.usize(..bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
-        body.payload = bytes.into();
+        body.set_payload(bytes.into());
     }
 
     /// Reads a frame at the end of its way. One that nothing has touched has the CRC-32 that its sender computed, so
@@ -164,8 +164,8 @@ impl Network {
             && let Some(header) = body.header()
         {
             let (header, _, payload_len) = Header::parse(header)?;
-            debug_assert_eq!(payload_len, body.payload.len());
-            return Ok(Packet { header, payload: std::mem::take(&mut body.payload) });
+            debug_assert_eq!(payload_len, body.payload().len());
+            return Ok(Packet { header, payload: body.take_payload() });
         }
         frame::parse(&self.remaining_bytes(frame).into())
     }

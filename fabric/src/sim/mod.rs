@@ -31,6 +31,7 @@
 //! No fault makes buffer space leak. All of it is a function of topology, configuration, faults, hosts and seed:
 //! [`Sim::digest`] hashes every event, so two runs can be compared.
 
+mod ahead;
 mod channel;
 mod config;
 mod damage;

@@ -76,6 +76,8 @@ pub(super) struct Network {
     pub(super) reverse: Vec<u32>,
     /// Channels in whose input buffers room was given back while frames wait for it.
     pub(super) unblocked: Vec<u32>,
+    /// Events until the next [`Network::look_ahead`].
+    pub(super) foreseen: usize,
     pub(super) send_cost: u64,
     pub(super) receive_cost: u64,
     pub(super) max_payload: usize,
@@ -89,6 +91,10 @@ impl Network {
     /// Runs until a host is concerned; `None` when nothing more happens up to `limit`.
     pub(super) fn advance(&mut self, limit: u64) -> Option<Upcall> {
         while let Some(what) = self.wheel.pop(limit) {
+            if self.foreseen == 0 {
+                self.look_ahead();
+            }
+            self.foreseen -= 1;
             self.stats.events += 1;
             self.digest =
                 (self.digest ^ self.now().rotate_left(32) ^ u64::from(what)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -114,9 +120,8 @@ impl Network {
         let nic = &mut self.nics[host as usize];
         let ready = nic.prepare(now, self.send_cost);
         let tx = self.first_host_channel + host;
-        if payload.len() > self.max_payload || !nic.up {
-            let cause = if nic.up { DropCause::TooLarge } else { DropCause::HostDown };
-            self.count_drop(cause);
+        if payload.len() > self.max_payload {
+            self.count_drop(DropCause::TooLarge);
             return self.left_nic(host, ready);
         }
         let header = header.encode(payload.len() as u16);

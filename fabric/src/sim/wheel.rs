@@ -100,7 +100,7 @@ impl Wheel {
 
     /// The time of the next event.
     pub(super) fn next_time(&self) -> Option<u64> {
-        match self.next_slot() {
+        match self.next_slot(self.now as usize % SPAN) {
             Some(slot) => Some(self.time_of(slot)),
             None => (!self.far.is_empty()).then_some(self.far_next),
         }
@@ -150,13 +150,36 @@ impl Wheel {
         what
     }
 
+    /// Reads ahead: the next events, up to as many as `events` holds, and only those within the wheel's span.
+    pub(super) fn peek(&self, events: &mut [u32]) -> usize {
+        let mut count = 0;
+        let mut slot = self.next_slot(self.now as usize % SPAN);
+        while let Some(at) = slot {
+            let last = self.slots[at];
+            let mut node = last;
+            loop {
+                node = self.nodes[node as usize].next;
+                events[count] = self.nodes[node as usize].what;
+                count += 1;
+                if count == events.len() {
+                    return count;
+                }
+                if node == last {
+                    break;
+                }
+            }
+            let next = self.next_slot((at + 1) % SPAN);
+            slot = next.filter(|&next| self.time_of(next) > self.time_of(at));
+        }
+        count
+    }
+
     fn time_of(&self, slot: usize) -> u64 {
         self.now + (slot.wrapping_sub(self.now as usize) % SPAN) as u64
     }
 
-    /// The first slot that is not empty, from the present's on and around.
-    fn next_slot(&self) -> Option<usize> {
-        let start = self.now as usize % SPAN;
+    /// The first slot that is not empty, from `start` on and around.
+    fn next_slot(&self, start: usize) -> Option<usize> {
         let (word, bit) = (start / 64, start % 64);
         let rest = self.occupied[word] & (!0 << bit);
         if rest != 0 {

@@ -45,6 +45,7 @@ impl Network {
             first_host_channel,
             reverse: vec![NONE; channels],
             unblocked: Vec::new(),
+            foreseen: Network::first_look(channels),
             send_cost: nanos(config.send_cost),
             receive_cost: nanos(config.receive_cost),
             max_payload: config.max_payload,

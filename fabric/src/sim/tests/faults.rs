@@ -1,5 +1,6 @@
 use super::*;
 use crate::topology::generate;
+use proptest::prelude::*;
 use std::time::Duration;
 
 fn cable(x: u32, port: u8) -> PortId {
@@ -306,4 +307,67 @@ fn everything_follows_from_the_seed() {
     assert_ne!(first.1, other.1);
     assert_ne!(first.2, other.2);
     assert!(first.0.drops().count() >= 5, "{:?}", first.0);
+}
+
+/// Any fault but those that let frames go astray.
+fn any_fault() -> impl Strategy<Value = Fault> {
+    let port = (0u32..8, 0u8..8).prop_map(|(x, p)| PortId::new(CrossbarId(x), p));
+    let host = (0u32..16).prop_map(HostId);
+    let crossbar = (0u32..8).prop_map(CrossbarId);
+    prop_oneof![
+        host.clone().prop_map(Fault::Crash),
+        host.clone().prop_map(Fault::Restart),
+        host.prop_map(Fault::Swap),
+        port.clone().prop_map(Fault::Cut),
+        port.clone().prop_map(Fault::Mend),
+        (port, 1_000u64..50_000, 1u32..5).prop_map(|(port, ns, count)| Fault::Flap {
+            port,
+            period: Duration::from_nanos(ns),
+            count
+        }),
+        crossbar.clone().prop_map(Fault::Kill),
+        crossbar.prop_map(Fault::Revive),
+        (0.0f64..0.5).prop_map(Fault::Loss),
+        (0.0f64..0.5).prop_map(Fault::Duplicate),
+        (0.0f64..0.5).prop_map(Fault::Reorder),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_breaks_works_again_once_it_is_repaired(
+        faults in prop::collection::vec((0u64..400_000, any_fault()), 0..40),
+        flows in prop::collection::vec((0u32..16, 0u32..16, 0usize..=PAYLOAD), 1..40),
+    ) {
+        let t = generate::xgft(&[4, 4], &[1, 4]).unwrap();
+        let mut sim = sim(&t);
+        for &(from, to, payload) in flows.iter().filter(|f| f.0 != f.1) {
+            sim.host_mut(HostId(from)).stream.push(Transmit::new(route(&t, from, to), packet(from, payload)));
+            sim.wake(HostId(from));
+        }
+        for &(at_ns, fault) in &faults {
+            sim.inject(at(at_ns), fault);
+        }
+        sim.run_until(at(500_000));
+        sim.check_books();
+        sim.stop_streams();
+        for x in t.crossbar_ids() {
+            sim.inject(sim.now(), Fault::Revive(x));
+            (0..8).for_each(|p| sim.inject(sim.now(), Fault::Mend(PortId::new(x, p))));
+        }
+        for fault in [Fault::Loss(0.0), Fault::Duplicate(0.0), Fault::Reorder(0.0)] {
+            sim.inject(sim.now(), fault);
+        }
+        t.host_ids().for_each(|h| sim.inject(sim.now(), Fault::Restart(h)));
+        sim.run_ms(10);
+        sim.check_at_rest();
+        for h in 0..16 {
+            sim.post(h, route(&t, h, (h + 5) % 16), packet(h, PAYLOAD));
+        }
+        sim.run_ms(20);
+        for h in 0..16 {
+            prop_assert_eq!(&sim.received((h + 5) % 16).last().unwrap().1, &packet(h, PAYLOAD));
+        }
+    }
 }
