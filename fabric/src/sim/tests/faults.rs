@@ -60,16 +60,26 @@ fn a_frame_whose_tail_is_cut_off_is_lost_wherever_its_head_is() {
 fn a_dead_crossbar_loses_what_is_in_it_even_if_it_is_back_at_once() {
     let t = row(3, 3);
     let mut sim = sim(&t);
-    for from in [0, 1, 2, 3] {
+    for from in [0, 1, 2, 3, 4] {
         sim.stream(from, &[route(&t, from, 6)]);
     }
     sim.run_ms(1);
-    let stuck = sim.frames_in_flight() as u64;
+    let into: Vec<u32> = [(NodeId::from(CrossbarId(0)), 1), (HostId(3).into(), 0), (HostId(4).into(), 0)]
+        .map(|(node, port)| sim.network.channel_from(PortId { node, port }).unwrap())
+        .to_vec();
+    let inside = |sim: &Sim<Node>| {
+        let frames = &sim.network.frames;
+        frames
+            .iter_live()
+            .filter(|&f| frames[f].flags & frames::flag::LOST == 0 && into.contains(&frames[f].channel))
+            .count()
+    };
+    assert!(inside(&sim) >= 5, "{} in the buffers of crossbar 1", inside(&sim));
+    let all = sim.frames_in_flight();
     sim.inject(sim.now(), Fault::Kill(CrossbarId(1)));
     sim.inject(sim.now(), Fault::Revive(CrossbarId(1)));
-    sim.run_until(sim.now());
-    let lost = sim.stats().dropped(DropCause::CutOff) + sim.stats().dropped(DropCause::DeadLink);
-    assert!(lost >= 4 && lost < stuck, "{lost} of {stuck}: what is in other crossbars stays");
+    assert_eq!(inside(&sim), 0);
+    assert!(sim.frames_in_flight() >= 4, "{} of {all}: what is elsewhere stays", sim.frames_in_flight());
     sim.run_ms(2);
     let before = sim.received(6).len();
     sim.run_ms(3);
@@ -257,6 +267,39 @@ fn a_restart_forgets_what_the_card_had_received() {
         sim.run_ms(1);
         assert_eq!((before, sim.received(1).len()), outcome, "restarted at {when}");
     }
+}
+
+#[test]
+fn what_arrives_while_the_power_is_off_is_lost_though_it_is_on_when_the_card_is_done() {
+    let t = row(1, 2);
+    let arrives = 1_000 + 4 * (1 + OVERHEAD as u64) + 25 + 300 + 25;
+    for (on, received) in [(arrives - 100, 1), (arrives - 50, 0), (arrives + 500, 0)] {
+        let mut sim = sim(&t);
+        sim.inject(Time::ZERO, Fault::Crash(HostId(1)));
+        sim.post(0, route(&t, 0, 1), packet(1, 0));
+        sim.inject(at(on), Fault::Restart(HostId(1)));
+        sim.run_ms(1);
+        assert_eq!(sim.received(1).len(), received, "switched on at {on}");
+    }
+}
+
+#[test]
+fn a_crash_loses_the_frames_that_wait_in_the_card() {
+    let t = row(1, 4);
+    let mut sim = sim(&t);
+    for from in 0..3 {
+        sim.stream(from, &[route(&t, from, 3)]);
+    }
+    sim.run_until(at(300_000));
+    sim.stop_streams();
+    sim.inject(sim.now(), Fault::Crash(HostId(0)));
+    sim.inject(sim.now(), Fault::Restart(HostId(0)));
+    let lost = sim.stats().dropped(DropCause::HostDown);
+    assert_eq!(lost, 2, "its card was full");
+    sim.run_ms(1);
+    let arrived = sim.received(3).len() as u64;
+    assert_eq!(arrived + lost, sim.stats().frames_sent);
+    sim.check_at_rest();
 }
 
 #[test]

@@ -51,6 +51,43 @@ fn a_blocked_frame_holds_up_those_behind_it() {
     assert!(behind * 3 < alone * 2 + 6, "{behind} of {alone}: host 5 gets no more than host 4 does");
 }
 
+#[test]
+fn an_input_buffer_is_first_in_first_out() {
+    let t = row(1, 4);
+    let mut sim = sim(&t);
+    let full = (1 + OVERHEAD + PAYLOAD) as u64 * 4;
+    let small = (1 + OVERHEAD) as u64 * 4;
+    // Host 1 occupies the way to host 2, so the first frame of host 0 waits, and its second one behind it.
+    sim.post(1, route(&t, 1, 2), packet(1, PAYLOAD));
+    sim.run_until(at(100));
+    sim.post(0, route(&t, 0, 2), packet(2, 0));
+    sim.post(0, route(&t, 0, 3), packet(3, 0));
+    sim.run_ms(1);
+    let first_gone = 1_000 + 25 + 300 + full - 4 + small - 4;
+    let tail = 4; // the byte that a crossbar takes away leaves a gap
+    let second = sim.received(3)[0].0.as_nanos();
+    let earliest = first_gone + small - 4 + 25 + 1_000;
+    assert!((earliest..=earliest + 2 * tail).contains(&second), "{second}, expected {earliest}");
+}
+
+#[test]
+fn small_frames_do_not_pass_a_large_one_that_waits_for_room() {
+    let t = row(2, 5);
+    let mut sim = sim(&t);
+    sim.stream(0, &[route(&t, 0, 5)]);
+    for from in 1..5 {
+        let small = Transmit::new(route(&t, from, 5), packet(from, 700));
+        sim.host_mut(HostId(from)).stream = vec![small];
+        sim.wake(HostId(from));
+    }
+    // The way on is shared with a stream that stops it again and again.
+    sim.stream(6, &[route(&t, 6, 5)]);
+    sim.run_ms(20);
+    let from = |id: u8| sim.received(5).iter().filter(|(_, p)| p.payload[0] == id).count();
+    let (large, small) = (from(0), from(1));
+    assert!(large > 50 && large.abs_diff(small) <= 2, "{large} large, {small} small ones of one host");
+}
+
 /// Crossbars in a ring, a host at each: port 0 to the one before, port 1 to the next.
 fn ring(n: u32) -> Topology {
     let mut t = Topology::new("ring");

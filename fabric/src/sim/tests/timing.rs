@@ -1,4 +1,5 @@
 use super::*;
+use crate::route::MAX_HOPS;
 
 /// When the last byte of a frame is in the program, if nothing is in its way: the sender's card, the frame's bytes once,
 /// for each crossbar its delay and the flight to it, the last flight, the receiver's card.
@@ -21,6 +22,28 @@ fn one_frame_takes_as_long_as_the_formula_says() {
             sim.check_at_rest();
         }
     }
+}
+
+#[test]
+fn the_longest_routes_work() {
+    let t = row(MAX_HOPS as u32, 1);
+    let last = MAX_HOPS as u32 - 1;
+    let mut sim = sim(&t);
+    sim.inject(Time::ZERO, Fault::Duplicate(1.0));
+    sim.post(0, route(&t, 0, last), packet(1, 100));
+    sim.post(last, route(&t, last, 0), packet(2, 100));
+    sim.run_ms(1);
+    let took = latency(MAX_HOPS as u64, (MAX_HOPS + OVERHEAD + 100) as u64);
+    assert_eq!(sim.received(last)[0], (at(took), packet(1, 100)));
+    assert_eq!(sim.received(0)[1].1, packet(2, 100));
+    // With damaged hops and payloads, too, nothing but damage happens.
+    sim.inject(sim.now(), Fault::Corrupt(1.0));
+    sim.stream(0, &[route(&t, 0, last)]);
+    sim.run_ms(20);
+    sim.stop_streams();
+    sim.run_ms(30);
+    assert!(sim.stats().dropped(DropCause::Damaged) > 500);
+    sim.check_at_rest();
 }
 
 #[test]
