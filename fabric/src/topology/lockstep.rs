@@ -4,9 +4,10 @@
 //! the walk arrives: if it comes to port 3 of a crossbar in A and to port 5 of one in B, then these two correspond, and port `p` of the
 //! first is port `(p + 2) mod 128` of the second. Hosts correspond by location, whatever their unique ids are.
 //!
-//! Cables may be missing or lead elsewhere, and then two ways to a crossbar contradict each other. The walk therefore goes
-//! first where most of a crossbar's cables agree, and afterwards every cable has a vote on what its ends correspond to, until
-//! the votes change nothing more. Unique ids only decide between what is equal by location.
+//! Cables may be missing or lead elsewhere, and then two ways to a crossbar contradict each other. So after a first guess every
+//! cable has a vote on what its ends correspond to, until the votes change nothing more; of several guesses that one counts
+//! in which most cables agree. Unique ids make a guess too, the last: it counts where locations alone mislead (as where the front
+//! end was moved).
 
 mod differences;
 mod walk;
@@ -194,10 +195,6 @@ impl Matching {
 
     fn port_of_b(&self, end: PortId) -> Option<PortId> {
         self.of_b(end.node).map(|(node, offset)| PortId { node, port: shifted(end.port, offset) })
-    }
-
-    fn holds(&self, pair: Pair) -> bool {
-        self.of_a(pair.a) == Some((pair.b, pair.offset))
     }
 
     /// Adds a pair if both its nodes are free.
