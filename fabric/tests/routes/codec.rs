@@ -1,6 +1,6 @@
 //! The encoding of tables.
 
-use crate::tables::{Choice, Tables, shuffled};
+use crate::tables::{Choice, Tables};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use twowire_fabric::id::{NodeNumber, UniqueId};
@@ -8,6 +8,7 @@ use twowire_fabric::route::Route;
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::routes::decode::{TableError, decode};
 use twowire_fabric::routes::encode::{EncodeError, TableEncoder};
+use twowire_fabric::topology::transform::shuffle_ports;
 use twowire_fabric::topology::{PortId, Topology, generate};
 
 /// Bytes of a table as a list of routes, a length and the hops for each.
@@ -48,7 +49,7 @@ fn pinks_tables_are_much_smaller_than_lists() {
 
 #[test]
 fn ports_in_no_order_cost_little() {
-    let pink = shuffled(&generate::pink(), 7);
+    let pink = shuffle_ports(&generate::pink(), 7);
     assert!(round_trip(&pink, Choice::Modulo, 8, &[0, 1, 512, 1023]) > 5.0);
     assert!(round_trip(&pink, Choice::Random(7), 8, &[0, 512]) > 2.0);
 }

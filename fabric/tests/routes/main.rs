@@ -3,4 +3,5 @@
 
 mod agent;
 mod codec;
+mod document;
 mod tables;

@@ -118,27 +118,3 @@ fn distances_to(topology: &Topology, host: HostId) -> Vec<u32> {
     }
     distances
 }
-
-/// The same fabric with the ports of every crossbar permuted.
-pub(crate) fn shuffled(topology: &Topology, seed: u64) -> Topology {
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let mut result = Topology::new("shuffled");
-    let mut permutations = Vec::new();
-    for crossbar in topology.crossbars() {
-        result.add_crossbar(crossbar.name.clone(), crossbar.ports).expect("unique");
-        let mut permutation: Vec<u8> = (0..crossbar.ports).collect();
-        rng.shuffle(&mut permutation);
-        permutations.push(permutation);
-    }
-    for host in topology.hosts() {
-        result.add_host(host.name.clone(), host.id, host.ports).expect("unique");
-    }
-    let moved = |end: PortId| match end.node {
-        NodeId::Crossbar(x) => PortId::new(x, permutations[x.0 as usize][end.port as usize]),
-        NodeId::Host(_) => end,
-    };
-    for cable in topology.cables() {
-        result.connect(moved(cable.a), moved(cable.b)).expect("free ports");
-    }
-    result
-}
