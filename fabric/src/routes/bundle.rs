@@ -1,161 +1,213 @@
-//! All routes to one destination, written as which edge they take at each crossbar, and how one bundle differs from another.
+//! All routes to one destination, as which edge they take at each crossbar, and how one bundle differs from another.
 //!
-//! A bundle's bytes are, for each route, its number of hops and then one edge for each hop. Position `i` of a bundle is
-//! the column of the `i`-th edges of those routes that have so many.
+//! ```text
+//! routes, n | hops of each, n bytes | edges at hop 0 | edges at hop 1 | ...
+//! ```
+//!
+//! Each hop's edges are a column: a byte for each route that has so many hops. So what the routes of two destinations have
+//! in common are equal stretches of bytes.
 
 use super::column::{COLUMN_TAGS, Reader, TableError, put_column, put_signed};
 use crate::route::MAX_HOPS;
+use arrayvec::ArrayVec;
 
 /// The most edges that a crossbar has: one for each port.
 pub(super) const MAX_EDGES: u32 = 128;
 /// An edit that adds a number to each value of a column; the other tags are those of columns.
 const ADD: u8 = COLUMN_TAGS;
 
-/// The routes of a bundle, each as its edges.
-pub(super) fn rows(bundle: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    let mut rest = bundle;
-    std::iter::from_fn(move || {
-        let (&len, tail) = rest.split_first()?;
-        let (row, tail) = tail.split_at(len.into());
-        rest = tail;
-        Some(row)
+/// The number of routes, and of hops of each.
+pub(super) fn shape(bundle: &[u8]) -> &[u8] {
+    match bundle.first() {
+        Some(&routes) => &bundle[..=routes as usize],
+        None => &[],
+    }
+}
+
+/// Number of routes that take so many hops and one more: the sizes of the columns.
+fn column_sizes(shape: &[u8]) -> ArrayVec<u8, MAX_HOPS> {
+    let mut sizes = ArrayVec::new();
+    for &hops in shape.iter().skip(1) {
+        for hop in 0..usize::from(hops).min(MAX_HOPS) {
+            match sizes.get_mut(hop) {
+                Some(size) => *size += 1,
+                None => sizes.push(1),
+            }
+        }
+    }
+    sizes
+}
+
+/// Where the columns up to hop `end` end.
+pub(super) fn columns_end(bundle: &[u8], end: impl Fn(usize) -> usize) -> usize {
+    let shape = shape(bundle);
+    let sizes = column_sizes(shape);
+    shape.len() + sizes[..end(sizes.len())].iter().map(|&size| usize::from(size)).sum::<usize>()
+}
+
+/// Appends a bundle of routes, given as the number of hops of each, and the edges of all, one route after the other.
+pub(super) fn push(out: &mut Vec<u8>, hops: &[u8], edges: &[u8]) {
+    let start = out.len();
+    out.push(hops.len() as u8);
+    out.extend_from_slice(hops);
+    let sizes = column_sizes(&out[start..]);
+    for hop in 0..sizes.len() {
+        let mut rest = edges;
+        for &len in hops {
+            let (route, others) = rest.split_at(len.into());
+            out.extend(route.get(hop));
+            rest = others;
+        }
+    }
+}
+
+/// Calls `visit` with each route's edges.
+pub(super) fn for_each_route<E>(bundle: &[u8], mut visit: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    let shape = shape(bundle);
+    let mut cursors: ArrayVec<usize, MAX_HOPS> = ArrayVec::new();
+    let mut at = shape.len();
+    for size in column_sizes(shape) {
+        cursors.push(at);
+        at += usize::from(size);
+    }
+    for &hops in shape.iter().skip(1) {
+        let mut route: ArrayVec<u8, MAX_HOPS> = ArrayVec::new();
+        for cursor in &mut cursors[..usize::from(hops)] {
+            route.push(bundle[*cursor]);
+            *cursor += 1;
+        }
+        visit(&route)?;
+    }
+    Ok(())
+}
+
+/// The columns, each with its hop.
+fn columns(bundle: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let shape = shape(bundle);
+    let mut rest = &bundle[shape.len()..];
+    (0..).zip(column_sizes(shape)).map(move |(hop, size)| {
+        let (column, others) = rest.split_at(size.into());
+        rest = others;
+        (hop, column)
     })
 }
 
-fn position(bundle: &[u8], index: usize) -> impl Iterator<Item = u8> + Clone {
-    rows(bundle).filter_map(move |row| row.get(index).copied())
+fn put_bytes_column(out: &mut Vec<u8>, column: &[u8]) {
+    let values: ArrayVec<u32, { u8::MAX as usize }> = column.iter().map(|&value| value.into()).collect();
+    put_column(out, &values);
 }
 
-fn longest(bundle: &[u8]) -> usize {
-    rows(bundle).map(<[u8]>::len).max().unwrap_or(0)
-}
-
-/// Appends a bundle that refers to no other.
+/// Appends the encoding of a bundle that refers to no other.
 pub(super) fn put_fresh(out: &mut Vec<u8>, bundle: &[u8]) {
-    let lens: Vec<u32> = rows(bundle).map(|row| row.len() as u32).collect();
-    put_column(out, &lens);
-    for index in 0..longest(bundle) {
-        put_column(out, &position(bundle, index).map(u32::from).collect::<Vec<_>>());
-    }
+    put_bytes_column(out, &shape(bundle)[1..]);
+    columns(bundle).for_each(|(_, column)| put_bytes_column(out, column));
 }
 
 /// Appends what turns `reference` into `bundle`; false if they have different shapes.
 pub(super) fn put_edits(out: &mut Vec<u8>, reference: &[u8], bundle: &[u8]) -> bool {
-    if !rows(reference).map(<[u8]>::len).eq(rows(bundle).map(<[u8]>::len)) {
+    if shape(reference) != shape(bundle) {
         return false;
     }
     let count_at = out.len();
     out.push(0);
-    for index in 0..longest(bundle) {
-        let mut differences =
-            position(reference, index).zip(position(bundle, index)).map(|(was, is)| i32::from(is) - i32::from(was));
-        let first = differences.next().unwrap_or(0);
-        let uniform = differences.all(|d| d == first);
-        if uniform && first == 0 {
+    if reference == bundle {
+        return true;
+    }
+    for ((hop, column), (_, before)) in columns(bundle).zip(columns(reference)) {
+        if column == before {
             continue;
         }
+        let first = column[0].wrapping_sub(before[0]);
         out[count_at] += 1;
-        out.push(index as u8);
-        if uniform {
+        out.push(hop);
+        if column.iter().zip(before).all(|(is, was)| is.wrapping_sub(*was) == first) {
             out.push(ADD);
-            put_signed(out, first);
+            put_signed(out, (first as i8).into());
         } else {
-            put_column(out, &position(bundle, index).map(u32::from).collect::<Vec<_>>());
+            put_bytes_column(out, column);
         }
     }
     true
 }
 
 /// Reads what [`put_fresh`] wrote, for `routes` routes, and appends the bundle to `out`.
-pub(super) fn read_fresh(reader: &mut Reader<'_>, routes: usize, out: &mut Vec<u8>) -> Result<(), TableError> {
+pub(super) fn read_fresh(reader: &mut Reader<'_>, routes: u8, out: &mut Vec<u8>) -> Result<(), TableError> {
     let mut values = Vec::new();
-    let tag = reader.byte()?;
-    reader.column(tag, routes, "number of hops", MAX_HOPS as u32, &mut values)?;
     let start = out.len();
-    for &len in &values {
-        out.push(len as u8);
-        out.resize(out.len() + len as usize, 0);
-    }
-    for index in 0..longest(&out[start..]) {
-        let n = position(&out[start..], index).count();
+    out.push(routes);
+    let tag = reader.byte()?;
+    reader.column(tag, routes.into(), "number of hops", MAX_HOPS as u32, &mut values)?;
+    out.extend(values.iter().map(|&hops| hops as u8));
+    for size in column_sizes(&out[start..]) {
         let tag = reader.byte()?;
-        reader.column(tag, n, "edge", MAX_EDGES - 1, &mut values)?;
-        set_position(&mut out[start..], index, &values);
+        reader.column(tag, size.into(), "edge", MAX_EDGES - 1, &mut values)?;
+        out.extend(values.iter().map(|&edge| edge as u8));
     }
     Ok(())
 }
 
-/// What turns one bundle into another, as it was read.
-pub(super) struct Edits(Vec<(usize, Edit)>);
+/// What turns bundles of one shape into others, as it was read.
+pub(super) struct Edits {
+    shape: Vec<u8>,
+    edits: Vec<Edit>,
+}
 
-enum Edit {
+/// The change of one column.
+struct Edit {
+    /// Where in the bundle the column begins.
+    at: usize,
+    size: usize,
+    change: Change,
+}
+
+enum Change {
     Add(i32),
     Column(Vec<u32>),
 }
 
 impl Edits {
-    /// Reads what [`put_edits`] wrote, for a bundle of the shape of `reference`.
+    /// Reads what [`put_edits`] wrote, for bundles of the shape of `reference`.
     pub(super) fn read(reader: &mut Reader<'_>, reference: &[u8]) -> Result<Edits, TableError> {
-        let longest = longest(reference);
-        let count = reader.number("number of edits", longest as u32)?;
+        let shape = shape(reference);
+        let sizes = column_sizes(shape);
+        let count = reader.number("number of edits", sizes.len() as u32)?;
         let mut edits = Vec::new();
         for _ in 0..count {
-            let index = reader.byte()? as usize;
-            if index >= longest {
-                return Err(reader.invalid("position", index as u64, longest.saturating_sub(1) as u64));
-            }
-            let edit = match reader.byte()? {
-                ADD => Edit::Add(reader.signed("difference")?),
+            let hop = usize::from(reader.byte()?);
+            let Some(&size) = sizes.get(hop) else {
+                return Err(reader.invalid("hop", hop as u64, sizes.len().saturating_sub(1) as u64));
+            };
+            let at = shape.len() + sizes[..hop].iter().map(|&size| usize::from(size)).sum::<usize>();
+            let change = match reader.byte()? {
+                ADD => Change::Add(reader.signed("difference")?),
                 tag => {
                     let mut values = Vec::new();
-                    let n = position(reference, index).count();
-                    reader.column(tag, n, "edge", MAX_EDGES - 1, &mut values)?;
-                    Edit::Column(values)
+                    reader.column(tag, size.into(), "edge", MAX_EDGES - 1, &mut values)?;
+                    Change::Column(values)
                 }
             };
-            edits.push((index, edit));
+            edits.push(Edit { at, size: size.into(), change });
         }
-        Ok(Edits(edits))
+        Ok(Edits { shape: shape.to_vec(), edits })
     }
 
-    /// Edits a copy of the reference. `None` if the shapes differ or a value leaves its bounds.
+    /// Edits a copy of the reference. `None` if its shape is another one or a value leaves its bounds.
     pub(super) fn apply(&self, bundle: &mut [u8]) -> Option<()> {
-        for (index, edit) in &self.0 {
-            match edit {
-                Edit::Add(difference) => add_to_position(bundle, *index, *difference)?,
-                Edit::Column(values) => {
-                    if position(bundle, *index).count() != values.len() {
-                        return None;
+        if shape(bundle) != self.shape {
+            return None;
+        }
+        for edit in &self.edits {
+            let column = &mut bundle[edit.at..edit.at + edit.size];
+            match &edit.change {
+                Change::Add(difference) => {
+                    for edge in column {
+                        let sum = i64::from(*edge) + i64::from(*difference);
+                        *edge = u8::try_from(sum).ok().filter(|&sum| u32::from(sum) < MAX_EDGES)?;
                     }
-                    set_position(bundle, *index, values);
                 }
+                Change::Column(values) => column.iter_mut().zip(values).for_each(|(edge, &value)| *edge = value as u8),
             }
         }
         Some(())
     }
-}
-
-/// Calls `each` with the `index`-th edge of every route that has one.
-fn for_each_at(bundle: &mut [u8], index: usize, mut each: impl FnMut(&mut u8)) {
-    let mut rest = bundle;
-    while let Some((&mut len, tail)) = rest.split_first_mut() {
-        let (row, tail) = tail.split_at_mut(len.into());
-        row.get_mut(index).into_iter().for_each(&mut each);
-        rest = tail;
-    }
-}
-
-fn set_position(bundle: &mut [u8], index: usize, values: &[u32]) {
-    let mut values = values.iter();
-    for_each_at(bundle, index, |edge| *edge = values.next().map_or(0, |&v| v as u8));
-}
-
-fn add_to_position(bundle: &mut [u8], index: usize, difference: i32) -> Option<()> {
-    let mut in_bounds = true;
-    for_each_at(bundle, index, |edge| {
-        let sum = i64::from(*edge) + i64::from(difference);
-        in_bounds &= (0..i64::from(MAX_EDGES)).contains(&sum);
-        *edge = sum as u8;
-    });
-    in_bounds.then_some(())
 }

@@ -1,10 +1,10 @@
 //! Reads a route table: see [`super::encode`]. Never panics, and builds no more than [`MAX_TABLE_BYTES`].
 
 use super::RouteTable;
-use super::bundle::{Edits, MAX_EDGES, read_fresh, rows};
+use super::bundle::{Edits, MAX_EDGES, for_each_route, read_fresh};
 use super::column::{COLUMN_TAGS, Reader};
 use crate::id::NodeNumber;
-use crate::route::{Hop, Route};
+use crate::route::Hop;
 
 pub use super::column::TableError;
 
@@ -36,16 +36,16 @@ pub fn decode(epoch: u32, bytes: &[u8]) -> Result<RouteTable, TableError> {
     if reader.remaining() > 0 {
         return Err(TableError::TrailingBytes { extra: reader.remaining() });
     }
-    let mut table = RouteTable::new(epoch, NodeNumber::from_index(own as usize));
+    let (mut starts, mut hops) = (vec![0], Vec::with_capacity(bundles.bytes.len()));
     for to in 0..destinations {
-        let routes = rows(bundles.get(to as usize)).map(|row| graph.route(row, to));
-        let routes = routes.collect::<Option<Vec<Route>>>().ok_or(TableError::Astray { to })?;
-        if to == own && !routes.is_empty() {
+        let before = hops.len();
+        for_each_route(bundles.get(to as usize), |edges| graph.put_route(edges, to, &mut hops))?;
+        if to == own && hops.len() > before {
             return Err(TableError::Astray { to });
         }
-        table.push(routes);
+        starts.push(hops.len() as u32);
     }
-    Ok(table)
+    Ok(RouteTable::from_parts(epoch, NodeNumber::from_index(own as usize), starts, hops))
 }
 
 /// An edge by which routes leave a crossbar.
@@ -141,20 +141,20 @@ impl Graph {
         }
     }
 
-    /// The route that takes these edges; `None` if there are no such edges, or they do not lead to destination `to`.
-    fn route(&self, row: &[u8], to: u32) -> Option<Route> {
-        let mut route = Route::EMPTY;
+    /// Appends the number of hops and the hops of the route that takes these edges, if it leads to destination `to`.
+    fn put_route(&self, edges: &[u8], to: u32, out: &mut Vec<u8>) -> Result<(), TableError> {
+        out.push(edges.len() as u8);
         let mut at = (Target::Crossbar(0), self.entry);
-        if row.is_empty() && self.starts.len() == 1 {
-            return Some(route);
+        if edges.is_empty() && self.starts.len() == 1 {
+            return Ok(());
         }
-        for &edge in row {
-            let (Target::Crossbar(crossbar), entry) = at else { return None };
-            let edge = self.edges_of(crossbar as usize).get(edge as usize)?;
-            route.push(Hop::between(entry, edge.output)).ok()?;
+        for &edge in edges {
+            let (Target::Crossbar(crossbar), entry) = at else { return Err(TableError::Astray { to }) };
+            let edge = self.edges_of(crossbar as usize).get(edge as usize).ok_or(TableError::Astray { to })?;
+            out.push(Hop::between(entry, edge.output).byte());
             at = (edge.target, edge.entry);
         }
-        (at.0 == Target::Host(to)).then_some(route)
+        if at.0 == Target::Host(to) { Ok(()) } else { Err(TableError::Astray { to }) }
     }
 }
 
@@ -191,7 +191,7 @@ impl Bundles {
     fn read_fresh_run(&mut self, reader: &mut Reader<'_>, count: u32) -> Result<(), TableError> {
         let routes = reader.number("number of routes", MAX_ROUTES)?;
         let start = self.bytes.len();
-        read_fresh(reader, routes as usize, &mut self.bytes)?;
+        read_fresh(reader, routes as u8, &mut self.bytes)?;
         let bundle = start..self.bytes.len();
         self.close()?;
         for _ in 1..count {

@@ -4,11 +4,11 @@
 //! each cable is written once, and the routes to one destination mostly make the choices that those to another one made.
 
 use super::RouteTable;
-use super::bundle::{put_edits, put_fresh, rows};
+use super::bundle::{self, columns_end, put_edits, put_fresh, shape};
 use super::column::{put_column, put_number};
 use super::decode::{BACK, FORMAT};
 use crate::id::NodeNumber;
-use crate::route::Route;
+use crate::route::{Hop, Route};
 use crate::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -129,8 +129,8 @@ impl<'a> TableEncoder<'a> {
     fn walk_all(&mut self, table: &RouteTable) -> Result<(), EncodeError> {
         for index in 0..table.destinations() {
             let to = NodeNumber::from_index(index);
-            for route in table.routes_to(to) {
-                self.walk(table.own(), to, &route)?;
+            for hops in table.hops_to(to) {
+                self.walk(table.own(), to, hops)?;
             }
         }
         Ok(())
@@ -144,11 +144,13 @@ impl<'a> TableEncoder<'a> {
     }
 
     /// Follows a route on the map and notes what it uses.
-    fn walk(&mut self, from: NodeNumber, to: NodeNumber, route: &Route) -> Result<(), EncodeError> {
+    fn walk(&mut self, from: NodeNumber, to: NodeNumber, hops: &[u8]) -> Result<(), EncodeError> {
+        let route = || Route::from_bytes(hops).expect("a table holds routes");
         let mut at = self.attachment(from);
-        for (index, hop) in route.hops().enumerate() {
-            let no_way = EncodeError::NoWay { from, to, route: *route, hop: index };
-            let Some(PortId { node: NodeId::Crossbar(id), port: input }) = at else { return Err(no_way) };
+        for (index, hop) in hops.iter().filter_map(|&byte| Hop::from_byte(byte)).enumerate() {
+            let Some(PortId { node: NodeId::Crossbar(id), port: input }) = at else {
+                return Err(EncodeError::NoWay { from, to, route: route(), hop: index });
+            };
             let output = hop.out_of(input);
             let crossbar = self.note(id, input, output);
             self.steps.push(Step { crossbar, output });
@@ -156,12 +158,10 @@ impl<'a> TableEncoder<'a> {
         }
         match at {
             Some(PortId { node: NodeId::Host(host), .. }) if self.hosts[to.index()] == Some(host) => Ok(()),
-            other => Err(EncodeError::Astray {
-                from,
-                to,
-                route: *route,
-                found: other.map_or("no cable".to_owned(), |end| self.topology.port_name(end).to_string()),
-            }),
+            other => {
+                let found = other.map_or("no cable".to_owned(), |end| self.topology.port_name(end).to_string());
+                Err(EncodeError::Astray { from, to, route: route(), found })
+            }
         }
     }
 
@@ -221,15 +221,17 @@ impl<'a> TableEncoder<'a> {
 
     /// The bundle of each destination.
     fn choices(&self, table: &RouteTable) -> Bundles {
-        let mut bundles = Bundles { starts: vec![0], bytes: Vec::with_capacity(self.steps.len() * 5 / 4) };
-        let mut steps = self.steps.iter();
+        let mut bundles = Bundles { starts: vec![0], bytes: Vec::with_capacity(self.steps.len() * 3 / 2) };
+        let (mut steps, mut hops, mut edges) = (self.steps.as_slice(), Vec::new(), Vec::new());
         for index in 0..table.destinations() {
-            for route in table.routes_to(NodeNumber::from_index(index)) {
-                bundles.bytes.push(route.len() as u8);
-                let edge = |step: &Step| self.used[step.crossbar as usize].edges[step.output as usize];
-                bundles.bytes.extend(steps.by_ref().take(route.len()).map(edge));
-            }
+            hops.clear();
+            hops.extend(table.hops_to(NodeNumber::from_index(index)).map(|hops| hops.len() as u8));
+            let (these, rest) = steps.split_at(hops.iter().map(|&len| usize::from(len)).sum());
+            edges.clear();
+            edges.extend(these.iter().map(|step| self.used[step.crossbar as usize].edges[step.output as usize]));
+            bundle::push(&mut bundles.bytes, &hops, &edges);
             bundles.starts.push(bundles.bytes.len());
+            steps = rest;
         }
         bundles
     }
@@ -245,20 +247,23 @@ struct Edge {
 #[derive(Default)]
 struct Columns {
     last: HashMap<(u8, Vec<u32>), usize>,
+    written: Vec<u8>,
 }
 
 impl Columns {
     fn put(&mut self, out: &mut Vec<u8>, which: u8, crossbar: usize, values: Vec<u32>) {
-        let mut written = Vec::new();
-        put_column(&mut written, &values);
+        self.written.clear();
+        put_column(&mut self.written, &values);
         if let Some(before) = self.last.insert((which, values), crossbar) {
-            let mut reference = vec![BACK];
-            put_number(&mut reference, (crossbar - before) as u32);
-            if reference.len() < written.len() {
-                written = reference;
+            let start = out.len();
+            out.push(BACK);
+            put_number(out, (crossbar - before) as u32);
+            if out.len() - start < self.written.len() {
+                return;
             }
+            out.truncate(start);
         }
-        out.append(&mut written);
+        out.append(&mut self.written);
     }
 }
 
@@ -278,8 +283,10 @@ impl Bundles {
     }
 }
 
-/// Destinations in a row that differ in the same way from those `distance` before them.
+/// Destinations in a row, with routes of the same shape, that differ in the same way from those `distance` before them.
 struct Run {
+    /// The first of them.
+    first: usize,
     count: u32,
     distance: usize,
     /// The bytes of the edits, or of the whole bundle where `distance` is 0.
@@ -298,9 +305,15 @@ impl Run {
 fn put_choices(out: &mut Vec<u8>, bundles: &Bundles) {
     let mut finder = ReferenceFinder::default();
     let mut run: Option<Run> = None;
+    let mut change = Vec::new();
     for index in 0..bundles.len() {
+        let mut goes_on = |run: &Run| {
+            shape(bundles.get(run.first)) == shape(bundles.get(index))
+                && put_change(&mut change, bundles, index, run.distance)
+                && change == run.change
+        };
         match &mut run {
-            Some(run) if change(bundles, index, run.distance).as_ref() == Some(&run.change) => run.count += 1,
+            Some(run) if goes_on(run) => run.count += 1,
             _ => {
                 run.iter().for_each(|run| run.put(out));
                 run = Some(finder.shortest(bundles, index));
@@ -311,17 +324,17 @@ fn put_choices(out: &mut Vec<u8>, bundles: &Bundles) {
     run.iter().for_each(|run| run.put(out));
 }
 
-/// The bytes that write a bundle as an edit of the one `distance` before it, or whole if that is 0.
-fn change(bundles: &Bundles, index: usize, distance: usize) -> Option<Vec<u8>> {
+/// Replaces `out` by the bytes that write a bundle as an edit of the one `distance` before it, or whole if that is 0. False if
+/// it cannot be written so.
+fn put_change(out: &mut Vec<u8>, bundles: &Bundles, index: usize, distance: usize) -> bool {
+    out.clear();
     let bundle = bundles.get(index);
-    let mut bytes = Vec::new();
     if distance == 0 {
-        put_number(&mut bytes, rows(bundle).count() as u32);
-        put_fresh(&mut bytes, bundle);
-        return Some(bytes);
+        put_number(out, shape(bundle)[0].into());
+        put_fresh(out, bundle);
+        return true;
     }
-    let reference = bundles.get(index.checked_sub(distance)?);
-    put_edits(&mut bytes, reference, bundle).then_some(bytes)
+    index.checked_sub(distance).is_some_and(|before| put_edits(out, bundles.get(before), bundle))
 }
 
 /// Finds earlier destinations whose routes make the same choices.
@@ -336,12 +349,12 @@ impl ReferenceFinder {
     /// A destination's choices on the first half of the way, and all but the last: what two destinations of one
     /// pod, or of one crossbar, have in common.
     fn keys(bundle: &[u8]) -> [u64; 2] {
-        let hash = |keep: fn(usize) -> usize| {
+        let hash = |end: usize| {
             let mut hasher = DefaultHasher::new();
-            rows(bundle).for_each(|row| (row.len(), &row[..keep(row.len())]).hash(&mut hasher));
+            bundle[..end].hash(&mut hasher);
             hasher.finish()
         };
-        [hash(|len| len / 2), hash(|len| len.saturating_sub(1)) ^ 1]
+        [hash(columns_end(bundle, |hops| hops / 2)), hash(columns_end(bundle, |hops| hops.saturating_sub(1)))]
     }
 
     fn note(&mut self, bundles: &Bundles, index: usize) {
@@ -353,13 +366,19 @@ impl ReferenceFinder {
     /// The shortest way to write a destination.
     fn shortest(&mut self, bundles: &Bundles, index: usize) -> Run {
         let alike = Self::keys(bundles.get(index)).map(|key| self.last.get(&key).map_or(0, |&before| index - before));
-        let distances = self.recent.into_iter().chain(alike).chain([1, 0]);
-        let ways = distances.filter_map(|distance| Some((distance, change(bundles, index, distance)?)));
-        let (distance, change) = ways.min_by_key(|(_, change)| change.len()).expect("it can be written whole");
-        if distance != 0 && !self.recent.contains(&distance) {
-            self.recent.rotate_right(1);
-            self.recent[0] = distance;
+        let mut best = Run { first: index, count: 1, distance: 0, change: Vec::new() };
+        put_change(&mut best.change, bundles, index, 0);
+        let mut change = Vec::new();
+        for distance in self.recent.into_iter().chain(alike).chain([1]).filter(|&distance| distance != 0) {
+            if put_change(&mut change, bundles, index, distance) && change.len() < best.change.len() {
+                best.distance = distance;
+                std::mem::swap(&mut best.change, &mut change);
+            }
         }
-        Run { count: 1, distance, change }
+        if best.distance != 0 && !self.recent.contains(&best.distance) {
+            self.recent.rotate_right(1);
+            self.recent[0] = best.distance;
+        }
+        best
     }
 }

@@ -35,6 +35,11 @@ impl RouteTable {
         Arc::make_mut(&mut self.starts).push(end);
     }
 
+    /// A table of these bytes, as `starts` and `bytes` hold them.
+    pub(super) fn from_parts(epoch: u32, own: NodeNumber, starts: Vec<u32>, bytes: Vec<u8>) -> RouteTable {
+        RouteTable { epoch, own_index: own.index() as u32, starts: Arc::new(starts), bytes: Arc::new(bytes) }
+    }
+
     /// The epoch that these routes belong to; 0 before any were loaded.
     pub fn epoch(&self) -> u32 {
         self.epoch
@@ -52,6 +57,11 @@ impl RouteTable {
 
     /// The routes to a node, the preferred one first; none if it is unknown or cannot be reached.
     pub fn routes_to(&self, to: NodeNumber) -> impl Iterator<Item = Route> + '_ {
+        self.hops_to(to).map(|hops| Route::from_bytes(hops).expect("pushed from a route"))
+    }
+
+    /// The hop bytes of the routes to a node, as [`RouteTable::routes_to`].
+    pub fn hops_to(&self, to: NodeNumber) -> impl Iterator<Item = &[u8]> + '_ {
         let index = to.index();
         let range = match (self.starts.get(index), self.starts.get(index + 1)) {
             (Some(&start), Some(&end)) => start as usize..end as usize,
@@ -62,7 +72,7 @@ impl RouteTable {
             let (&len, tail) = rest.split_first()?;
             let (hops, tail) = tail.split_at(len.into());
             rest = tail;
-            Some(Route::from_bytes(hops).expect("pushed from a route"))
+            Some(hops)
         })
     }
 }

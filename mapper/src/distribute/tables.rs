@@ -24,37 +24,36 @@ impl<'a> MapTables<'a> {
         MapTables { map, routes, encoder: TableEncoder::new(map.topology(), map.nodes()) }
     }
 
-    /// The table of a node or of the front end. It has no routes if there is no such node.
+    /// The table of a node or of the front end, of the rail by which it is attached. It has no routes if there is no such node.
     pub fn table(&self, number: NodeNumber) -> RouteTable {
-        let routes = self.map.host(number).map_or(Vec::new(), |own| self.routes_from(own));
-        let mut routes = routes.as_slice();
         let mut table = RouteTable::new(self.routes.epoch(), number);
-        for (to, host) in self.map.nodes() {
-            while table.destinations() < to.index() {
-                table.push([]);
-            }
-            let count = routes.iter().take_while(|&&(to, _)| to == host).count();
-            let (these, rest) = routes.split_at(count);
-            table.push(these.iter().map(|&(_, route)| route));
-            routes = rest;
+        let rail = |own| match Attachment::of(self.map.topology(), own) {
+            Attachment::Crossbar { rail, .. } | Attachment::Host { rail, .. } => Some((own, rail)),
+            Attachment::None => None,
+        };
+        if let Some((own, rail)) = self.map.host(number).and_then(rail) {
+            let mut same = Vec::new();
+            let mut to = HostId(0);
+            self.routes.for_each_from(own, |route| {
+                if route.to != to {
+                    self.push(&mut table, to, &mut same);
+                    to = route.to;
+                }
+                if route.rail == rail {
+                    same.push(Route::from_bytes(route.hops).expect("a stored route is a route"));
+                }
+            });
+            self.push(&mut table, to, &mut same);
         }
+        let destinations = self.map.last_number().index() + 1;
+        (table.destinations()..destinations).for_each(|_| table.push([]));
         table
     }
 
-    /// A host's routes, in the order of the hosts to which they lead. A table is of one rail, the one by which the host is attached.
-    fn routes_from(&self, own: HostId) -> Vec<(HostId, Route)> {
-        let rail = match Attachment::of(self.map.topology(), own) {
-            Attachment::Crossbar { rail, .. } | Attachment::Host { rail, .. } => rail,
-            Attachment::None => return Vec::new(),
-        };
-        let mut found = Vec::with_capacity(self.routes.hosts() * self.routes.routes_per_pair());
-        self.routes.for_each_from(own, |route| {
-            if route.rail == rail {
-                found.push((route.to, Route::from_bytes(route.hops).expect("a stored route is a route")));
-            }
-        });
-        found.sort_by_key(|&(to, _)| to);
-        found
+    /// Adds the routes to a host, after as many destinations without routes as there are numbers before its own.
+    fn push(&self, table: &mut RouteTable, to: HostId, routes: &mut Vec<Route>) {
+        (table.destinations()..self.map.number(to).index()).for_each(|_| table.push([]));
+        table.push(routes.drain(..));
     }
 
     /// All nodes to load, with the cards that the map has and the front end's routes to them.
