@@ -5,7 +5,7 @@ use twowire_fabric::route::Route;
 use twowire_fabric::wire::{Header, frame};
 
 /// Reads the bytes as a frame, and as the header of one. What can be read is written to the same bytes.
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     if let Ok((header, header_len, payload_len)) = Header::parse(data) {
         let payload_len = u16::try_from(payload_len).expect("the field has two bytes");
         assert_eq!(&header.encode(payload_len)[..], &data[..header_len]);

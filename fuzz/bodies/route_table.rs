@@ -6,7 +6,7 @@ use twowire_fabric::routes::decode::decode;
 use twowire_fabric::routes::{Message, RouteAgent};
 
 /// Reads the bytes as a table and as a message, and hands the message to a node's agent.
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     if let Ok(table) = decode(1, data) {
         let to = (0..table.destinations()).map(NodeNumber::from_index);
         let routes: usize = to.map(|to| table.routes_to(to).count()).sum();

@@ -27,36 +27,35 @@ pub(super) fn shape(bundle: &[u8]) -> &[u8] {
 /// Number of routes that take so many hops and one more: the sizes of the columns.
 fn column_sizes(shape: &[u8]) -> ArrayVec<u8, MAX_HOPS> {
     let mut sizes = ArrayVec::new();
-    for &hops in shape.iter().skip(1) {
-        for hop in 0..usize::from(hops).min(MAX_HOPS) {
-            match sizes.get_mut(hop) {
-                Some(size) => *size += 1,
-                None => sizes.push(1),
-            }
-        }
+    let Some((&routes, hops)) = shape.split_first() else { return sizes };
+    let most = hops.iter().copied().max().unwrap_or(0);
+    if hops.iter().all(|&hops| hops == most) {
+        sizes.extend(std::iter::repeat_n(routes, most.into()));
+        return sizes;
     }
+    sizes.extend((0..most).map(|hop| hops.iter().filter(|&&hops| hops > hop).count() as u8));
     sizes
 }
 
-/// Where the columns up to hop `end` end.
-pub(super) fn columns_end(bundle: &[u8], end: impl Fn(usize) -> usize) -> usize {
+/// Where the columns before two hops end, which are chosen by the number of hops.
+pub(super) fn columns_end(bundle: &[u8], hops: impl Fn(usize) -> [usize; 2]) -> [usize; 2] {
     let shape = shape(bundle);
     let sizes = column_sizes(shape);
-    shape.len() + sizes[..end(sizes.len())].iter().map(|&size| usize::from(size)).sum::<usize>()
+    let end = |hop: usize| shape.len() + sizes[..hop].iter().map(|&size| usize::from(size)).sum::<usize>();
+    hops(sizes.len()).map(end)
 }
 
 /// Appends a bundle of routes, given as the number of hops of each, and the edges of all, one route after the other.
 pub(super) fn push(out: &mut Vec<u8>, hops: &[u8], edges: &[u8]) {
-    let start = out.len();
     out.push(hops.len() as u8);
     out.extend_from_slice(hops);
-    let sizes = column_sizes(&out[start..]);
-    for hop in 0..sizes.len() {
-        let mut rest = edges;
+    for hop in 0..hops.iter().copied().max().unwrap_or(0) {
+        let mut route = 0;
         for &len in hops {
-            let (route, others) = rest.split_at(len.into());
-            out.extend(route.get(hop));
-            rest = others;
+            if hop < len {
+                out.push(edges[route + usize::from(hop)]);
+            }
+            route += usize::from(len);
         }
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod agent;
 mod bundle;
+mod choices;
 mod column;
 pub mod decode;
 pub mod encode;
