@@ -77,7 +77,7 @@ fn tables(figures: &mut Figures, name: &str, topology: &Topology) {
     let mut encoder = TableEncoder::new(map.topology(), map.nodes());
     let tables: Vec<_> =
         (1..map.nodes().len()).step_by(STRIDE).map(NodeNumber::from_index).map(|n| source.table(n)).collect();
-    let plain: usize = tables.iter().map(|table| plain_len(table)).sum::<usize>() / tables.len();
+    let plain: usize = tables.iter().map(plain_len).sum::<usize>() / tables.len();
 
     let mut encoded = Vec::new();
     let encode = seconds(&mut || encoded = tables.iter().map(|t| encoder.encode(t).expect("it fits")).collect());
