@@ -1,5 +1,6 @@
 use super::*;
 use crate::id::UniqueId;
+use proptest::prelude::*;
 
 fn spec(text: &str) -> FabricSpec {
     text.parse().unwrap()
@@ -92,4 +93,25 @@ fn the_front_end_is_the_named_host_else_master_else_the_first() {
     let error = |name| front_end(&topology, Some(name)).unwrap_err().to_string();
     assert_eq!(error("n7"), "front end `n7`: there is no such host; expected a host, as `n0`");
     assert_eq!(error("x"), "front end `x`: that is a crossbar; expected a host, as `n0`");
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_understood_is_written_back_to_the_same(
+        text in "(sim:)?(pink|clos|torus|hypercube|random)?(:[a-z0-9=,x.-]{0,40})?|\\PC{0,30}"
+    ) {
+        if let Ok(understood) = text.parse::<FabricSpec>() {
+            prop_assert_eq!(understood.to_string().parse::<FabricSpec>().unwrap(), understood);
+        }
+    }
+
+    #[test]
+    fn parameters_in_any_order_are_the_same_fabric(hosts in 1u64..500, radix in 4u8..64, levels in 1u8..4) {
+        let given = spec(&format!("sim:clos:levels={levels},hosts={hosts},radix={radix}"));
+        prop_assert_eq!(&given, &spec(&format!("sim:clos:hosts={hosts},radix={radix},levels={levels}")));
+        let FabricSpec::Sim(sim) = given;
+        if let Ok(topology) = sim.topology() {
+            prop_assert_eq!(topology.hosts().len() as u64, hosts);
+        }
+    }
 }
