@@ -26,23 +26,11 @@ pub(super) enum Aim {
     Crossbar,
 }
 
-/// How urgent a question is; those of a lower tier wait for the answers to those of a higher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Tier {
-    /// Was it silent because the port is empty, or because a frame was lost?
-    Doubt,
-    /// Would make a new name.
-    Name,
-    /// Would prove where a cable leads.
-    Fact,
-}
-
 /// A question about a port.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     pub(super) place: Place,
     pub(super) aim: Aim,
-    pub(super) tier: Tier,
     /// Where its outcome is counted.
     key: Option<Key>,
 }
@@ -66,7 +54,6 @@ struct Choice {
     score: f32,
     port: u8,
     kind: Kind,
-    tier: Tier,
 }
 
 impl Choice {
@@ -95,10 +82,6 @@ pub(super) struct Plan {
     unsettled: Vec<bool>,
     unsettled_count: usize,
     record: Record,
-    /// Probes on their way, by tier.
-    on_the_way: [usize; 3],
-    /// The crossbar whose ports are being given names.
-    naming: Name,
 }
 
 impl Plan {
@@ -109,8 +92,6 @@ impl Plan {
             unsettled: Vec::new(),
             unsettled_count: 0,
             record: Record::new(),
-            on_the_way: [0; 3],
-            naming: 0,
         }
     }
 
@@ -138,7 +119,7 @@ impl Plan {
         self.ranked.is_empty()
     }
 
-    /// The next question with its route; `None` if there is none, or none that should not wait for an answer.
+    /// The next question with its route; `None` if there is none.
     pub(super) fn next(
         &mut self,
         model: &mut Model,
@@ -153,28 +134,16 @@ impl Plan {
                 self.refresh(model, name, now);
                 continue;
             };
-            if self.should_wait(choice.tier, name) {
-                return None;
-            }
             let asked = self.ask(model, survey, rng, Place::new(name, choice.port), choice);
             self.refresh(model, name, now);
-            if let Some((question, route)) = asked {
-                if question.tier == Tier::Name {
-                    self.naming = name;
-                }
-                self.on_the_way[question.tier as usize] += 1;
-                return Some((question, route));
+            if asked.is_some() {
+                return asked;
             }
         }
     }
 
-    fn should_wait(&self, tier: Tier, name: Name) -> bool {
-        let naming_another = tier == Tier::Name && self.naming != name && self.on_the_way[Tier::Name as usize] > 0;
-        naming_another || self.on_the_way[tier as usize + 1..].iter().sum::<usize>() > 0
-    }
-
     /// Asks about a port whatever the plan says; `None` if something is known of it or asked already.
-    pub(super) fn ask_directly(&mut self, model: &mut Model, place: Place, aim: Aim) -> Option<(Question, Route)> {
+    pub(super) fn ask_directly(&self, model: &mut Model, place: Place, aim: Aim) -> Option<(Question, Route)> {
         let place = model.resolve(place);
         let crossbar = model.crossbar(place.name);
         if crossbar.used().union(crossbar.doubts.busy).contains(place.port) {
@@ -182,8 +151,7 @@ impl Plan {
         }
         let route = route_of(model, place, &aim)?;
         model.crossbar_mut(place.name).doubts.busy.insert(place.port);
-        self.on_the_way[Tier::Doubt as usize] += 1;
-        Some((Question { place, aim, tier: Tier::Doubt, key: None }, route))
+        Some((Question { place, aim, key: None }, route))
     }
 
     /// Words a question; `None` if it cannot be asked, which is noted.
@@ -220,12 +188,11 @@ impl Plan {
             doubts.too_far.insert(place.port);
             return None;
         };
-        Some((Question { place, aim, tier: choice.tier, key }, route))
+        Some((Question { place, aim, key }, route))
     }
 
     /// Notes that a question is not on its way any more, and whether it was answered.
     pub(super) fn outcome(&mut self, question: &Question, answered: bool) {
-        self.on_the_way[question.tier as usize] -= 1;
         if let Some(key) = question.key {
             self.record.count(key, answered);
         }
@@ -259,10 +226,10 @@ impl Plan {
             return None;
         }
         let exists = chances.exists(port);
-        let choice = |score, kind, tier| Choice { score: exists * score, port, kind, tier };
+        let choice = |score, kind| Choice { score: exists * score, port, kind };
         if hosts > 0 && crossbars > 0 {
             let kind = if hosts <= crossbars { Kind::Host } else { Kind::Crossbar };
-            return Some(choice(DOUBT / f32::from(1 + hosts.min(crossbars)), kind, Tier::Doubt));
+            return Some(choice(DOUBT / f32::from(1 + hosts.min(crossbars)), kind));
         }
         let (host, cable) = if hosts > 0 { (LOSS, 1.0) } else { (chances.host, 1.0 - chances.host) };
         let tries = doubt.map_or(0, |d| d.guesses.len());
@@ -276,13 +243,12 @@ impl Plan {
         } else {
             cable * NAME * 8.0 / (8.0 + self.unsettled_count as f32 + crossbar.way.len() as f32)
         };
-        let mut best =
-            if hosts > 0 { choice(name, Kind::Crossbar, Tier::Name) } else { choice(host, Kind::Host, Tier::Fact) };
+        let mut best = if hosts > 0 { choice(name, Kind::Crossbar) } else { choice(host, Kind::Host) };
         if exists * guess > best.score {
-            best = choice(guess, Kind::Guess, Tier::Fact);
+            best = choice(guess, Kind::Guess);
         }
         if exists * name > best.score {
-            best = choice(name, Kind::Crossbar, Tier::Name);
+            best = choice(name, Kind::Crossbar);
         }
         Some(best)
     }
