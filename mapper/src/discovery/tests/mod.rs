@@ -3,6 +3,7 @@
 mod changes;
 mod maps;
 mod oracle;
+mod simulated;
 
 use super::*;
 use oracle::Oracle;
