@@ -42,10 +42,15 @@ impl Network {
             read ^= self.outputs[channel as usize].class;
             *next = self.needed_next(what, channel);
         }
+        let mut new_frames = 0;
         for (&next, &what) in next.iter().zip(events) {
             read ^= match what & !event::INDEX {
                 event::READY => self.outputs.get(next as usize).map_or(0, |o| o.class),
-                event::DELIVER | event::POLL => self.nics[next as usize].rx,
+                event::DELIVER => self.nics[next as usize].rx,
+                event::POLL => {
+                    new_frames += 1;
+                    self.nics[next as usize].rx ^ self.frames.read_free_slot(new_frames)
+                }
                 event::TURN => self.frames[next].len,
                 _ => 0,
             };

@@ -235,6 +235,12 @@ impl Frames {
         }
     }
 
+    /// Reads the slot that the `nth` new frame from now, counted from 1, would get.
+    pub(super) fn read_free_slot(&self, nth: usize) -> u32 {
+        let slot = self.free.len().checked_sub(nth).map(|i| self.free[i] as usize);
+        slot.map_or(0, |slot| self.frames[slot].len ^ self.bodies[slot].header_len())
+    }
+
     /// The slots of all frames that are on their way.
     pub(super) fn iter_live(&self) -> impl Iterator<Item = u32> + '_ {
         self.frames.iter().enumerate().filter(|(_, f)| f.flags & flag::LIVE != 0).map(|(i, _)| i as u32)
