@@ -80,8 +80,10 @@ fn tables(figures: &mut Figures, name: &str, topology: &Topology) {
     let plain: usize = tables.iter().map(plain_len).sum::<usize>() / tables.len();
 
     let mut encoded = Vec::new();
-    let encode = seconds(&mut || encoded = tables.iter().map(|t| encoder.encode(t).expect("it fits")).collect());
-    let decode = seconds(&mut || encoded.iter().for_each(|bytes| drop(black_box(decode(1, bytes).expect("whole")))));
+    let mut encode = || encoded = tables.iter().map(|t| encoder.encode(t).expect("it fits")).collect();
+    let encode = median((0..ROUNDS).map(|_| seconds(&mut encode)).collect());
+    let decode = || encoded.iter().for_each(|bytes| drop(black_box(decode(1, bytes).expect("whole"))));
+    let decode = median((0..ROUNDS).map(|_| seconds(&mut || decode())).collect());
     let bytes = encoded.iter().map(Vec::len).sum::<usize>() / encoded.len();
     let each = |total: f64| total / tables.len() as f64 * 1e6;
     figures.record(

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::path::Path;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::route::Route;
-use twowire_fabric::routes::decode::decode;
+use twowire_fabric::routes::decode::{TableError, decode};
 use twowire_fabric::routes::encode::TableEncoder;
 use twowire_fabric::routes::{Message, RouteTable};
 use twowire_fabric::topology::{NodeId, Topology};
@@ -63,4 +63,14 @@ fn every_message_of_the_document_is_what_the_code_writes_and_reads() {
         kinds.push(bytes[0]);
     }
     assert_eq!(kinds, [1, 2, 3, 4, 5, 6], "one example of each kind, in their order");
+}
+
+/// The example with the last edge of the routes to n1 exchanged for the one to n2.
+#[test]
+fn a_route_that_leads_elsewhere_is_an_error() {
+    let mut bytes = hex(&blocks("table-example")[0]);
+    let last_edges = bytes.len() - 7;
+    assert_eq!(bytes[last_edges], 0x00);
+    bytes[last_edges] = 0x11;
+    assert_eq!(decode(3, &bytes), Err(TableError::Astray { to: 2 }));
 }
