@@ -70,7 +70,7 @@ impl Default for EndpointConfig {
             queueing_target: Duration::from_micros(300),
             ack_every: 8,
             max_ack_delay: Duration::from_micros(50),
-            min_ping_timeout: Duration::from_micros(200),
+            min_ping_timeout: Duration::from_micros(100),
             initial_timeout: Duration::from_millis(1),
             max_ping_interval: Duration::from_millis(100),
             probe_interval: Duration::from_millis(5),

@@ -1,6 +1,7 @@
 //! The endpoint over the small network of [`link`].
 
 mod faults;
+mod figures;
 mod link;
 mod model;
 mod peers;
