@@ -9,7 +9,7 @@ pub const MAX_WINDOW: u16 = 4096;
 /// The limits and timers of a reliable endpoint. The defaults suit links of 1 to 100 Gb/s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointConfig {
-    /// The largest payload of a frame: at most what the port carries.
+    /// The largest payload of a frame: at most what the port carries, and at least [`MIN_PAYLOAD`].
     pub max_payload: usize,
     /// The longest message, in bytes, sent or received.
     pub max_message: usize,
@@ -51,6 +51,24 @@ pub struct EndpointConfig {
     pub peer_timeout: Duration,
     /// Ping a peer that has been silent for so long.
     pub keepalive: Option<Duration>,
+}
+
+/// The payload that a port must carry, in bytes: acknowledgements of a small window fit.
+pub const MIN_PAYLOAD: usize = 512;
+
+/// Bytes of an acknowledgement's payload that are kept for echoes.
+const ECHOES: usize = 32 * 9;
+
+impl EndpointConfig {
+    /// The same, brought within what the frames can say.
+    pub(super) fn bounded(mut self) -> EndpointConfig {
+        self.max_payload = self.max_payload.clamp(MIN_PAYLOAD, u16::MAX.into());
+        let bitmap_bits = (self.max_payload - ECHOES) * 8;
+        self.window = self.window.clamp(1, u16::try_from(bitmap_bits).unwrap_or(MAX_WINDOW).min(MAX_WINDOW));
+        self.max_message = self.max_message.min(u32::MAX as usize);
+        self.max_paths = self.max_paths.clamp(1, 32);
+        self
+    }
 }
 
 impl Default for EndpointConfig {

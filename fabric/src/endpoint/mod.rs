@@ -33,7 +33,7 @@ mod sequence;
 mod shared;
 mod timers;
 
-pub use config::{EndpointConfig, MAX_WINDOW};
+pub use config::{EndpointConfig, MAX_WINDOW, MIN_PAYLOAD};
 pub use event::{Event, MessageId, SendError, UnreachableReason, Violation};
 pub use peer::PeerStats;
 pub use port::PortEndpoint;

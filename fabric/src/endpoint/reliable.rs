@@ -35,8 +35,8 @@ pub struct ReliableEndpoint {
 
 impl ReliableEndpoint {
     /// An endpoint of the card `id`. Its incarnation number comes from `seed`: a restarted host must give another one.
-    pub fn new(mut config: EndpointConfig, id: UniqueId, seed: u64) -> ReliableEndpoint {
-        config.window = config.window.clamp(1, super::MAX_WINDOW);
+    pub fn new(config: EndpointConfig, id: UniqueId, seed: u64) -> ReliableEndpoint {
+        let mut config = config.bounded();
         config.max_peers = config.max_peers.min(1 << SLOT_BITS);
         let mut rng = fastrand::Rng::with_seed(seed);
         let incarnation = rng.u64(..);

@@ -162,6 +162,9 @@ impl Peer {
     }
 
     fn add_path(&mut self, path: Path, config: &EndpointConfig) {
+        while self.paths.iter().any(|p| p.id == self.next_path_id) {
+            self.next_path_id = self.next_path_id.wrapping_add(1);
+        }
         self.paths.push(Outbound::new(self.next_path_id, path, config));
         self.next_path_id = self.next_path_id.wrapping_add(1);
     }

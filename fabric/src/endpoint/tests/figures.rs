@@ -86,6 +86,19 @@ fn spreading_multiplies_what_one_route_carries() {
     assert!(rates[0] < 1.0 && rates[1] > 3.5, "{rates:?}");
 }
 
+/// Many send to one: its link is full, queues wait in the senders, and nothing is sent twice.
+#[test]
+fn incast() {
+    let message = pattern(1 << 20, 1);
+    let pairs: Vec<(usize, usize)> = (1..32).map(|h| (h, 0)).collect();
+    let mut rig = SimRig::new(32, 6, &EndpointConfig::default());
+    let took = transfer(&mut rig, &pairs, 4, &message);
+    let share = share(message.len() * pairs.len(), took);
+    let again: u64 = pairs.iter().map(|&(h, _)| stats(&mut rig, h, 0).retransmitted).sum();
+    println!("31 to 1: {share:.4} of the link rate, {again} frames again, {:?}", stats(&mut rig, 1, 0));
+    assert!(share > 0.97 && again < 300, "{share}, {again}");
+}
+
 /// Messages of 3,000 bytes flow over the first of the routes, one every 50 us, when its cable is cut; it is mended later.
 #[test]
 fn failover() {

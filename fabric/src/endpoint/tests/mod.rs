@@ -2,9 +2,11 @@
 
 mod faults;
 mod figures;
+mod hostile;
 mod link;
 mod model;
 mod peers;
+mod port;
 mod rig;
 
 use super::*;
