@@ -283,13 +283,15 @@ fn slow_reader(rig: &mut dyn Rig, seed: u64) {
     rig.connect(0, 2);
     let peer = rig.unique_id(1);
     let mut sent = 0;
-    let mut patience = rig.now() + LIMIT / 20;
+    let mut patience = rig.now() + LIMIT / 100;
+    let mut message = pattern(50_000, seed);
     while rig.now() < patience {
-        match ledger.try_send(rig, 0, 1, pattern(50_000, seed ^ sent)) {
+        match ledger.try_send(rig, 0, 1, message.clone()) {
             Ok(()) => {
                 sent += 1;
                 assert!(sent < 2_000, "{sent} messages of 50,000 bytes were taken, and nobody reads them");
-                patience = rig.now() + LIMIT / 20;
+                message = pattern(50_000, seed ^ sent);
+                patience = rig.now() + LIMIT / 100;
             }
             Err(SendError::WouldBlock { .. }) => {
                 rig.advance();
