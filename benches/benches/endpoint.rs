@@ -1,143 +1,118 @@
-//! What the reliable endpoint costs on a processor: two or very many of them in memory, without a fabric between.
+//! What the reliable endpoint costs on a processor: a hub and its peers in memory, without a fabric between. Each figure
+//! is for both sides together, on one core.
 //!
-//! What it reaches on a fabric is a matter of fabric time, not of this machine: `fabric`'s tests of the endpoint print that.
+//! What it reaches on a fabric is a matter of fabric time, not of this machine: the tests of `fabric::endpoint` hold that.
 
 use bytes::Bytes;
-use criterion::{Criterion, Throughput, black_box, criterion_group, criterion_main};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use twowire_benches::{Figures, median};
 use twowire_fabric::endpoint::{EndpointConfig, Event, ReliableEndpoint};
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Path, Protocol};
 use twowire_fabric::route::{Hop, Route};
 use twowire_fabric::time::Time;
 
-/// A hub and its peers; a frame takes a microsecond, and a route's hop is the peer's number.
+const ROUNDS: usize = 9;
+const HUB: UniqueId = UniqueId(1);
+
+fn main() {
+    let mut figures = Figures::of("endpoint");
+    let large = Bytes::from(vec![7u8; 64 << 20]);
+    let mut star = Star::new(1);
+    let seconds = star.time(&large, 1);
+    figures
+        .record("a message of 64 MiB, cut and put together", format!("{:.2} GB/s", large.len() as f64 / seconds / 1e9));
+
+    let small = Bytes::from(vec![7u8; 64]);
+    let seconds = star.time(&small, 10_000);
+    figures.record("messages of 64 bytes to one peer", format!("{:.2} million a second", 0.01 / seconds));
+
+    let mut star = Star::new(1023);
+    let eight_frames = Bytes::from(vec![7u8; 8 * 4096]);
+    let seconds = star.time(&eight_frames, 1);
+    figures.record(
+        "frames of 4 KiB to 1,023 peers in turn",
+        format!("{:.2} million a second", 8.0 * 1023.0 / seconds / 1e6),
+    );
+}
+
+/// A hub and its peers. A frame takes a microsecond, and a route says which peer it leads to.
 struct Star {
     now: Time,
     hub: ReliableEndpoint,
     peers: Vec<ReliableEndpoint>,
-    frames: u64,
 }
-
-const HUB: UniqueId = UniqueId(1);
 
 fn peer_id(index: usize) -> UniqueId {
     UniqueId(2 + index as u64)
 }
 
-/// Two hops of seven bits say which peer, so that reversing the route keeps it legible.
 fn route(index: usize) -> Route {
-    let (low, high) = ((index & 0x3f) as i32, (index >> 6) as i32);
-    Route::from_hops(&[Hop::new(high + 1), Hop::new(low + 1), Hop::new(0)]).expect("three hops")
+    let hops = [index >> 7, index & 0x7f].map(|digit| Hop::new(digit as i32));
+    Route::from_hops(&hops).expect("two hops")
 }
 
 fn peer_of(path: &Path) -> usize {
     let Path::Hops(route) = path else { panic!("a source route") };
-    let deltas: Vec<usize> = route.hops().map(|h| usize::from(h.delta())).collect();
-    (deltas[0] - 1) << 6 | (deltas[1] - 1)
+    route.hops().fold(0, |index, hop| index << 7 | usize::from(hop.delta()))
 }
 
 impl Star {
-    fn new(peers: usize) -> Star {
+    fn new(peers_count: usize) -> Star {
         let config = EndpointConfig { send_memory: 128 << 20, ..EndpointConfig::default() };
         let endpoint = |id: UniqueId| ReliableEndpoint::new(config.clone(), id, id.0);
-        let peers_there: Vec<_> = (0..peers).map(|i| endpoint(peer_id(i))).collect();
-        let mut star = Star { now: Time::ZERO, hub: endpoint(HUB), peers: peers_there, frames: 0 };
-        for i in 0..peers {
+        let peers: Vec<_> = (0..peers_count).map(|i| endpoint(peer_id(i))).collect();
+        let mut star = Star { now: Time::ZERO, hub: endpoint(HUB), peers };
+        for i in 0..peers_count {
             star.hub.connect(Time::ZERO, peer_id(i), vec![route(i).into()]);
         }
-        star.settle();
+        star.settle(peers_count);
         star
     }
 
-    /// Moves frames until nobody has any.
-    fn settle(&mut self) -> usize {
-        let mut messages = 0;
-        loop {
-            let before = self.frames;
+    /// The seconds that `count` messages to each peer take.
+    fn time(&mut self, message: &Bytes, count: usize) -> f64 {
+        median((0..ROUNDS).map(|_| self.round(message, count)).collect())
+    }
+
+    #[allow(clippy::disallowed_methods)] // a bench reads the clock
+    fn round(&mut self, message: &Bytes, count: usize) -> f64 {
+        let start = Instant::now();
+        for i in 0..self.peers.len() {
+            for _ in 0..count {
+                self.hub.send(self.now, peer_id(i), message.clone()).expect("there is room");
+            }
+        }
+        self.settle(count * self.peers.len());
+        start.elapsed().as_secs_f64()
+    }
+
+    /// Moves frames, and lets held-back acknowledgements come, until the hub knows of `wanted` connections or deliveries.
+    fn settle(&mut self, wanted: usize) {
+        let mut done = 0;
+        while done < wanted {
             while let Some(transmit) = self.hub.poll_transmit(self.now) {
-                self.tick();
-                let to = peer_of(&transmit.path);
-                self.peers[to].handle_packet(self.now, &transmit.packet);
-                while let Some(answer) = self.peers[to].poll_transmit(self.now) {
-                    self.frames += 1;
-                    self.hub.handle_packet(self.now, &answer.packet);
-                }
-                while let Some(event) = self.peers[to].poll_event() {
-                    messages += usize::from(matches!(event, Event::Message { .. }));
-                }
+                self.now += Duration::from_micros(1);
+                let peer = &mut self.peers[peer_of(&transmit.path)];
+                peer.handle_packet(self.now, &transmit.packet);
+                answers(self.now, peer, &mut self.hub);
             }
-            while self.hub.poll_event().is_some() {}
-            if self.frames == before && !self.wait() {
-                return messages;
+            self.now += EndpointConfig::default().max_ack_delay;
+            let now = self.now;
+            for peer in self.peers.iter_mut().filter(|p| p.poll_timeout().is_some_and(|t| t <= now)) {
+                peer.handle_timeout(now);
+                answers(now, peer, &mut self.hub);
             }
+            let news = std::iter::from_fn(|| self.hub.poll_event());
+            done += news.filter(|e| matches!(e, Event::Delivered { .. } | Event::Connected { .. })).count();
         }
     }
+}
 
-    fn tick(&mut self) {
-        self.frames += 1;
-        self.now += Duration::from_micros(1);
+/// Hands the hub what a peer sends; the peer's messages are taken.
+fn answers(now: Time, peer: &mut ReliableEndpoint, hub: &mut ReliableEndpoint) {
+    while let Some(answer) = peer.poll_transmit(now) {
+        hub.handle_packet(now, &answer.packet);
     }
-
-    /// Lets held-back acknowledgements come.
-    fn wait(&mut self) -> bool {
-        let due = self.now + Duration::from_micros(60);
-        let mut any = false;
-        for peer in &mut self.peers {
-            if peer.poll_timeout().is_some_and(|t| t <= due) {
-                peer.handle_timeout(due);
-                while let Some(answer) = peer.poll_transmit(due) {
-                    any = true;
-                    self.hub.handle_packet(due, &answer.packet);
-                }
-            }
-        }
-        self.now = due;
-        any
-    }
+    while peer.poll_event().is_some() {}
 }
-
-fn large_messages(c: &mut Criterion) {
-    let mut group = c.benchmark_group("endpoint");
-    group.sample_size(10);
-    let message = Bytes::from(vec![7u8; 64 << 20]);
-    group.throughput(Throughput::Bytes(message.len() as u64));
-    group.bench_function("64_MiB", |b| {
-        let mut star = Star::new(1);
-        b.iter(|| {
-            star.hub.send(star.now, peer_id(0), message.clone()).expect("nothing is waiting");
-            assert_eq!(black_box(star.settle()), 1);
-        });
-    });
-    group.finish();
-}
-
-fn small_messages(c: &mut Criterion) {
-    let mut group = c.benchmark_group("endpoint");
-    group.throughput(Throughput::Elements(10_000));
-    group.bench_function("10000_messages_of_64_B", |b| {
-        let mut star = Star::new(1);
-        let message = Bytes::from(vec![7u8; 64]);
-        b.iter(|| {
-            for _ in 0..10_000 {
-                star.hub.send(star.now, peer_id(0), message.clone()).expect("room");
-            }
-            assert_eq!(black_box(star.settle()), 10_000);
-        });
-    });
-    group.throughput(Throughput::Elements(8 * 1023));
-    group.bench_function("8_KiB_frames_to_1023_peers", |b| {
-        let mut star = Star::new(1023);
-        let message = Bytes::from(vec![7u8; 8 * 4096]);
-        b.iter(|| {
-            for i in 0..1023 {
-                star.hub.send(star.now, peer_id(i), message.clone()).expect("room");
-            }
-            assert_eq!(black_box(star.settle()), 1023);
-        });
-    });
-    group.finish();
-}
-
-criterion_group!(benches, large_messages, small_messages);
-criterion_main!(benches);

@@ -172,11 +172,14 @@ impl ReliableEndpoint {
     }
 
     fn give_up(&mut self, slot: u32, reason: UnreachableReason, say: Option<CloseReason>) {
-        let Some(peer) = &self.slots[slot as usize] else { return };
-        // A stranger that never got as far as a connection is forgotten in silence.
-        if peer.wanted || peer.is_connected() {
-            self.shared.event(Event::PeerUnreachable { peer: peer.id, reason });
+        let Some(known) = &self.slots[slot as usize] else { return };
+        let peer = known.id;
+        if known.wanted || known.is_connected() {
+            self.shared.event(Event::PeerUnreachable { peer, reason });
+        } else if known.was_connected() {
+            self.shared.event(Event::Disconnected { peer });
         }
+        // A stranger that never got as far as a connection is forgotten in silence.
         self.remove(slot, say);
     }
 
@@ -278,13 +281,8 @@ impl ReliableEndpoint {
         if peer.number != reset.connection {
             return;
         }
-        if peer.on_reset(now, reset.refused, number) {
-            self.refresh(slot);
-        } else {
-            let peer = peer.id;
-            self.shared.event(Event::Disconnected { peer });
-            self.remove(slot, None);
-        }
+        peer.on_reset(now, reset.refused, number, &self.shared.config);
+        self.refresh(slot);
     }
 
     fn on_close(&mut self, now: Time, close: &Close) {

@@ -159,14 +159,16 @@ impl Peer {
         }
     }
 
-    /// The peer says that it does not know connection `refused`; `number` is a free one for the next attempt. False if
-    /// nobody here wants this peer any more.
-    pub(in super::super) fn on_reset(&mut self, now: Time, refused: u64, number: u64) -> bool {
+    /// The peer says that it does not know connection `refused`; `number` is a free one for the next. Who asked for the
+    /// connection asks again; otherwise that is up to the peer, and we wait for it a while.
+    pub(in super::super) fn on_reset(&mut self, now: Time, refused: u64, number: u64, config: &EndpointConfig) {
         if !self.is_connected() || refused != self.remote {
-            return true;
+            return;
         }
         self.lost_connection(now, number);
-        self.wanted
+        if !self.wanted {
+            self.phase = Phase::Asked { until: now + config.peer_timeout };
+        }
     }
 
     /// The connection is gone on the other side: begin again.
@@ -175,6 +177,11 @@ impl Peer {
         self.paths.iter_mut().for_each(|p| p.start());
         self.number = number;
         self.start_opening(now);
+    }
+
+    /// True if there was a connection.
+    pub(in super::super) fn was_connected(&self) -> bool {
+        self.known.is_some()
     }
 
     /// The path for a last word.

@@ -83,6 +83,83 @@ fn a_restarted_peer_is_an_event_and_gets_no_old_message() {
     assert_eq!(messages(net.events(1)), [Bytes::from_static(b"new")]);
 }
 
+/// The side that did not ask for the connection learns of a restart too, and drops what it had for the old incarnation.
+#[test]
+fn a_restarted_opener_is_an_event() {
+    let mut net = Net::new(2, 1, 2, EndpointConfig::default());
+    net.connect(0, 1);
+    net.run(ms(1));
+    assert_eq!(net.events(1), [Event::Connected { peer: id(0) }]);
+    net.power_on(0);
+    let now = net.now;
+    net.with(1, |e| e.send(now, id(0), Bytes::from_static(b"old"))).unwrap();
+    net.run(ms(5));
+    net.connect(0, 1);
+    net.run(ms(5));
+    assert_eq!(net.events(1), [Event::PeerRestarted { peer: id(0) }, Event::Connected { peer: id(0) }]);
+    assert_eq!(messages(net.events(0)), [] as [Bytes; 0]);
+
+    net.power_off(0);
+    net.power_on(0);
+    net.with(1, |e| e.send(now, id(0), Bytes::from_static(b"never"))).unwrap();
+    net.run(ms(2100));
+    assert_eq!(net.events(1), [Event::Disconnected { peer: id(0) }], "it did not come back");
+}
+
+/// An open of a predecessor that arrives late does not displace the living opener's.
+#[test]
+fn a_late_open_costs_nothing() {
+    let mut net = Net::new(2, 1, 2, EndpointConfig::default());
+    // It arrives between the other one's accept and the frame that confirms it.
+    net.planes[0] = Plane { delay: us(3), jitter: Duration::from_nanos(1), ..Plane::default() };
+    net.connect(0, 1);
+    net.run(us(1));
+    net.power_on(0);
+    net.planes[0].delay = us(1);
+    net.connect(0, 1);
+    net.run(ms(3));
+    assert_eq!(net.events(0), [Event::Connected { peer: id(1) }]);
+    assert_eq!(net.events(1), [Event::Connected { peer: id(0) }]);
+}
+
+#[test]
+fn a_window_that_opens_again_is_used_at_once() {
+    let mut net = Net::new(2, 1, 2, EndpointConfig { window: 4, ..EndpointConfig::default() });
+    net.connect(0, 1);
+    net.run(ms(1));
+    let now = net.now;
+    for i in 0..8u8 {
+        net.with(0, |e| e.send(now, id(1), vec![i].into())).unwrap();
+    }
+    net.run(ms(1_000));
+    assert_eq!(messages(net.events(1)).len(), 4, "as many as the window has");
+    net.run(us(50));
+    assert_eq!(messages(net.events(1)).len(), 4, "the others follow without a ping's wait");
+}
+
+#[test]
+fn keepalive_finds_a_peer_that_is_gone() {
+    let config = EndpointConfig { keepalive: Some(ms(50)), peer_timeout: ms(20), ..EndpointConfig::default() };
+    let mut net = Net::new(2, 1, 2, config);
+    net.connect(0, 1);
+    net.run(ms(200));
+    assert_eq!(net.events(0), [Event::Connected { peer: id(1) }]);
+    net.power_off(1);
+    net.run(ms(100));
+    assert!(matches!(net.events(0)[..], [Event::PeerUnreachable { .. }]));
+}
+
+#[test]
+fn a_peer_that_is_disconnected_is_told() {
+    let mut net = Net::new(2, 1, 2, EndpointConfig::default());
+    net.connect(0, 1);
+    net.run(ms(1));
+    net.with(0, |e| e.disconnect(id(1)));
+    net.run(ms(1));
+    assert_eq!(net.events(1), [Event::Connected { peer: id(0) }, Event::Disconnected { peer: id(0) }]);
+    assert!(net.with(1, |e| e.peers().next().is_none()) && net.with(0, |e| e.peers().next().is_none()));
+}
+
 #[test]
 fn a_peer_that_is_gone_is_unreachable_and_says_why() {
     let mut net = Net::new(2, 2, 3, EndpointConfig::default());
