@@ -23,6 +23,10 @@ fn main() {
     figures
         .record("a message of 64 MiB, cut and put together", format!("{:.2} GB/s", large.len() as f64 / seconds / 1e9));
 
+    let medium = large.slice(..1 << 20);
+    let seconds = star.time(&medium, 16) / 16.0;
+    figures.record("messages of 1 MiB, likewise", format!("{:.2} GB/s", medium.len() as f64 / seconds / 1e9));
+
     let small = Bytes::from(vec![7u8; 64]);
     let seconds = star.time(&small, 10_000);
     figures.record("messages of 64 bytes to one peer", format!("{:.2} million a second", 0.01 / seconds));
