@@ -7,13 +7,16 @@
 //! destination meet early, and each cable down from the top carries the routes of few destinations. Where that slot does not
 //! lead there by a shortest path, the destinations that would share it are spread over the slots that do.
 //!
+//! Leaves of a badly damaged tree that no way up and down connects any more are led round (`detour`).
+//!
 //! Alternate `i` moves on by `i` slots, at every level: the alternates of a pair share no cable between the first
 //! crossbar and the last while there are as many slots.
 
 use super::cabling::Cabling;
+use super::detour::Detours;
 use super::fat_tree::{FatTree, UpLinks};
 use super::{Engine, EngineError, Request};
-use crate::routes::{Layer, RouteSet, Tables};
+use crate::routes::{Layer, NO_PORT, RouteSet, Tables};
 use twowire_fabric::topology::{HostId, Topology};
 
 /// The engine for fat trees.
@@ -31,13 +34,15 @@ impl Engine for Clos {
         let layers = usize::from(request.routes_per_pair.get());
         let mut tables = Filler::new(&cabling, &tree, topology.hosts().len(), layers);
         let mut reach = Reach::new(cabling.crossbars());
+        let mut cut_off = Vec::new();
         for leaf in cabling.leaves() {
             reach.towards(leaf, &tree);
-            if let Some(cut_off) = reach.cut_off_leaf(leaf, &tree) {
-                let host = |x: u32| topology.host(HostId(cabling.hosts_at[x as usize][0].0)).name.clone();
-                return Err(EngineError::Incomplete { from: host(cut_off), to: host(leaf) });
-            }
             tables.fill(leaf, &reach);
+            cut_off.extend(reach.cut_off_leaves(leaf, &tree).map(|from| (from, leaf)));
+        }
+        if let Err((from, to)) = tables.lead_round(&cut_off) {
+            let host = |x: u32| topology.host(HostId(cabling.hosts_at[x as usize][0].0)).name.clone();
+            return Err(EngineError::Incomplete { from: host(from), to: host(to) });
         }
         let tables = Tables::new(topology, tables.layers, |_, _| false);
         Ok(RouteSet::from_tables(request.epoch, self.name(), tables))
@@ -94,13 +99,11 @@ impl Reach {
         }
     }
 
-    /// A leaf that is connected to `leaf`, but not by a way up and down.
-    fn cut_off_leaf(&self, leaf: u32, tree: &FatTree) -> Option<u32> {
+    /// The leaves that are connected to `leaf`, but not by a way up and down.
+    fn cut_off_leaves<'a>(&'a self, leaf: u32, tree: &'a FatTree) -> impl Iterator<Item = u32> + 'a {
         let part = tree.connected[leaf as usize];
-        tree.levels[0]
-            .iter()
-            .copied()
-            .find(|&x| self.cost[x as usize] == u32::MAX && tree.connected[x as usize] == part)
+        let cut_off = move |&x: &u32| self.cost[x as usize] == u32::MAX && tree.connected[x as usize] == part;
+        tree.levels[0].iter().copied().filter(cut_off)
     }
 }
 
@@ -150,6 +153,23 @@ impl<'a> Filler<'a> {
                 self.fill_up(x, leaf, &self.tree.up[x as usize], |parent| reach.cost[parent as usize] == cost - 1);
             }
         }
+    }
+
+    /// Finds detours for pairs of leaves that are not connected by a way up and down; an error for a pair without one.
+    fn lead_round(&mut self, pairs: &[(u32, u32)]) -> Result<(), (u32, u32)> {
+        let crossbars = self.cabling.crossbars();
+        let mut detours = Detours::new(self.cabling, self.tree);
+        for &(from, to) in pairs {
+            for layer in &mut self.layers {
+                for &(host, _) in &self.cabling.hosts_at[to as usize] {
+                    let led = layer.up[host as usize * crossbars + from as usize] != NO_PORT;
+                    if !led && !detours.lead(layer, from, host) {
+                        return Err((from, to));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A crossbar above the leaf. If several cables lead there, the destination takes the one that its way up to the

@@ -9,6 +9,7 @@
 
 mod cabling;
 mod clos;
+mod detour;
 mod fat_tree;
 mod updown;
 
@@ -55,10 +56,10 @@ pub enum EngineError {
         /// How far both crossbars are from the nearest host.
         hops: Steps,
     },
-    /// Two hosts are connected, but not by a path that goes up and then down.
+    /// Two hosts are connected, but no route between them is free of cycles with all others.
     #[error(
-        "too damaged for the Clos engine: {from} and {to} are connected, but by no path that goes up and then down; \
-         repair cables, or use `--topology any`"
+        "too damaged for the Clos engine: {from} and {to} are connected, but by no path that goes up and then down, and by \
+         no other that could not deadlock; repair cables, or use `--topology any`"
     )]
     Incomplete {
         /// A host.

@@ -9,6 +9,7 @@
 use super::cabling::{Cabling, Link};
 use super::{Engine, EngineError, Request};
 use crate::routes::{Layer, RouteSet, Tables};
+use std::cmp::Reverse;
 use twowire_fabric::topology::Topology;
 
 /// The engine for any graph.
@@ -48,19 +49,27 @@ struct Order {
 }
 
 impl Order {
+    /// The better of two orders: by the distance from a root, which always connects everything; and by the distance from
+    /// the nearest host, farthest first, which on anything like a fat tree has all its tops for roots.
     fn of(cabling: &Cabling) -> Order {
-        let mut depth = vec![u32::MAX; cabling.crossbars()];
-        for x in 0..cabling.crossbars() as u32 {
-            if depth[x as usize] != u32::MAX {
-                continue;
-            }
-            let part: Vec<u32> = reached(&cabling.distances([x].into_iter())).collect();
-            let from_root = cabling.distances([root(cabling, &part)].into_iter());
-            part.iter().for_each(|&y| depth[y as usize] = from_root[y as usize]);
+        let depth = depths(cabling);
+        let from_root = Order::by(|x| (depth[x as usize], x), cabling.crossbars());
+        let height = cabling.distances(cabling.leaves());
+        if height.iter().all(|&height| height == 0 || height == u32::MAX) {
+            return from_root;
         }
-        let mut sequence: Vec<u32> = (0..cabling.crossbars() as u32).collect();
-        sequence.sort_by_key(|&x| (depth[x as usize], x));
-        let mut rank = vec![0; sequence.len()];
+        let by_height = |x: u32| (Reverse(height[x as usize]), depth[x as usize], x);
+        let from_tops = Order::by(by_height, cabling.crossbars());
+        match (from_tops.total_distance(cabling), from_root.total_distance(cabling)) {
+            (Some(tops), Some(root)) if tops <= root => from_tops,
+            _ => from_root,
+        }
+    }
+
+    fn by<K: Ord>(key: impl Fn(u32) -> K, crossbars: usize) -> Order {
+        let mut sequence: Vec<u32> = (0..crossbars as u32).collect();
+        sequence.sort_by_key(|&x| key(x));
+        let mut rank = vec![0; crossbars];
         sequence.iter().enumerate().for_each(|(i, &x)| rank[x as usize] = i as u32);
         Order { sequence, rank }
     }
@@ -68,6 +77,38 @@ impl Order {
     fn is_down(&self, from: u32, link: &Link) -> bool {
         self.rank[link.to as usize] > self.rank[from as usize]
     }
+
+    /// The sum of the distances of all pairs of hosts; none if a connected pair has no legal route.
+    fn total_distance(&self, cabling: &Cabling) -> Option<u64> {
+        let mut distances = Distances::new(cabling.crossbars());
+        let mut sum = 0;
+        for leaf in cabling.leaves() {
+            distances.towards(cabling, self, leaf);
+            let connected = cabling.distances([leaf].into_iter());
+            for from in cabling.leaves().filter(|&x| connected[x as usize] != u32::MAX) {
+                let distance = distances.of(Phase::Up, from);
+                if distance == UNREACHABLE {
+                    return None;
+                }
+                let pairs = cabling.hosts_at[from as usize].len() * cabling.hosts_at[leaf as usize].len();
+                sum += u64::from(distance) * pairs as u64;
+            }
+        }
+        Some(sum)
+    }
+}
+
+/// How far each crossbar is from the root of its part of the graph.
+fn depths(cabling: &Cabling) -> Vec<u32> {
+    let mut depth = vec![u32::MAX; cabling.crossbars()];
+    for x in 0..cabling.crossbars() as u32 {
+        if depth[x as usize] == u32::MAX {
+            let part: Vec<u32> = reached(&cabling.distances([x].into_iter())).collect();
+            let from_root = cabling.distances([root(cabling, &part)].into_iter());
+            part.iter().for_each(|&y| depth[y as usize] = from_root[y as usize]);
+        }
+    }
+    depth
 }
 
 /// The crossbars that a search has reached.
@@ -116,13 +157,42 @@ impl Phase {
 /// The distance of a crossbar from which no legal route leads to the leaf.
 const UNREACHABLE: u32 = u32::MAX;
 
+/// How many cables each crossbar is from a leaf by the shortest legal route, for each phase.
+struct Distances([Vec<u32>; 2]);
+
+impl Distances {
+    fn new(crossbars: usize) -> Distances {
+        Distances([vec![UNREACHABLE; crossbars], vec![UNREACHABLE; crossbars]])
+    }
+
+    fn of(&self, phase: Phase, x: u32) -> u32 {
+        self.0[phase as usize][x as usize]
+    }
+
+    /// Measures anew. Going up leads to earlier crossbars, going down to later ones; so one pass for each phase is enough.
+    fn towards(&mut self, cabling: &Cabling, order: &Order, leaf: u32) {
+        let [up, down] = &mut self.0;
+        let next = |distance: &[u32], link: &Link| distance[link.to as usize].saturating_add(1);
+        for &x in order.sequence.iter().rev() {
+            let links = cabling.links(x).iter().filter(|link| order.is_down(x, link));
+            let nearest = links.map(|link| next(down, link)).min().unwrap_or(UNREACHABLE);
+            down[x as usize] = if x == leaf { 0 } else { nearest };
+        }
+        for &x in &order.sequence {
+            let links = cabling.links(x).iter().filter(|link| !order.is_down(x, link));
+            let nearest = links.map(|link| next(up, link)).min().unwrap_or(UNREACHABLE);
+            up[x as usize] = nearest.min(down[x as usize]);
+        }
+    }
+}
+
 /// Fills in the tables, destination leaf by destination leaf.
 struct Filler<'a> {
     cabling: &'a Cabling,
     order: &'a Order,
     layers: Vec<Layer>,
-    /// Cables to the present leaf, for each phase and crossbar.
-    distance: [Vec<u32>; 2],
+    /// To the present leaf.
+    distances: Distances,
     /// The sources whose frames to the present destination come through, for each phase and crossbar.
     flow: [Vec<u32>; 2],
     /// Where a crossbar's cables begin in the loads.
@@ -141,7 +211,7 @@ impl<'a> Filler<'a> {
             cabling,
             order,
             layers: vec![Layer::empty(crossbars, hosts, true); layers],
-            distance: [vec![0; crossbars], vec![0; crossbars]],
+            distances: Distances::new(crossbars),
             flow: [vec![0; crossbars], vec![0; crossbars]],
             first,
             load: [vec![0; cables], vec![0; cables]],
@@ -150,7 +220,7 @@ impl<'a> Filler<'a> {
 
     /// Fills in the entries of all crossbars for the hosts of one leaf.
     fn fill(&mut self, leaf: u32) {
-        self.measure(leaf);
+        self.distances.towards(self.cabling, self.order, leaf);
         for layer in 0..self.layers.len() {
             for &(host, port) in &self.cabling.hosts_at[leaf as usize] {
                 let entry = self.entry(leaf, host);
@@ -158,23 +228,6 @@ impl<'a> Filler<'a> {
                 self.layers[layer].down[entry] = port;
                 self.fill_host(layer, leaf, host);
             }
-        }
-    }
-
-    /// Finds how far the leaf is from every crossbar. Going up leads to earlier crossbars, going down to later ones; so
-    /// one pass for each phase is enough.
-    fn measure(&mut self, leaf: u32) {
-        let [up, down] = &mut self.distance;
-        let next = |distance: &[u32], link: &Link| distance[link.to as usize].saturating_add(1);
-        for &x in self.order.sequence.iter().rev() {
-            let links = self.cabling.links(x).iter().filter(|link| self.order.is_down(x, link));
-            let nearest = links.map(|link| next(down, link)).min().unwrap_or(UNREACHABLE);
-            down[x as usize] = if x == leaf { 0 } else { nearest };
-        }
-        for &x in &self.order.sequence {
-            let links = self.cabling.links(x).iter().filter(|link| !self.order.is_down(x, link));
-            let nearest = links.map(|link| next(up, link)).min().unwrap_or(UNREACHABLE);
-            up[x as usize] = nearest.min(down[x as usize]);
         }
     }
 
@@ -215,7 +268,7 @@ impl<'a> Filler<'a> {
     /// The cable on a shortest legal way that the fewest earlier alternates use, then the least loaded one; with its
     /// place in the loads, and the phase behind it. None if no legal way leads to the leaf.
     fn best(&self, layer: usize, phase: Phase, x: u32, host: u32) -> Option<(usize, Link, Phase)> {
-        let remaining = self.distance[phase as usize][x as usize];
+        let remaining = self.distances.of(phase, x);
         if remaining == UNREACHABLE {
             return None;
         }
@@ -224,7 +277,7 @@ impl<'a> Filler<'a> {
         let candidates = self.cabling.links(x).iter().zip(self.first[x as usize]..).filter_map(|(link, cable)| {
             let after = if self.order.is_down(x, link) { Phase::Down } else { Phase::Up };
             let legal = phase == Phase::Up || after == Phase::Down;
-            let shortest = self.distance[after as usize][link.to as usize] == remaining - 1;
+            let shortest = self.distances.of(after, link.to) == remaining - 1;
             (legal && shortest).then_some((cable, *link, after))
         });
         candidates.min_by_key(|&(cable, link, _)| {
