@@ -95,6 +95,18 @@ impl RouteSet {
         }
     }
 
+    /// Calls `visit` for every route, with its source: in any order, but a pair's routes together, the preferred one first.
+    pub fn for_each(&self, mut visit: impl FnMut(HostId, RouteRef<'_>)) {
+        match &self.store {
+            Store::Tables(tables) => tables.visit_all(&mut visit),
+            Store::Listed(listed) => {
+                for from in (0..listed.hosts() as u32).map(HostId) {
+                    listed.visit_from(from, &mut |route| visit(from, route));
+                }
+            }
+        }
+    }
+
     /// The routes of a pair, the preferred one first. There are none from a host to itself, and none to a host that
     /// cannot be reached.
     pub fn routes(&self, from: HostId, to: HostId) -> impl Iterator<Item = Route> + use<> {

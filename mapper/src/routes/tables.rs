@@ -157,6 +157,16 @@ impl Tables {
         }
     }
 
+    /// Calls `visit` for every route, destination by destination: so all that is looked up for one stays in the cache.
+    pub(super) fn visit_all(&self, visit: &mut impl FnMut(HostId, RouteRef<'_>)) {
+        let mut found = vec![Hops::EMPTY; self.layers.len()];
+        for to in 0..self.hosts as u32 {
+            for from in 0..self.hosts as u32 {
+                self.visit_into(HostId(from), HostId(to), &mut found, &mut |route| visit(HostId(from), route));
+            }
+        }
+    }
+
     /// Calls `visit` for every route of a pair.
     pub(super) fn visit_pair(&self, from: HostId, to: HostId, visit: &mut impl FnMut(RouteRef<'_>)) {
         self.visit_into(from, to, &mut vec![Hops::EMPTY; self.layers.len()], visit);

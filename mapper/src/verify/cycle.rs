@@ -116,19 +116,16 @@ pub(super) fn explain(
     cycle.iter().enumerate().for_each(|(i, turn)| step_at[turn.arrival as usize] = i);
     let mut witnesses = vec![None; cycle.len()];
     for set in std::iter::once(routes).chain(in_use) {
-        for from in topology.host_ids() {
-            set.for_each_from(from, |route| {
-                let _ = network.walk(from, route.rail, route.hops, route.to, |arrival, out, _| {
-                    let step = step_at[arrival as usize];
-                    if step != usize::MAX && cycle[step].out == out && witnesses[step].is_none() {
-                        let (from, to) = (topology.host(from), topology.host(route.to));
-                        let hops = HexHops(route.hops);
-                        let epoch = set.epoch();
-                        witnesses[step] = Some(format!("{} {} {hops} (epoch {epoch})", from.name, to.name));
-                    }
-                });
+        set.for_each(|from, route| {
+            let _ = network.walk(from, route.rail, route.hops, route.to, |arrival, out, _| {
+                let step = step_at[arrival as usize];
+                if step != usize::MAX && cycle[step].out == out && witnesses[step].is_none() {
+                    let (from, to) = (&topology.host(from).name, &topology.host(route.to).name);
+                    let (hops, epoch) = (HexHops(route.hops), set.epoch());
+                    witnesses[step] = Some(format!("{from} {to} {hops} (epoch {epoch})"));
+                }
             });
-        }
+        });
     }
     let step = |(turn, route): (&Turn, Option<String>)| CycleStep {
         channel: channel_name(topology, network.port(turn.arrival)),

@@ -9,6 +9,7 @@
 mod cycle;
 mod network;
 mod report;
+mod shortest;
 mod walk;
 
 #[cfg(test)]

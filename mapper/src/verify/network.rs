@@ -3,7 +3,7 @@
 use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
 
 /// What stands at the other end of a cable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The port has no cable.
     Nothing,
@@ -83,6 +83,11 @@ impl Network {
     /// The channels that leave the crossbar whose port 0 has this number.
     pub(super) fn channels_of(&self, first: u32) -> std::ops::Range<u32> {
         first..first + u32::from(self.radix[first as usize])
+    }
+
+    /// The number of hosts.
+    pub(super) fn hosts(&self) -> u32 {
+        self.hosts.len() as u32
     }
 
     /// What each port of a host leads to.

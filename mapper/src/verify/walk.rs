@@ -2,6 +2,7 @@
 
 use super::network::{End, Lost, Network};
 use super::report::{CycleStep, Fault, Report};
+use super::shortest::Shortest;
 use crate::routes::{RouteRef, RouteSet};
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
 
@@ -17,16 +18,6 @@ pub(super) struct Walk<'a> {
     /// For each channel, how many preferred routes use it.
     load: Vec<u64>,
     report: Report,
-}
-
-/// What is known of the source that is being walked from.
-struct Source {
-    /// Where its cables lead; sources with the same ends have the same shortest paths.
-    ends: Vec<End>,
-    /// For each host, the hops of a shortest path; `u32::MAX` if there is none.
-    shortest: Vec<u32>,
-    /// For each host, whether a route has arrived there.
-    arrived: Vec<bool>,
 }
 
 impl<'a> Walk<'a> {
@@ -48,36 +39,25 @@ impl<'a> Walk<'a> {
 
     /// Adds the dependencies of a set that is in use beside the one that is checked.
     pub(super) fn depend(&mut self, routes: &RouteSet) {
-        for from in self.topology.host_ids() {
-            routes.for_each_from(from, |r| {
-                // Where a route of an earlier epoch no longer arrives, what it does on the way still counts.
-                let _ = self.network.walk(from, r.rail, r.hops, r.to, |arrival, out, _| {
-                    self.dependencies[arrival as usize] |= 1 << out;
-                });
+        routes.for_each(|from, route| {
+            // Where a route of an earlier epoch no longer arrives, what it does on the way still counts.
+            let _ = self.network.walk(from, route.rail, route.hops, route.to, |arrival, out, _| {
+                self.dependencies[arrival as usize] |= 1 << out;
             });
-        }
+        });
     }
 
     /// Walks all routes of a set.
     pub(super) fn check(&mut self, routes: &RouteSet) {
         assert_eq!(routes.hosts(), self.topology.hosts().len(), "the routes are of another topology");
-        let mut order: Vec<HostId> = self.topology.host_ids().collect();
-        order.sort_by_key(|host| self.network.rails(host.0).first().copied());
-        let mut source = Source { ends: Vec::new(), shortest: Vec::new(), arrived: Vec::new() };
-        for from in order {
-            let ends = self.network.rails(from.0);
-            if source.ends != ends || ends.iter().any(|end| matches!(end, End::Host(_))) {
-                source.shortest = self.shortest(ends);
-                source.ends = ends.to_vec();
-            }
-            source.arrived.clear();
-            source.arrived.resize(self.report.hosts, false);
-            routes.for_each_from(from, |route| self.walk_one(from, route, &mut source));
-            self.count_missing(from, &source);
-        }
+        let shortest = Shortest::of(self.network);
+        let mut arrived = Pairs::none(self.report.hosts);
+        routes.for_each(|from, route| self.walk_one(from, route, &shortest, &mut arrived));
+        self.report.pairs_routed = arrived.count;
+        self.count_missing(&shortest, &arrived);
     }
 
-    fn walk_one(&mut self, from: HostId, route: RouteRef<'_>, source: &mut Source) {
+    fn walk_one(&mut self, from: HostId, route: RouteRef<'_>, shortest: &Shortest, arrived: &mut Pairs) {
         let preferred = u64::from(route.alternate == 0);
         self.report.routes += 1;
         self.report.hops_max = self.report.hops_max.max(route.hops.len());
@@ -86,11 +66,12 @@ impl<'a> Walk<'a> {
             self.dependencies[arrival as usize] |= 1 << out;
             self.load[leaving as usize] += preferred;
         });
-        let to = route.to.0 as usize;
         match walked {
             Ok(()) => {
-                source.arrived[to] = true;
-                self.report.longer += preferred * u64::from(route.hops.len() as u32 > source.shortest[to]);
+                arrived.add(from, route.to);
+                if preferred == 1 && Some(route.hops.len() as u32) > shortest.hops(from, route.to) {
+                    self.report.longer += 1;
+                }
             }
             Err(lost) => {
                 self.report.wrong += 1;
@@ -99,43 +80,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn count_missing(&mut self, from: HostId, source: &Source) {
-        for to in self.topology.host_ids().filter(|&to| to != from) {
-            let connected = source.shortest[to.0 as usize] != u32::MAX;
-            match (connected, source.arrived[to.0 as usize]) {
-                (_, true) => self.report.pairs_routed += 1,
-                (false, false) => self.report.disconnected += 1,
-                (true, false) => {
+    fn count_missing(&mut self, shortest: &Shortest, arrived: &Pairs) {
+        let hosts = self.report.hosts as u64;
+        if arrived.count == hosts * hosts.saturating_sub(1) {
+            return;
+        }
+        for from in self.topology.host_ids() {
+            for to in self.topology.host_ids().filter(|&to| to != from && !arrived.contains(from, to)) {
+                if shortest.hops(from, to).is_none() {
+                    self.report.disconnected += 1;
+                } else {
                     self.report.missing += 1;
                     self.add_fault(from, to, |_| "they are connected, but no route arrives".to_owned());
                 }
             }
         }
-    }
-
-    /// For each host, the hops of a shortest path from a host whose cables lead to `ends`.
-    fn shortest(&self, ends: &[End]) -> Vec<u32> {
-        let mut shortest = vec![u32::MAX; self.report.hosts];
-        let mut seen = vec![false; self.network.ports()];
-        let mut queue: Vec<(u32, u32)> = Vec::new();
-        let mut arrive = |end: End, hops: u32, queue: &mut Vec<(u32, u32)>| match end {
-            End::Nothing => {}
-            End::Host(host) => shortest[host as usize] = shortest[host as usize].min(hops),
-            End::Crossbar { first, .. } => {
-                if !std::mem::replace(&mut seen[first as usize], true) {
-                    queue.push((first, hops + 1));
-                }
-            }
-        };
-        ends.iter().for_each(|&end| arrive(end, 0, &mut queue));
-        let mut next = 0;
-        while let Some(&(first, hops)) = queue.get(next) {
-            next += 1;
-            for channel in self.network.channels_of(first) {
-                arrive(self.network.end(channel), hops, &mut queue);
-            }
-        }
-        shortest
     }
 
     fn add_fault(&mut self, from: HostId, to: HostId, reason: impl FnOnce(&Self) -> String) {
@@ -180,6 +139,36 @@ impl<'a> Walk<'a> {
         self.report.deadlock_free = cycle.is_empty();
         self.report.cycle = cycle;
         self.report
+    }
+}
+
+/// A set of ordered pairs of hosts.
+struct Pairs {
+    hosts: usize,
+    bits: Vec<u64>,
+    count: u64,
+}
+
+impl Pairs {
+    fn none(hosts: usize) -> Pairs {
+        Pairs { hosts, bits: vec![0; (hosts * hosts).div_ceil(64)], count: 0 }
+    }
+
+    /// The word and the bit of a pair. Sources of one destination lie together: an engine's routes come in this order.
+    fn place(&self, from: HostId, to: HostId) -> (usize, u64) {
+        let index = to.0 as usize * self.hosts + from.0 as usize;
+        (index / 64, 1 << (index % 64))
+    }
+
+    fn add(&mut self, from: HostId, to: HostId) {
+        let (word, bit) = self.place(from, to);
+        self.count += u64::from(self.bits[word] & bit == 0);
+        self.bits[word] |= bit;
+    }
+
+    fn contains(&self, from: HostId, to: HostId) -> bool {
+        let (word, bit) = self.place(from, to);
+        self.bits[word] & bit != 0
     }
 }
 
