@@ -1,1 +1,8 @@
-//! (to come)
+//! Puts the crates together: brings a cluster up over its fabric.
+//!
+//! [`up`] is the main job, in phases: map the fabric, compute and prove routes, load them into the nodes, boot the image on
+//! all nodes at once, and call the roll. It talks to the fabric through [`twowire_fabric::protocol::Port`] alone. [`node`]
+//! is the other side on a simulated fabric: what runs on each node.
+
+pub mod cli;
+pub mod roll_call;

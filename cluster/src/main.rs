@@ -1,2 +1,7 @@
 //! The program `twowire`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twowire_cluster::cli::main()
+}

@@ -1,0 +1,90 @@
+//! The command line of `twowire`. Each command has its file.
+
+mod completions;
+mod image;
+mod info;
+mod key;
+mod print;
+mod up;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Brings a cluster up over its interconnect alone.
+#[derive(Parser, Debug)]
+#[command(
+    name = "twowire",
+    version,
+    after_help = "Examples:\n  \
+        twowire up                                    Pink's 1,024 hosts on a simulated fabric\n  \
+        twowire up --fabric sim:torus:8x8x8 --json    another fabric; one JSON object\n  \
+        twowire up --fault loss:0.01 --fault crash:n17@20ms\n  \
+        twowire key new --out cluster.key\n  \
+        twowire image pack --kernel vmlinuz --initrd initrd.img --key cluster.key -o node.img\n\n\
+        Exit status: 0 all is well, 1 it failed, 2 wrong usage, 130 interrupted."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Maps the fabric, proves the routes, loads them, and boots all nodes
+    Up(up::UpArgs),
+    /// Packs, inspects and verifies images
+    #[command(subcommand)]
+    Image(image::ImageCommand),
+    /// Makes cluster keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Shows which fabric providers this build has, and why the others are not available
+    Info(info::InfoArgs),
+    /// Prints a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Why a command ends without success, and with which exit status.
+#[derive(Debug)]
+pub enum Failure {
+    /// The request makes no sense: exit 2.
+    Usage(String),
+    /// The work failed: exit 1.
+    Failed(String),
+    /// What there was to say has been said, by a report: exit 1.
+    Reported,
+    /// Ctrl-C: exit 130.
+    Interrupted,
+}
+
+impl Failure {
+    /// A failure of the work, from its error.
+    pub fn failed(error: impl std::fmt::Display) -> Failure {
+        Failure::Failed(error.to_string())
+    }
+
+    /// A wrong request, from its error.
+    pub fn usage(error: impl std::fmt::Display) -> Failure {
+        Failure::Usage(error.to_string())
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Up(args) => up::run(args),
+        Command::Image(command) => image::run(command),
+        Command::Key(command) => key::run(command),
+        Command::Info(args) => info::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    let (message, code) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => (message, 2),
+        Err(Failure::Failed(message)) => (message, 1),
+        Err(Failure::Reported) => return ExitCode::from(1),
+        Err(Failure::Interrupted) => ("interrupted".to_owned(), 130),
+    };
+    eprintln!("twowire: {message}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,47 @@
+//! Shows the phases of a bring-up as they run: bars on a terminal, plain lines in a pipe, nothing for `--json`.
+
+use super::report::{PhaseReport, milliseconds};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, stdout};
+
+/// Where the phases are shown.
+pub struct Progress {
+    lines: bool,
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// Lines on standard output, and bars on standard error where that is a terminal; nothing at all if `quiet`.
+    pub fn new(quiet: bool) -> Progress {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()) };
+        Progress { lines: !quiet, bar }
+    }
+
+    /// A phase begins; `total` is what [`Progress::advance`] counts to, if that is known.
+    pub fn start(&self, name: &'static str, total: Option<u64>) {
+        self.bar.reset();
+        let template = if total.is_some() { "{prefix:>9} {wide_bar} {percent:>3} % {msg}" } else { "{prefix:>9} {spinner} {msg}" };
+        self.bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
+        self.bar.set_length(total.unwrap_or(0));
+        self.bar.set_prefix(name);
+        self.bar.set_message("");
+    }
+
+    /// The phase has come this far.
+    pub fn advance(&self, done: u64, message: impl FnOnce() -> String) {
+        if !self.bar.is_hidden() {
+            self.bar.set_position(done);
+            self.bar.set_message(message());
+        }
+    }
+
+    /// The phase is over.
+    pub fn finish(&self, phase: &PhaseReport, what: &str) {
+        self.bar.finish_and_clear();
+        if self.lines {
+            let (fabric, wall) = (milliseconds(phase.fabric_ms), milliseconds(phase.wall_ms));
+            let line = format!("{:>9}  {what}  [fabric {fabric}, wall {wall}]", phase.name);
+            if stdout().is_terminal() { self.bar.suspend(|| println!("{line}")) } else { println!("{line}") }
+        }
+    }
+}
