@@ -10,15 +10,32 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The providers that the syntax knows, and whether this build has them.
-const PROVIDERS: [(&str, bool); 6] =
-    [("sim", true), ("xbar", false), ("raw", false), ("verbs", false), ("umad", false), ("ibsim", false)];
+/// A way to reach a fabric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// The word before the colon.
+    pub name: &'static str,
+    /// What is behind it.
+    pub what: &'static str,
+    /// True if this build has it.
+    pub available: bool,
+}
+
+/// The providers that the syntax knows.
+pub const PROVIDERS: [Provider; 6] = [
+    Provider { name: "sim", what: "a simulated fabric, in this process", available: true },
+    Provider { name: "xbar", what: "crossbars in real time, in a process of their own", available: false },
+    Provider { name: "raw", what: "frames on an Ethernet device, without IP", available: false },
+    Provider { name: "verbs", what: "an RDMA device, through libibverbs", available: false },
+    Provider { name: "umad", what: "InfiniBand directed-route management packets", available: false },
+    Provider { name: "ibsim", what: "the InfiniBand fabric simulator ibsim", available: false },
+];
 
 /// What may follow `sim:`, for errors and help.
 const SIMULATED: &str = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file";
 
 fn provider_names(present_only: bool) -> String {
-    let names: Vec<_> = PROVIDERS.iter().filter(|(_, here)| *here || !present_only).map(|(name, _)| *name).collect();
+    let names: Vec<_> = PROVIDERS.iter().filter(|p| p.available || !present_only).map(|p| p.name).collect();
     names.join(", ")
 }
 
@@ -110,10 +127,10 @@ impl FromStr for FabricSpec {
 
     fn from_str(text: &str) -> Result<FabricSpec, FabricSpecError> {
         let (provider, what) = text.split_once(':').unwrap_or((text, ""));
-        match PROVIDERS.iter().find(|(name, _)| *name == provider) {
-            Some((_, true)) if what.is_empty() => Err(FabricSpecError::Nothing(provider.to_owned())),
-            Some((_, true)) => what.parse().map(FabricSpec::Sim),
-            Some((_, false)) => Err(FabricSpecError::NoProvider { provider: provider.to_owned() }),
+        match PROVIDERS.iter().find(|p| p.name == provider) {
+            Some(p) if p.available && what.is_empty() => Err(FabricSpecError::Nothing(provider.to_owned())),
+            Some(p) if p.available => what.parse().map(FabricSpec::Sim),
+            Some(_) => Err(FabricSpecError::NoProvider { provider: provider.to_owned() }),
             None => Err(FabricSpecError::UnknownProvider(provider.to_owned())),
         }
     }
