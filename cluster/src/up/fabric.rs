@@ -1,0 +1,55 @@
+//! The fabric that a bring-up works on.
+
+use super::UpError;
+use crate::node::{Node, NodeSetup};
+use twowire_fabric::protocol::Port;
+use twowire_fabric::sim::{Fault, FaultSpec, Sim, SimConfig, SimPort};
+use twowire_fabric::time::Time;
+use twowire_fabric::topology::{HostId, Topology};
+
+/// A port of the front end, and what can be counted on its fabric.
+pub trait Fabric: Port {
+    /// Frames that have set out so far: on a simulated fabric those of all hosts.
+    fn frames_sent(&self) -> u64;
+}
+
+impl Fabric for SimPort<Node> {
+    fn frames_sent(&self) -> u64 {
+        self.sim().stats().frames_sent
+    }
+}
+
+/// The front end's port of a simulated fabric, all of whose hosts have power since time 0; `faults` will happen at their times.
+pub fn simulate(
+    topology: &Topology,
+    front_end: HostId,
+    setup: &NodeSetup,
+    faults: &[(Time, Fault)],
+    seed: u64,
+) -> SimPort<Node> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let sim_seed = rng.u64(..);
+    let mut sim = Sim::new(topology, SimConfig::default(), sim_seed, |_| Node::new(setup.clone(), rng.u64(..)));
+    for &(at, fault) in faults {
+        sim.inject(at, fault);
+    }
+    SimPort::new(sim, front_end)
+}
+
+/// The faults by what they name in the topology.
+pub fn resolve_faults(
+    faults: &[FaultSpec],
+    topology: &Topology,
+    front_end: HostId,
+) -> Result<Vec<(Time, Fault)>, UpError> {
+    let mut resolved = Vec::new();
+    for spec in faults {
+        let fault = spec.resolve(topology).map_err(|e| UpError::Usage(format!("--fault {spec}: {e}")))?;
+        if matches!(fault.1, Fault::Crash(host) | Fault::Restart(host) | Fault::Swap(host) if host == front_end) {
+            let name = &topology.host(front_end).name;
+            return Err(UpError::Usage(format!("--fault {spec}: `{name}` is the front end; name a node instead")));
+        }
+        resolved.push(fault);
+    }
+    Ok(resolved)
+}
