@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::fs;
 use std::path::{Path, PathBuf};
 use twowire_multicast_boot::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
-use twowire_multicast_boot::initramfs;
+use twowire_multicast_boot::initramfs::{Initramfs, find_kernel};
 
 /// Where the image comes from.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl ImageSource {
                 pack("image", kernel, read(initrd)?, cmdline, &signing_key(key.as_deref(), seed)?)
             }
             ImageSource::ThisMachine { key } => {
-                let kernel = initramfs::readable_kernel().map_or(Ok(Bytes::new()), |path| read(&path))?;
+                let kernel = find_kernel().map_or(Ok(Bytes::new()), |path| read(&path))?;
                 let initramfs = own_programs()?;
                 pack("twowire", kernel, initramfs, "console=ttyS0", &signing_key(key.as_deref(), seed)?)
             }
@@ -76,13 +76,16 @@ fn pack(
     Ok(Bootable { image, key: key.public() })
 }
 
-/// An initramfs of the programs that lie beside this one.
+/// An initramfs of the programs that lie beside this one, with the libraries that they need.
 fn own_programs() -> Result<Bytes, UpError> {
     let own = std::env::current_exe().map_err(|e| UpError::failed(format!("this program's own file: {e}")))?;
-    let beside = |name: &str| own.with_file_name(name);
-    let mut programs = vec![own.clone()];
-    programs.extend(["mapper", "route-store"].map(beside).into_iter().filter(|path| path.is_file()));
-    initramfs::build(&programs).map(Bytes::from).map_err(UpError::failed)
+    let mut initramfs = Initramfs::new(&own).map_err(UpError::failed)?;
+    for program in ["mapper", "route-store"].map(|name| own.with_file_name(name)) {
+        if program.is_file() {
+            initramfs.program(&program).map_err(UpError::failed)?;
+        }
+    }
+    Ok(initramfs.finish().into())
 }
 
 fn signing_key(file: Option<&Path>, seed: u64) -> Result<ClusterSecretKey, UpError> {

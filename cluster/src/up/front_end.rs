@@ -1,0 +1,174 @@
+//! The front end's state machines side by side, from route loading to the last roll call.
+
+use crate::announce::Announcement;
+use crate::roll_call::{Answer, RollCall, RollCallConfig};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::protocol::{Path, Protocol, Transmit};
+use twowire_fabric::route::Route;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::{Header, Packet};
+use twowire_mapper::distribute::{LoadTarget, RouteLoader, Stage, TableSource};
+use twowire_multicast_boot::session::BootRoot;
+
+/// How often nodes that are missing are looked for.
+const WATCH_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Route loading, the boot transfer, and the watch for nodes that are missing.
+///
+/// A node that was absent, restarted, or got another card makes itself known (it has a record in its NVRAM), or is
+/// found by the watch. Either way its routes are loaded, and with them it joins the transfer by itself.
+pub struct FrontEnd<S> {
+    /// Loads the routes.
+    pub loader: RouteLoader<S>,
+    /// Distributes the image, once the routes are loaded.
+    pub boot: Option<BootRoot>,
+    /// A roll call that is being held.
+    pub roll_call: Option<RollCall>,
+    routes: BTreeMap<NodeNumber, Vec<Route>>,
+    cards: BTreeMap<NodeNumber, UniqueId>,
+    watch: Option<RollCall>,
+    next_watch: Time,
+    rng: fastrand::Rng,
+}
+
+impl<S: TableSource> FrontEnd<S> {
+    /// A front end with its routes to all nodes, and the cards that answered when the fabric was mapped.
+    pub fn new(
+        loader: RouteLoader<S>,
+        routes: BTreeMap<NodeNumber, Vec<Route>>,
+        cards: BTreeMap<NodeNumber, UniqueId>,
+        seed: u64,
+    ) -> FrontEnd<S> {
+        FrontEnd {
+            loader,
+            boot: None,
+            roll_call: None,
+            routes,
+            cards,
+            watch: None,
+            next_watch: Time::MAX,
+            rng: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// Starts to load the routes of all nodes whose card is known, and to watch for the others.
+    pub fn load_routes(&mut self, now: Time) {
+        let targets: Vec<LoadTarget> = self.cards.iter().map(|(&node, &id)| self.target(node, id)).collect();
+        self.loader.distributor.load_all(now, targets, &mut self.loader.endpoint);
+        self.next_watch = now + WATCH_INTERVAL;
+    }
+
+    /// Calls the roll of these nodes.
+    pub fn call_the_roll(&mut self, nodes: impl IntoIterator<Item = NodeNumber>) {
+        self.roll_call = Some(self.new_roll_call(RollCallConfig::default(), nodes));
+    }
+
+    /// The card that was last seen at a node's place.
+    pub fn card(&self, node: NodeNumber) -> Option<UniqueId> {
+        self.cards.get(&node).copied()
+    }
+
+    fn new_roll_call(&mut self, config: RollCallConfig, nodes: impl IntoIterator<Item = NodeNumber>) -> RollCall {
+        let with_routes = |node| (node, self.routes.get(&node).cloned().unwrap_or_default());
+        RollCall::new(config, self.rng.u32(1..), nodes.into_iter().map(with_routes))
+    }
+
+    fn target(&self, node: NodeNumber, id: UniqueId) -> LoadTarget {
+        let paths = self.routes.get(&node).into_iter().flatten().map(|&route| Path::from(route)).collect();
+        LoadTarget { node, id, paths }
+    }
+
+    /// Nodes that were never found, were given up while their routes were loaded, or fell out of the transfer.
+    fn missing(&self) -> Vec<NodeNumber> {
+        let fallen = |boot: &BootRoot| boot.nodes().filter(|(.., failure)| failure.is_some()).map(|(n, ..)| n).collect();
+        let fallen: Vec<NodeNumber> = self.boot.as_ref().map(fallen).unwrap_or_default();
+        let unloaded = |node: &NodeNumber| {
+            matches!(self.loader.distributor.stage(*node), None | Some(Stage::Failed)) || fallen.contains(node)
+        };
+        self.routes.keys().copied().filter(unloaded).collect()
+    }
+
+    /// A node is there: it gets its routes, unless it is the one that we know, with the routes that it should have.
+    fn found(&mut self, now: Time, node: NodeNumber, answer: Answer) {
+        let distributor = &self.loader.distributor;
+        let under_way = !matches!(distributor.stage(node), None | Some(Stage::Failed | Stage::Committed));
+        let same_card = self.cards.get(&node) == Some(&answer.id);
+        let holds_routes = distributor.stage(node) == Some(Stage::Committed) && answer.epoch == distributor.epoch();
+        if !self.routes.contains_key(&node) || same_card && (under_way || holds_routes) {
+            return;
+        }
+        self.cards.insert(node, answer.id);
+        let target = self.target(node, answer.id);
+        self.loader.distributor.load_one(now, target, &mut self.loader.endpoint);
+    }
+
+    /// A record's epoch says nothing of the routes that a node holds now: it announces itself because it has none.
+    fn announced(&mut self, now: Time, announcement: Announcement) {
+        self.found(now, announcement.node, Answer { id: announcement.id, epoch: 0 });
+    }
+
+    fn keep_watch(&mut self, now: Time) {
+        if let Some(watch) = self.watch.take_if(|watch| watch.is_done()) {
+            let found: Vec<_> = watch.answers().filter_map(|(node, answer)| Some((node, answer?))).collect();
+            found.into_iter().for_each(|(node, answer)| self.found(now, node, answer));
+        }
+        if self.watch.is_none() && self.next_watch <= now {
+            self.next_watch = now + WATCH_INTERVAL;
+            let missing = self.missing();
+            if !missing.is_empty() {
+                let config = RollCallConfig { tries: 2, ..RollCallConfig::default() };
+                self.watch = Some(self.new_roll_call(config, missing));
+            }
+        }
+    }
+
+    fn roll_calls(&mut self) -> impl Iterator<Item = &mut RollCall> {
+        self.roll_call.iter_mut().chain(&mut self.watch)
+    }
+}
+
+impl<S: TableSource> Protocol for FrontEnd<S> {
+    fn handle_packet(&mut self, now: Time, packet: &Packet) {
+        if let Some(announcement) = Announcement::read(packet) {
+            return self.announced(now, announcement);
+        }
+        match &packet.header {
+            Header::ProbeReply(_) => self.roll_calls().for_each(|call| call.handle_packet(now, packet)),
+            _ => {
+                self.loader.handle_packet(now, packet);
+                if let Some(boot) = &mut self.boot {
+                    boot.handle_packet(now, packet);
+                }
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        if due(self.loader.poll_timeout()) {
+            self.loader.handle_timeout(now);
+        }
+        if let Some(boot) = &mut self.boot
+            && due(boot.poll_timeout())
+        {
+            boot.handle_timeout(now);
+        }
+        self.roll_calls().filter(|call| due(call.poll_timeout())).for_each(|call| call.handle_timeout(now));
+        self.keep_watch(now);
+    }
+
+    fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        self.roll_calls()
+            .find_map(|call| call.poll_transmit(now))
+            .or_else(|| self.loader.poll_transmit(now))
+            .or_else(|| self.boot.as_mut()?.poll_transmit(now))
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        let calls = self.roll_call.iter().chain(&self.watch).filter_map(Protocol::poll_timeout);
+        let machines = [self.loader.poll_timeout(), self.boot.as_ref().and_then(Protocol::poll_timeout)];
+        calls.chain(machines.into_iter().flatten()).chain([self.next_watch]).min()
+    }
+}

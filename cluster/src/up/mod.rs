@@ -1,0 +1,124 @@
+//! `twowire up`: from power-on to all nodes running the image.
+//!
+//! | phase | what happens | module |
+//! |---|---|---|
+//! | map | discovery by probes; numbers by location, from the plan | [`phases`], [`plan`] |
+//! | routes | an engine computes them, the verifier proves them | [`phases`] |
+//! | load | every node gets its table, and writes its master record | [`front_end`] |
+//! | boot | the image, along two trees, to all nodes at once | [`front_end`] |
+//! | roll-call | every node that reported ready is asked once more | [`front_end`] |
+
+pub mod fabric;
+pub mod front_end;
+pub mod image;
+pub mod phases;
+pub mod plan;
+pub mod progress;
+pub mod report;
+
+pub use image::ImageSource;
+pub use progress::Progress;
+pub use report::UpReport;
+
+use crate::interrupt;
+use crate::node::NodeSetup;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use twowire_fabric::protocol::PortError;
+use twowire_fabric::sim::FaultSpec;
+use twowire_fabric::spec::{self, FabricSpec};
+use twowire_fabric::topology::{HostId, Topology, read_file};
+use twowire_mapper::engine::TopologyKind;
+use twowire_mapper::naming::FabricMap;
+use twowire_multicast_boot::session::{NodeConfig, SharedStores};
+
+/// What `twowire up` is asked for.
+#[derive(Clone, Debug)]
+pub struct UpOptions {
+    /// The fabric.
+    pub fabric: FabricSpec,
+    /// The front end's host; by default the one named `master`, else the first.
+    pub front_end: Option<String>,
+    /// What the fabric is meant to be.
+    pub topology: TopologyKind,
+    /// Routes for each pair.
+    pub routes_per_pair: u8,
+    /// The intended cabling; by default the simulated topology.
+    pub expect: Option<PathBuf>,
+    /// The map saved by an earlier run.
+    pub map: Option<PathBuf>,
+    /// Where to save the map.
+    pub topo_out: Option<PathBuf>,
+    /// Where to save the routes.
+    pub routes_out: Option<PathBuf>,
+    /// The image.
+    pub image: ImageSource,
+    /// Faults of a simulated fabric.
+    pub faults: Vec<FaultSpec>,
+    /// Replays a run.
+    pub seed: u64,
+    /// How long to wait for nodes that are missing once all others are up.
+    pub node_timeout: Duration,
+}
+
+/// Why a bring-up did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// The request makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The work failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The front end's port.
+    #[error("the front end's port failed: {0}")]
+    Port(#[from] PortError),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl UpError {
+    /// A failure of the work, from its error.
+    pub fn failed(error: impl std::fmt::Display) -> UpError {
+        UpError::Failed(error.to_string())
+    }
+
+    /// A wrong request, from its error.
+    pub fn usage(error: impl std::fmt::Display) -> UpError {
+        UpError::Usage(error.to_string())
+    }
+}
+
+/// Brings a cluster up. Nodes that fail are in the report; an error means that the work could not be done at all.
+pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError> {
+    interrupt::catch();
+    let FabricSpec::Sim(simulated) = &options.fabric;
+    let topology = simulated.topology().map_err(UpError::usage)?;
+    let front_end = spec::front_end(&topology, options.front_end.as_deref()).map_err(UpError::usage)?;
+    let faults = fabric::resolve_faults(&options.faults, &topology, front_end)?;
+    let plan = intended(options, &topology, front_end)?;
+    let outputs = phases::Outputs::open(options)?;
+    let bootable = options.image.open(options.seed)?;
+    let setup = NodeSetup {
+        key: bootable.key.clone(),
+        boot: NodeConfig { hand_over: Duration::ZERO, ..NodeConfig::default() },
+        stores: Arc::new(SharedStores::default()),
+    };
+    let mut port = fabric::simulate(&topology, front_end, &setup, &faults, options.seed);
+    phases::run(options, &mut port, &plan, bootable.image, outputs, progress)
+}
+
+/// The plan: a saved map, the intended cabling, or the simulated topology as it was asked for.
+fn intended(options: &UpOptions, simulated: &Topology, front_end: HostId) -> Result<FabricMap, UpError> {
+    if let Some(path) = &options.map {
+        let map = read_file(path).map_err(UpError::failed)?;
+        return FabricMap::from_topology(map).map_err(|e| UpError::failed(format!("{}: {e}", path.display())));
+    }
+    let Some(path) = &options.expect else { return plan::of_topology(simulated, front_end).map_err(UpError::failed) };
+    let intended = read_file(path).map_err(UpError::failed)?;
+    let name = simulated.host(front_end).name.as_str();
+    let planned = spec::front_end(&intended, Some(name)).or_else(|_| spec::front_end(&intended, None));
+    plan::of_topology(&intended, planned.map_err(UpError::failed)?).map_err(UpError::failed)
+}
