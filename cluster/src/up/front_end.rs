@@ -70,6 +70,15 @@ impl<S: TableSource> FrontEnd<S> {
         self.cards.get(&node).copied()
     }
 
+    /// How far a node came that has not got its routes; `None` if it has.
+    pub fn stage_before_boot(&self, node: NodeNumber) -> Option<String> {
+        match self.loader.distributor.stage(node) {
+            Some(Stage::Committed) => None,
+            Some(_) => Some("load".to_owned()),
+            None => Some("map".to_owned()),
+        }
+    }
+
     fn new_roll_call(&mut self, config: RollCallConfig, nodes: impl IntoIterator<Item = NodeNumber>) -> RollCall {
         let with_routes = |node| (node, self.routes.get(&node).cloned().unwrap_or_default());
         RollCall::new(config, self.rng.u32(1..), nodes.into_iter().map(with_routes))

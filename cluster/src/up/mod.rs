@@ -11,6 +11,7 @@
 pub mod fabric;
 pub mod front_end;
 pub mod image;
+pub mod outputs;
 pub mod phases;
 pub mod plan;
 pub mod progress;
@@ -99,7 +100,7 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError>
     let front_end = spec::front_end(&topology, options.front_end.as_deref()).map_err(UpError::usage)?;
     let faults = fabric::resolve_faults(&options.faults, &topology, front_end)?;
     let plan = intended(options, &topology, front_end)?;
-    let outputs = phases::Outputs::open(options)?;
+    let outputs = outputs::Outputs::open(options)?;
     let bootable = options.image.open(options.seed)?;
     let setup = NodeSetup {
         key: bootable.key.clone(),

@@ -1,0 +1,347 @@
+//! The phases of a bring-up, in order, over any fabric.
+
+use super::fabric::Fabric;
+use super::front_end::FrontEnd;
+use super::outputs::Outputs;
+use super::plan::{self, Numbered, UNKNOWN_CARD};
+use super::report::{NodeFailure, PhaseReport, Proof, UpReport, fabric_ms, group, wall_ms};
+use super::{Progress, UpError, UpOptions};
+use crate::interrupt::interrupted;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU8;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
+use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::protocol::{Protocol, drive};
+use twowire_fabric::route::Route;
+use twowire_fabric::routes::RouteTable;
+use twowire_fabric::routes::encode::{EncodeError, TableEncoder};
+use twowire_fabric::time::Time;
+use twowire_fabric::topology::HostId;
+use twowire_mapper::discovery::{Discovery, DiscoveryConfig};
+use twowire_mapper::distribute::{Distributor, DistributorConfig, RouteLoader, TableSource};
+use twowire_mapper::engine::{self, Request};
+use twowire_mapper::naming::FabricMap;
+use twowire_mapper::routes::RouteSet;
+use twowire_mapper::verify::{Verified, verify};
+use twowire_multicast_boot::image::PackedImage;
+use twowire_multicast_boot::session::{BootRoot, Plan, RootConfig, Timing};
+
+/// The version of the routes of a bring-up: nodes come up without any.
+const EPOCH: u32 = 1;
+
+/// The longest that discovery may take (fabric time).
+const MAP_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a node may be silent while its routes are loaded; the watch finds it again later.
+const LOAD_PATIENCE: Duration = Duration::from_millis(25);
+
+/// How long to wait for nodes that hold routes and do not join the transfer.
+const JOIN_TIMEOUT: Duration = Duration::from_millis(5);
+
+/// The routes of a map, proven.
+type Routes = Arc<Verified<RouteSet>>;
+
+/// Runs all phases.
+pub fn run(
+    options: &UpOptions,
+    port: &mut dyn Fabric,
+    plan: &FabricMap,
+    image: PackedImage,
+    outputs: Outputs,
+    progress: &Progress,
+) -> Result<UpReport, UpError> {
+    let report = UpReport {
+        seed: options.seed,
+        epoch: EPOCH,
+        image_bytes: image.manifest().payload_len(),
+        image_blake3: image.manifest().root().to_hex().to_string(),
+        nodes_expected: plan.nodes().len() - 1,
+        ..UpReport::default()
+    };
+    let mut bring_up = BringUp { options, port, progress, report, rng: fastrand::Rng::with_seed(options.seed) };
+    let Numbered { map, unplaced, .. } = bring_up.map(plan)?;
+    let map = Arc::new(map);
+    let routes = Arc::new(bring_up.prove_routes(&map)?);
+    let hosts: Vec<HostId> = host_list(&map);
+    let encoder = TableEncoder::new(map.topology(), &hosts);
+    let mut front_end = bring_up.front_end(&map, &routes, encoder);
+    bring_up.load_routes(&mut front_end)?;
+    let failures = bring_up.boot_all(&mut front_end, &map, &routes, &image)?;
+    bring_up.conclude(failures, unplaced);
+    outputs.save(&with_cards(&map, &front_end), &routes)?;
+    Ok(bring_up.report)
+}
+
+/// What all phases share.
+struct BringUp<'a> {
+    options: &'a UpOptions,
+    port: &'a mut dyn Fabric,
+    progress: &'a Progress,
+    report: UpReport,
+    rng: fastrand::Rng,
+}
+
+/// Where a phase began.
+struct Stopwatch {
+    name: &'static str,
+    fabric: Time,
+    wall: Instant,
+    frames: u64,
+}
+
+impl BringUp<'_> {
+    #[expect(clippy::disallowed_methods, reason = "the report shows how long phases took on the clock on the wall")]
+    fn start(&self, name: &'static str, total: Option<u64>) -> Stopwatch {
+        self.progress.start(name, total);
+        Stopwatch { name, fabric: self.port.now(), wall: Instant::now(), frames: self.port.frames_sent() }
+    }
+
+    fn finish(&mut self, phase: &Stopwatch, what: &str) {
+        let report = PhaseReport {
+            name: phase.name,
+            fabric_ms: fabric_ms(phase.fabric, self.port.now()),
+            wall_ms: wall_ms(phase.wall.elapsed()),
+            frames: self.port.frames_sent() - phase.frames,
+        };
+        self.progress.finish(&report, what);
+        self.report.phases.push(report);
+    }
+
+    /// Runs a state machine until `done`, a deadline or Ctrl-C.
+    fn drive<P: Protocol>(
+        &mut self,
+        machine: &mut P,
+        deadline: Time,
+        mut done: impl FnMut(&mut P, &Progress) -> bool,
+    ) -> Result<bool, UpError> {
+        let progress = self.progress;
+        let finished = drive(self.port, machine, deadline, |machine| done(machine, progress) || interrupted())?;
+        if interrupted() { Err(UpError::Interrupted) } else { Ok(finished) }
+    }
+
+    /// Finds the fabric, and numbers its nodes by the plan.
+    fn map(&mut self, plan: &FabricMap) -> Result<Numbered, UpError> {
+        let phase = self.start("map", None);
+        let mut discovery = Discovery::new(DiscoveryConfig::default(), self.port.unique_id(), self.rng.u64(..));
+        let deadline = self.port.now() + MAP_LIMIT;
+        let finished = self.drive(&mut discovery, deadline, |discovery, progress| {
+            let so_far = discovery.progress();
+            progress.advance(so_far.cables as u64, || format!("{} hosts, {} cables", so_far.hosts, so_far.cables));
+            discovery.is_done()
+        })?;
+        if !finished {
+            return Err(UpError::Failed(format!("the fabric was not mapped within {MAP_LIMIT:?} of fabric time")));
+        }
+        let found = discovery.into_map().map_err(UpError::failed)?;
+        let counts = (found.topology.hosts().len(), found.topology.crossbars().len(), found.topology.cables().len());
+        (self.report.hosts, self.report.crossbars, self.report.cables) = counts;
+        self.report.probes = found.stats.probes;
+        let numbered = plan::number(&found.topology, found.front_end, plan);
+        let absent = numbered.absent.len() + numbered.unplaced.len();
+        let note = if absent == 0 { String::new() } else { format!(", {} nodes absent", group(absent)) };
+        let (hosts, crossbars, cables) = counts;
+        self.finish(
+            &phase,
+            &format!("{} hosts, {} crossbars, {} cables{note}", group(hosts), group(crossbars), group(cables)),
+        );
+        Ok(numbered)
+    }
+
+    /// Computes the routes, and proves them.
+    fn prove_routes(&mut self, map: &FabricMap) -> Result<Verified<RouteSet>, UpError> {
+        let phase = self.start("routes", None);
+        let routes_per_pair = NonZeroU8::new(self.options.routes_per_pair)
+            .ok_or_else(|| UpError::Usage("--routes-per-pair is at least 1".to_owned()))?;
+        let request = Request { routes_per_pair, epoch: EPOCH };
+        let routes = engine::compute(map.topology(), self.options.topology, request).map_err(UpError::failed)?;
+        let proven = verify(map.topology(), routes, None).map_err(UpError::failed)?;
+        let proof = proven.report();
+        self.report.pairs_routed = proof.pairs_routed;
+        self.report.routes_per_pair = proof.routes_per_pair;
+        self.report.engine.clone_from(&proof.engine);
+        self.report.proof = Proof {
+            deadlock_free: proof.deadlock_free,
+            longer_than_minimal: proof.longer,
+            load_max: proof.load_max,
+            hops_max: proof.hops_max,
+        };
+        let (pairs, each, engine) = (group(proof.pairs_routed), proof.routes_per_pair, &proof.engine);
+        let what = format!("{pairs} pairs, {each} each by {engine}; all arrive, no cycle");
+        self.finish(&phase, &what);
+        Ok(proven)
+    }
+
+    /// The state machines of the phases to come.
+    fn front_end<'m>(
+        &mut self,
+        map: &Arc<FabricMap>,
+        routes: &Routes,
+        mut encoder: TableEncoder<'m>,
+    ) -> FrontEnd<impl TableSource + use<'m>> {
+        let (table_map, table_routes) = (Arc::clone(map), Arc::clone(routes));
+        let source = move |node: NodeNumber| -> Result<Bytes, EncodeError> {
+            encoder.encode(&table(&table_map, &table_routes, node)).map(Bytes::from)
+        };
+        let config = DistributorConfig { patience: LOAD_PATIENCE, ..DistributorConfig::default() };
+        let endpoint = ReliableEndpoint::new(EndpointConfig::default(), self.port.unique_id(), self.rng.u64(..));
+        let loader = RouteLoader::new(Distributor::new(config, EPOCH, source), endpoint);
+        let nodes = || map.nodes().filter(|&(number, _)| number != NodeNumber::FRONT_END);
+        let to = |host| routes.routes(map.front_end(), host).collect::<Vec<Route>>();
+        let cards = nodes().map(|(number, host)| (number, map.topology().host(host).id));
+        FrontEnd::new(
+            loader,
+            nodes().map(|(number, host)| (number, to(host))).collect(),
+            cards.filter(|&(_, id)| id != UNKNOWN_CARD).collect::<BTreeMap<NodeNumber, UniqueId>>(),
+            self.rng.u64(..),
+        )
+    }
+
+    /// Loads the routes into all nodes.
+    fn load_routes<S: TableSource>(&mut self, front_end: &mut FrontEnd<S>) -> Result<(), UpError> {
+        let nodes = self.report.hosts as u64 - 1;
+        let phase = self.start("load", Some(nodes));
+        front_end.load_routes(self.port.now());
+        self.drive(front_end, Time::MAX, |front_end, progress| {
+            let so_far = front_end.loader.distributor.progress();
+            progress.advance(so_far.loaded as u64, || format!("{} nodes hold their routes", so_far.committed));
+            front_end.loader.distributor.is_done()
+        })?;
+        let so_far = front_end.loader.distributor.progress();
+        let mean = so_far.table_bytes / (so_far.committed as u64).max(1);
+        let what = format!("{} nodes hold their routes, {} bytes each", group(so_far.committed), group(mean));
+        self.finish(&phase, &what);
+        Ok(())
+    }
+
+    /// Boots all nodes, then calls the roll. A node that is lost after it was up gets one more chance with those like it.
+    fn boot_all<S: TableSource>(
+        &mut self,
+        front_end: &mut FrontEnd<S>,
+        map: &Arc<FabricMap>,
+        routes: &Routes,
+        image: &PackedImage,
+    ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
+        let all: Vec<NodeNumber> = map.nodes().map(|(n, _)| n).filter(|&n| n != NodeNumber::FRONT_END).collect();
+        let mut failures = self.boot(front_end, map, routes, image, &all)?;
+        let mut up: BTreeSet<NodeNumber> = all.into_iter().filter(|n| !failures.contains_key(n)).collect();
+        let lost = self.call_the_roll(front_end, &up)?;
+        if !lost.is_empty() {
+            failures.extend(self.boot(front_end, map, routes, image, &lost)?);
+            up.retain(|node| !failures.contains_key(node));
+            let still = self.call_the_roll(front_end, &up)?;
+            failures.extend(still.into_iter().map(|node| (node, lost_after_ready(node))));
+        }
+        Ok(failures)
+    }
+
+    /// Distributes the image to these nodes; returns those that have failed.
+    fn boot<S: TableSource>(
+        &mut self,
+        front_end: &mut FrontEnd<S>,
+        map: &Arc<FabricMap>,
+        routes: &Routes,
+        image: &PackedImage,
+        nodes: &[NodeNumber],
+    ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
+        let phase = self.start("boot", Some(nodes.len() as u64 * 100));
+        let timing =
+            Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
+        let plan = transfer_plan(map, routes);
+        let mut root = BootRoot::new(RootConfig { timing }, image.clone(), plan, nodes, self.rng.u64(..));
+        root.start(self.port.now());
+        front_end.boot = Some(root);
+        self.drive(front_end, Time::MAX, |front_end, progress| {
+            let boot = front_end.boot.as_mut().expect("set above");
+            while boot.poll_event().is_some() {}
+            progress.advance(boot.percent_sum(), || format!("{} nodes up", boot.progress().ready()));
+            boot.is_done()
+        })?;
+        let outcome = front_end.boot.as_ref().expect("set above").outcome();
+        let what = format!("{} of {} nodes run the image", group(outcome.ready), group(nodes.len()));
+        self.finish(&phase, &what);
+        let failure = |f: &twowire_multicast_boot::session::NodeFailure| {
+            let stage = front_end.stage_before_boot(f.node).unwrap_or_else(|| f.reached.to_string());
+            (f.node, NodeFailure { node: f.node.to_string(), stage, error: f.reason.to_string() })
+        };
+        Ok(outcome.failed.iter().map(failure).collect())
+    }
+
+    /// Asks these nodes whether they are there; returns those that are not.
+    fn call_the_roll<S: TableSource>(
+        &mut self,
+        front_end: &mut FrontEnd<S>,
+        nodes: &BTreeSet<NodeNumber>,
+    ) -> Result<Vec<NodeNumber>, UpError> {
+        let phase = self.start("roll-call", None);
+        front_end.call_the_roll(nodes.iter().copied());
+        self.drive(front_end, Time::MAX, |front_end, _| front_end.roll_call.as_ref().is_none_or(|call| call.is_done()))?;
+        let call = front_end.roll_call.take().expect("set by call_the_roll");
+        let there = |answer: Option<crate::roll_call::Answer>| answer.is_some_and(|answer| answer.epoch == EPOCH);
+        let lost: Vec<NodeNumber> = call.answers().filter(|&(_, answer)| !there(answer)).map(|(node, _)| node).collect();
+        self.finish(&phase, &format!("{} nodes answer", group(nodes.len() - lost.len())));
+        Ok(lost)
+    }
+
+    /// Puts the failures into the report.
+    fn conclude(&mut self, failures: BTreeMap<NodeNumber, NodeFailure>, unplaced: Vec<NodeNumber>) {
+        let unplaced = unplaced.into_iter().map(|node| {
+            let error = "the crossbar that it is plugged into was not found".to_owned();
+            (node, NodeFailure { node: node.to_string(), stage: "map".to_owned(), error })
+        });
+        let all: BTreeMap<NodeNumber, NodeFailure> = failures.into_iter().chain(unplaced).collect();
+        self.report.nodes_failed = all.into_values().collect();
+        self.report.nodes_up = self.report.nodes_expected - self.report.nodes_failed.len();
+        let now = self.port.now();
+        let unused = self.options.faults.iter().filter(|fault| fault.at() > now);
+        self.report.faults_unused = unused.map(ToString::to_string).collect();
+    }
+}
+
+fn lost_after_ready(node: NodeNumber) -> NodeFailure {
+    let error = "it reported ready, and then answered no roll call".to_owned();
+    NodeFailure { node: node.to_string(), stage: "ready".to_owned(), error }
+}
+
+/// The host of each node, in the order of [`NodeNumber::index`]. Where the numbers have a gap the front end stands in.
+fn host_list(map: &FabricMap) -> Vec<HostId> {
+    let numbers = (0..=map.last_number().index()).map(NodeNumber::from_index);
+    numbers.map(|number| map.host(number).unwrap_or(map.front_end())).collect()
+}
+
+/// One node's routes to all others.
+fn table(map: &FabricMap, routes: &RouteSet, node: NodeNumber) -> RouteTable {
+    let mut table = RouteTable::new(routes.epoch(), node);
+    for number in (0..=map.last_number().index()).map(NodeNumber::from_index) {
+        match (map.host(node), map.host(number)) {
+            (Some(from), Some(to)) if number != node => table.push(routes.routes(from, to)),
+            _ => table.push([]),
+        }
+    }
+    table
+}
+
+/// The mapped fabric, as the transfer wants to know it.
+fn transfer_plan(map: &Arc<FabricMap>, routes: &Routes) -> Plan {
+    let numbers = (0..=map.last_number().index()).map(NodeNumber::from_index);
+    let hosts = numbers.map(|number| map.host(number)).collect();
+    let (map_of, routes_of) = (Arc::clone(map), Arc::clone(routes));
+    let pair = move |from, to| match (map_of.host(from), map_of.host(to)) {
+        (Some(from), Some(to)) => routes_of.routes(from, to).collect(),
+        _ => Vec::new(),
+    };
+    Plan { topology: Arc::new(map.topology().clone()), hosts, routes: Arc::new(pair), epoch: routes.epoch() }
+}
+
+/// The map with the cards that were seen last.
+fn with_cards<S: TableSource>(map: &FabricMap, front_end: &FrontEnd<S>) -> FabricMap {
+    let mut topology = map.topology().clone();
+    for (number, host) in map.nodes() {
+        if let Some(id) = front_end.card(number) {
+            topology.set_unique_id(host, id);
+        }
+    }
+    FabricMap::from_topology(topology).expect("other cards change no number")
+}
