@@ -138,7 +138,7 @@ impl BringUp<'_> {
         let found = discovery.into_map().map_err(UpError::failed)?;
         let counts = (found.topology.hosts().len(), found.topology.crossbars().len(), found.topology.cables().len());
         (self.report.hosts, self.report.crossbars, self.report.cables) = counts;
-        self.report.probes = found.stats.probes;
+        self.report.probes = found.statistics.probes;
         let numbered = plan::number(&found.topology, found.front_end, plan);
         let absent = numbered.absent.len() + numbered.unplaced.len();
         let note = if absent == 0 { String::new() } else { format!(", {} nodes absent", group(absent)) };
