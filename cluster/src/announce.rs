@@ -6,8 +6,8 @@
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Protocol, Transmit};
-use twowire_fabric::routes::MasterRecord;
 use twowire_fabric::route::Route;
+use twowire_fabric::routes::MasterRecord;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::probe::ProbeReply;
 use twowire_fabric::wire::{Header, Packet};

@@ -14,7 +14,7 @@ use twowire_fabric::responder::Responder;
 use twowire_fabric::routes::{AgentEvent, Message, RouteAgent};
 use twowire_fabric::sim::Host;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::{Header, Packet};
+use twowire_fabric::wire::{Family, Packet};
 use twowire_multicast_boot::image::ClusterPublicKey;
 use twowire_multicast_boot::session::{BootNode, ChunkStores, NodeConfig};
 use twowire_route_store::{MemoryMedium, Store};
@@ -128,13 +128,13 @@ impl Host for Node {
 
 impl Protocol for Node {
     fn handle_packet(&mut self, now: Time, packet: &Packet) {
-        match packet.header {
-            Header::Probe(_) => self.phase.responder.handle_packet(now, packet),
-            Header::Endpoint(_) => {
+        match packet.header.kind().family() {
+            Family::Discovery => self.phase.responder.handle_packet(now, packet),
+            Family::Endpoint => {
                 self.phase.endpoint.handle_packet(now, packet);
                 self.serve_messages(now);
             }
-            _ => self.phase.boot.handle_packet(now, packet),
+            Family::Boot => self.phase.boot.handle_packet(now, packet),
         }
     }
 

@@ -67,8 +67,10 @@ impl RollCall {
         session: u32,
         nodes: impl IntoIterator<Item = (NodeNumber, Vec<Route>)>,
     ) -> RollCall {
-        let entries: Vec<Entry> =
-            nodes.into_iter().map(|(node, routes)| Entry { node, routes, tries: 0, try_ends: Time::ZERO, answer: None }).collect();
+        let entries: Vec<Entry> = nodes
+            .into_iter()
+            .map(|(node, routes)| Entry { node, routes, tries: 0, try_ends: Time::ZERO, answer: None })
+            .collect();
         let to_ask = (0..entries.len()).collect();
         RollCall { config, session, entries, to_ask, waiting: BTreeSet::new() }
     }

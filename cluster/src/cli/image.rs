@@ -8,12 +8,10 @@ use twowire_multicast_boot::image::command::{self, ImageReport, PackRequest, Par
 
 /// Packs, inspects and verifies images.
 #[derive(Subcommand, Debug)]
-#[command(
-    after_help = "Examples:\n  \
+#[command(after_help = "Examples:\n  \
         twowire image pack --kernel vmlinuz --initrd initrd.img --cmdline 'console=ttyS0' --key cluster.key -o node.img\n  \
         twowire image inspect node.img\n  \
-        twowire image verify node.img --key cluster.key.pub"
-)]
+        twowire image verify node.img --key cluster.key.pub")]
 pub enum ImageCommand {
     /// Packs a kernel, an initramfs and a command line, and signs them
     Pack(PackArgs),

@@ -89,7 +89,11 @@ pub(super) fn run(args: UpArgs) -> Result<(), Failure> {
         UpError::Interrupted => Failure::Interrupted,
         other => Failure::failed(other),
     })?;
-    if json { print_json(&report)? } else { print_text(&format!("\n{}", report.to_text()))? }
+    if json {
+        print_json(&report)?
+    } else {
+        print_text(&format!("\n{}", report.to_text()))?
+    }
     if report.nodes_failed.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }
 
@@ -101,12 +105,9 @@ fn options(args: UpArgs) -> Result<UpOptions, Failure> {
             })?;
             ImageSource::Packed { file, key }
         }
-        (None, Some(initrd)) => ImageSource::Parts {
-            kernel: args.kernel,
-            initrd,
-            cmdline: args.cmdline.unwrap_or_default(),
-            key: args.key,
-        },
+        (None, Some(initrd)) => {
+            ImageSource::Parts { kernel: args.kernel, initrd, cmdline: args.cmdline.unwrap_or_default(), key: args.key }
+        }
         (None, None) => ImageSource::ThisMachine { key: args.key },
     };
     Ok(UpOptions {

@@ -8,7 +8,7 @@ use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::route::Route;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::{Header, Packet};
+use twowire_fabric::wire::{Family, Packet};
 use twowire_mapper::distribute::{LoadTarget, RouteLoader, Stage, TableSource};
 use twowire_multicast_boot::session::BootRoot;
 
@@ -91,7 +91,8 @@ impl<S: TableSource> FrontEnd<S> {
 
     /// Nodes that were never found, were given up while their routes were loaded, or fell out of the transfer.
     fn missing(&self) -> Vec<NodeNumber> {
-        let fallen = |boot: &BootRoot| boot.nodes().filter(|(.., failure)| failure.is_some()).map(|(n, ..)| n).collect();
+        let fallen =
+            |boot: &BootRoot| boot.nodes().filter(|(.., failure)| failure.is_some()).map(|(n, ..)| n).collect();
         let fallen: Vec<NodeNumber> = self.boot.as_ref().map(fallen).unwrap_or_default();
         let unloaded = |node: &NodeNumber| {
             matches!(self.loader.distributor.stage(*node), None | Some(Stage::Failed)) || fallen.contains(node)
@@ -143,14 +144,10 @@ impl<S: TableSource> Protocol for FrontEnd<S> {
         if let Some(announcement) = Announcement::read(packet) {
             return self.announced(now, announcement);
         }
-        match &packet.header {
-            Header::ProbeReply(_) => self.roll_calls().for_each(|call| call.handle_packet(now, packet)),
-            _ => {
-                self.loader.handle_packet(now, packet);
-                if let Some(boot) = &mut self.boot {
-                    boot.handle_packet(now, packet);
-                }
-            }
+        match packet.header.kind().family() {
+            Family::Discovery => self.roll_calls().for_each(|call| call.handle_packet(now, packet)),
+            Family::Endpoint => self.loader.handle_packet(now, packet),
+            Family::Boot => self.boot.iter_mut().for_each(|boot| boot.handle_packet(now, packet)),
         }
     }
 
@@ -169,10 +166,8 @@ impl<S: TableSource> Protocol for FrontEnd<S> {
     }
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
-        self.roll_calls()
-            .find_map(|call| call.poll_transmit(now))
-            .or_else(|| self.loader.poll_transmit(now))
-            .or_else(|| self.boot.as_mut()?.poll_transmit(now))
+        let probe = self.roll_calls().find_map(|call| call.poll_transmit(now));
+        probe.or_else(|| self.loader.poll_transmit(now)).or_else(|| self.boot.as_mut()?.poll_transmit(now))
     }
 
     fn poll_timeout(&self) -> Option<Time> {

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use std::fs;
 use std::path::{Path, PathBuf};
 use twowire_multicast_boot::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
-use twowire_multicast_boot::initramfs::{Initramfs, find_kernel};
+use twowire_multicast_boot::initramfs::Initramfs;
+use twowire_multicast_boot::initramfs::kernel::find_kernel;
 
 /// Where the image comes from.
 #[derive(Clone, Debug)]

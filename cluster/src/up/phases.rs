@@ -128,8 +128,10 @@ impl BringUp<'_> {
         let mut discovery = Discovery::new(DiscoveryConfig::default(), self.port.unique_id(), self.rng.u64(..));
         let deadline = self.port.now() + MAP_LIMIT;
         let finished = self.drive(&mut discovery, deadline, |discovery, progress| {
-            let so_far = discovery.progress();
-            progress.advance(so_far.cables as u64, || format!("{} hosts, {} cables", so_far.hosts, so_far.cables));
+            progress.poll(|| {
+                let so_far = discovery.progress();
+                (so_far.cables as u64, format!("{} hosts, {} cables", so_far.hosts, so_far.cables))
+            });
             discovery.is_done()
         })?;
         if !finished {
@@ -206,7 +208,7 @@ impl BringUp<'_> {
         front_end.load_routes(self.port.now());
         self.drive(front_end, Time::MAX, |front_end, progress| {
             let so_far = front_end.loader.distributor.progress();
-            progress.advance(so_far.loaded as u64, || format!("{} nodes hold their routes", so_far.committed));
+            progress.poll(|| (so_far.loaded as u64, format!("{} nodes hold their routes", so_far.committed)));
             front_end.loader.distributor.is_done()
         })?;
         let so_far = front_end.loader.distributor.progress();
@@ -247,8 +249,7 @@ impl BringUp<'_> {
         nodes: &[NodeNumber],
     ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
         let phase = self.start("boot", Some(nodes.len() as u64 * 100));
-        let timing =
-            Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
+        let timing = Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
         let plan = transfer_plan(map, routes);
         let mut root = BootRoot::new(RootConfig { timing }, image.clone(), plan, nodes, self.rng.u64(..));
         root.start(self.port.now());
@@ -256,7 +257,10 @@ impl BringUp<'_> {
         self.drive(front_end, Time::MAX, |front_end, progress| {
             let boot = front_end.boot.as_mut().expect("set above");
             while boot.poll_event().is_some() {}
-            progress.advance(boot.percent_sum(), || format!("{} nodes up", boot.progress().ready()));
+            progress.poll(|| {
+                let percent: u64 = boot.nodes().map(|(_, reached, _)| u64::from(reached.percent)).sum();
+                (percent, format!("{} nodes up", boot.outcome().ready))
+            });
             boot.is_done()
         })?;
         let outcome = front_end.boot.as_ref().expect("set above").outcome();
@@ -277,10 +281,13 @@ impl BringUp<'_> {
     ) -> Result<Vec<NodeNumber>, UpError> {
         let phase = self.start("roll-call", None);
         front_end.call_the_roll(nodes.iter().copied());
-        self.drive(front_end, Time::MAX, |front_end, _| front_end.roll_call.as_ref().is_none_or(|call| call.is_done()))?;
+        self.drive(front_end, Time::MAX, |front_end, _| {
+            front_end.roll_call.as_ref().is_none_or(|call| call.is_done())
+        })?;
         let call = front_end.roll_call.take().expect("set by call_the_roll");
         let there = |answer: Option<crate::roll_call::Answer>| answer.is_some_and(|answer| answer.epoch == EPOCH);
-        let lost: Vec<NodeNumber> = call.answers().filter(|&(_, answer)| !there(answer)).map(|(node, _)| node).collect();
+        let lost: Vec<NodeNumber> =
+            call.answers().filter(|&(_, answer)| !there(answer)).map(|(node, _)| node).collect();
         self.finish(&phase, &format!("{} nodes answer", group(nodes.len() - lost.len())));
         Ok(lost)
     }

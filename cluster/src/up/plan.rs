@@ -122,7 +122,13 @@ mod tests {
     fn a_dead_crossbar_leaves_its_nodes_without_a_place() {
         let plan = of_topology(&pink(), HostId(0)).unwrap();
         let dead = pink().find("x1.3").unwrap();
-        let hosts = pink().peers(dead).iter().flatten().map(|p| p.node).filter(|n| matches!(n, NodeId::Host(_))).collect::<Vec<_>>();
+        let hosts = pink()
+            .peers(dead)
+            .iter()
+            .flatten()
+            .map(|p| p.node)
+            .filter(|n| matches!(n, NodeId::Host(_)))
+            .collect::<Vec<_>>();
         let gone = BTreeSet::from_iter(hosts.into_iter().chain([dead]));
         let numbered = number(&without(&pink(), &gone), HostId(0), &plan);
         assert_eq!(numbered.unplaced.len(), 8);
@@ -131,10 +137,12 @@ mod tests {
 
     #[test]
     fn names_give_numbers_where_they_can() {
-        let topology: Topology = Topology::parse("topo 1\ncrossbar x 8\nhost n0 0x1\nhost n5 0x2\ncable n0 x:0\ncable n5 x:3\n").unwrap();
+        let topology: Topology =
+            Topology::parse("topo 1\ncrossbar x 8\nhost n0 0x1\nhost n5 0x2\ncable n0 x:0\ncable n5 x:3\n").unwrap();
         let numbers = |map: FabricMap| map.nodes().map(|(n, _)| n.0).collect::<Vec<_>>();
         assert_eq!(numbers(of_topology(&topology, HostId(0)).unwrap()), [-1, 5]);
-        let other = Topology::parse("topo 1\ncrossbar x 8\nhost a 0x1\nhost b 0x2\ncable a x:0\ncable b x:3\n").unwrap();
+        let other =
+            Topology::parse("topo 1\ncrossbar x 8\nhost a 0x1\nhost b 0x2\ncable a x:0\ncable b x:3\n").unwrap();
         assert_eq!(numbers(of_topology(&other, HostId(1)).unwrap()), [-1, 0]);
     }
 }

@@ -185,7 +185,7 @@ impl UpReport {
 
 fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table
 }
 
@@ -233,7 +233,11 @@ mod tests {
         let report = UpReport {
             nodes_expected: 2,
             nodes_up: 1,
-            nodes_failed: vec![NodeFailure { node: "n17".into(), stage: "receiving (42 %)".into(), error: "silent".into() }],
+            nodes_failed: vec![NodeFailure {
+                node: "n17".into(),
+                stage: "receiving (42 %)".into(),
+                error: "silent".into(),
+            }],
             ..UpReport::default()
         };
         let text = report.to_text();

@@ -26,6 +26,17 @@ pub const DEFAULT_MAX_PAYLOAD: usize = 4096;
 /// The longest header of any kind, in bytes.
 pub const MAX_HEADER: usize = 64;
 
+/// What a kind is for, which decides the state machine that takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Discovery: 0x01 to 0x0f.
+    Discovery,
+    /// The reliable endpoint: 0x10 to 0x1f.
+    Endpoint,
+    /// The transfer of an image: 0x20 to 0x2f.
+    Boot,
+}
+
 /// The registry of frame kinds: the second byte of every header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -90,6 +101,15 @@ impl Kind {
         Kind::Report,
         Kind::Instruct,
     ];
+
+    /// What this kind is for.
+    pub const fn family(self) -> Family {
+        match self as u8 {
+            0x00..=0x0f => Family::Discovery,
+            0x10..=0x1f => Family::Endpoint,
+            _ => Family::Boot,
+        }
+    }
 
     fn from_byte(byte: u8) -> Result<Kind, WireError> {
         Kind::ALL.iter().copied().find(|&k| k as u8 == byte).ok_or(WireError::UnknownKind(byte))
