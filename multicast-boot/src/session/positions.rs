@@ -76,11 +76,12 @@ impl Positions {
     /// Adds a number below the length; says whether it is new.
     pub(crate) fn insert(&mut self, n: u32) -> bool {
         debug_assert!(n < self.len);
-        let (word, bit) = (&mut self.bits[(n / u64::BITS) as usize], 1 << (n % u64::BITS));
-        let new = *word & bit == 0;
-        *word |= bit;
-        self.count += u32::from(new);
-        new
+        if self.contains(n) {
+            return false;
+        }
+        self.bits[(n / u64::BITS) as usize] |= 1 << (n % u64::BITS);
+        self.count += 1;
+        true
     }
 
     /// How many are in the set.
