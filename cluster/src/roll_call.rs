@@ -1,6 +1,6 @@
 //! Asks nodes at known places whether they are there, and by which card.
 //!
-//! A roll call sends each node a probe along its routes, one try after the other, until an answer comes or the tries are
+//! A roll call sends each node a probe along its paths, one try after the other, until an answer comes or the tries are
 //! used up. It is how the front end finds a node that was absent when the fabric was mapped, learns the unique id of a
 //! card that was replaced, and checks at the end that every node that reported ready still answers.
 
@@ -8,8 +8,7 @@ use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
-use twowire_fabric::protocol::{Protocol, Transmit};
-use twowire_fabric::route::Route;
+use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::probe::{Probe, ProbeReply};
 use twowire_fabric::wire::{Header, Packet};
@@ -21,7 +20,7 @@ pub struct RollCallConfig {
     pub window: usize,
     /// How long to wait for an answer before the next try.
     pub timeout: Duration,
-    /// Tries for each node; each takes the next one of its routes.
+    /// Tries for each node; each takes the next one of its paths.
     pub tries: u32,
 }
 
@@ -42,7 +41,7 @@ pub struct Answer {
 
 struct Entry {
     node: NodeNumber,
-    routes: Vec<Route>,
+    paths: Vec<Path>,
     tries: u32,
     /// When the try under way ends.
     try_ends: Time,
@@ -61,15 +60,15 @@ pub struct RollCall {
 }
 
 impl RollCall {
-    /// A roll call of `nodes`, each with its routes from here. `session` tells its answers from those to an earlier one.
+    /// A roll call of `nodes`, each with its paths from here. `session` tells its answers from those to an earlier one.
     pub fn new(
         config: RollCallConfig,
         session: u32,
-        nodes: impl IntoIterator<Item = (NodeNumber, Vec<Route>)>,
+        nodes: impl IntoIterator<Item = (NodeNumber, Vec<Path>)>,
     ) -> RollCall {
         let entries: Vec<Entry> = nodes
             .into_iter()
-            .map(|(node, routes)| Entry { node, routes, tries: 0, try_ends: Time::ZERO, answer: None })
+            .map(|(node, paths)| Entry { node, paths, tries: 0, try_ends: Time::ZERO, answer: None })
             .collect();
         let to_ask = (0..entries.len()).collect();
         RollCall { config, session, entries, to_ask, waiting: BTreeSet::new() }
@@ -93,6 +92,14 @@ impl RollCall {
         let entry = &mut self.entries[index];
         entry.answer = Some(Answer { id: reply.id, epoch: reply.epoch });
         self.waiting.remove(&(entry.try_ends, index));
+    }
+}
+
+/// A path as the payload of a probe has it.
+fn spelled(path: Path) -> Bytes {
+    match path {
+        Path::Hops(route) => Bytes::copy_from_slice(route.as_bytes()),
+        _ => Bytes::new(),
     }
 }
 
@@ -120,15 +127,15 @@ impl Protocol for RollCall {
         }
         while let Some(index) = self.to_ask.pop_front() {
             let entry = &mut self.entries[index];
-            if entry.routes.is_empty() || entry.answer.is_some() {
+            if entry.paths.is_empty() || entry.answer.is_some() {
                 continue;
             }
-            let route = entry.routes[entry.tries as usize % entry.routes.len()];
+            let path = entry.paths[entry.tries as usize % entry.paths.len()];
             entry.tries += 1;
             entry.try_ends = now + self.config.timeout;
             self.waiting.insert((entry.try_ends, index));
             let probe = Probe { session: self.session, nonce: index as u32 };
-            return Some(Transmit::new(route, Packet::with_payload(probe, Bytes::copy_from_slice(route.as_bytes()))));
+            return Some(Transmit { path, packet: Packet::with_payload(probe, spelled(path)) });
         }
         None
     }
@@ -141,9 +148,10 @@ impl Protocol for RollCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twowire_fabric::route::Route;
 
-    fn route(text: &str) -> Route {
-        text.parse().unwrap()
+    fn route(text: &str) -> Path {
+        text.parse::<Route>().unwrap().into()
     }
 
     fn reply(probe: &Transmit, id: u64) -> Packet {
@@ -167,7 +175,7 @@ mod tests {
             call.handle_timeout(now);
             asked.extend(call.poll_transmit(now).map(|t| t.path));
         }
-        assert_eq!(asked, [route("8383").into(), route("82").into()]);
+        assert_eq!(asked, [route("8383"), route("82")]);
         assert_eq!(now, Time::ZERO + 3 * config.timeout);
         let answers: Vec<_> = call.answers().collect();
         assert_eq!(answers[0].1, Some(Answer { id: UniqueId(0xa), epoch: 2 }));

@@ -8,7 +8,7 @@ use std::io::{Write, stdout};
 /// See `twowire completions --help`.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  twowire completions bash > /etc/bash_completion.d/twowire")]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// The shell
     shell: Shell,
 }

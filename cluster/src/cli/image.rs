@@ -12,7 +12,7 @@ use twowire_multicast_boot::image::command::{self, ImageReport, PackRequest, Par
         twowire image pack --kernel vmlinuz --initrd initrd.img --cmdline 'console=ttyS0' --key cluster.key -o node.img\n  \
         twowire image inspect node.img\n  \
         twowire image verify node.img --key cluster.key.pub")]
-pub enum ImageCommand {
+pub(super) enum ImageCommand {
     /// Packs a kernel, an initramfs and a command line, and signs them
     Pack(PackArgs),
     /// Shows what an image holds; checks its hashes, not its signature
@@ -23,7 +23,7 @@ pub enum ImageCommand {
 
 /// See `twowire image pack --help`.
 #[derive(Args, Debug)]
-pub struct PackArgs {
+pub(super) struct PackArgs {
     /// The phase-2 kernel
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
@@ -52,7 +52,7 @@ pub struct PackArgs {
 
 /// See `twowire image inspect --help`.
 #[derive(Args, Debug)]
-pub struct InspectArgs {
+pub(super) struct InspectArgs {
     /// The image
     image: PathBuf,
     /// Prints JSON
@@ -62,7 +62,7 @@ pub struct InspectArgs {
 
 /// See `twowire image verify --help`.
 #[derive(Args, Debug)]
-pub struct VerifyArgs {
+pub(super) struct VerifyArgs {
     /// The image
     image: PathBuf,
     /// The cluster's public key

@@ -13,7 +13,7 @@ use twowire_fabric::wire;
 /// See `twowire info --help`.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  twowire info --json")]
-pub struct InfoArgs {
+pub(super) struct InfoArgs {
     /// Prints JSON
     #[arg(long)]
     json: bool,

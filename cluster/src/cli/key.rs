@@ -8,7 +8,7 @@ use twowire_multicast_boot::image::command::new_key;
 
 /// Makes cluster keys.
 #[derive(Subcommand, Debug)]
-pub enum KeyCommand {
+pub(super) enum KeyCommand {
     /// Makes a key pair: FILE (secret, mode 600) and FILE.pub
     New(NewArgs),
 }
@@ -19,7 +19,7 @@ pub enum KeyCommand {
     after_help = "The secret key signs images and stays on the front end. Nodes hold the public key, and boot only what it verifies.\n\n\
                   Example:\n  twowire key new --out cluster.key"
 )]
-pub struct NewArgs {
+pub(super) struct NewArgs {
     /// The secret key's file; the public key goes to FILE.pub. Neither is overwritten
     #[arg(long, value_name = "FILE")]
     out: PathBuf,

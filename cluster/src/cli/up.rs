@@ -23,7 +23,7 @@ use twowire_mapper::engine::TopologyKind;
         twowire up --image node.img --key cluster.key.pub --fault loss:0.01\n  \
         twowire up --fault crash:n17@20ms --fault restart:n17@80ms --seed 7"
 )]
-pub struct UpArgs {
+pub(super) struct UpArgs {
     /// The fabric: sim:pink, sim:clos:hosts=…,radix=…,levels=…, sim:torus:8x8x8, sim:FILE.topo, …
     #[arg(long, value_name = "FABRIC", default_value = "sim:pink")]
     fabric: FabricSpec,
@@ -114,7 +114,7 @@ fn options(args: UpArgs) -> Result<UpOptions, Failure> {
         fabric: args.fabric,
         front_end: args.front_end,
         topology: args.topology,
-        routes_per_pair: args.routes_per_pair.into(),
+        routes_per_pair: args.routes_per_pair,
         expect: args.expect,
         map: args.map,
         topo_out: args.topo_out,

@@ -1,12 +1,12 @@
 //! The front end's state machines side by side, from route loading to the last roll call.
 
+use super::plan::UNKNOWN_CARD;
 use crate::announce::Announcement;
 use crate::roll_call::{Answer, RollCall, RollCallConfig};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
-use twowire_fabric::route::Route;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::{Family, Packet};
 use twowire_mapper::distribute::{LoadTarget, RouteLoader, Stage, TableSource};
@@ -26,7 +26,7 @@ pub struct FrontEnd<S> {
     pub boot: Option<BootRoot>,
     /// A roll call that is being held.
     pub roll_call: Option<RollCall>,
-    routes: BTreeMap<NodeNumber, Vec<Route>>,
+    routes: BTreeMap<NodeNumber, Vec<Path>>,
     cards: BTreeMap<NodeNumber, UniqueId>,
     watch: Option<RollCall>,
     next_watch: Time,
@@ -35,12 +35,14 @@ pub struct FrontEnd<S> {
 
 impl<S: TableSource> FrontEnd<S> {
     /// A front end with its routes to all nodes, and the cards that answered when the fabric was mapped.
-    pub fn new(
-        loader: RouteLoader<S>,
-        routes: BTreeMap<NodeNumber, Vec<Route>>,
-        cards: BTreeMap<NodeNumber, UniqueId>,
-        seed: u64,
-    ) -> FrontEnd<S> {
+    pub fn new(loader: RouteLoader<S>, targets: Vec<LoadTarget>, seed: u64) -> FrontEnd<S> {
+        let (mut routes, mut cards) = (BTreeMap::new(), BTreeMap::new());
+        for target in targets {
+            routes.insert(target.node, target.paths);
+            if target.id != UNKNOWN_CARD {
+                cards.insert(target.node, target.id);
+            }
+        }
         FrontEnd {
             loader,
             boot: None,
@@ -85,8 +87,7 @@ impl<S: TableSource> FrontEnd<S> {
     }
 
     fn target(&self, node: NodeNumber, id: UniqueId) -> LoadTarget {
-        let paths = self.routes.get(&node).into_iter().flatten().map(|&route| Path::from(route)).collect();
-        LoadTarget { node, id, paths }
+        LoadTarget { node, id, paths: self.routes.get(&node).cloned().unwrap_or_default() }
     }
 
     /// Nodes that were never found, were given up while their routes were loaded, or fell out of the transfer.

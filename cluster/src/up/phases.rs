@@ -3,25 +3,20 @@
 use super::fabric::Fabric;
 use super::front_end::FrontEnd;
 use super::outputs::Outputs;
-use super::plan::{self, Numbered, UNKNOWN_CARD};
+use super::plan::{self, Numbered};
 use super::report::{NodeFailure, PhaseReport, Proof, UpReport, fabric_ms, group, wall_ms};
 use super::{Progress, UpError, UpOptions};
 use crate::interrupt::interrupted;
-use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
-use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Protocol, drive};
-use twowire_fabric::route::Route;
-use twowire_fabric::routes::RouteTable;
-use twowire_fabric::routes::encode::{EncodeError, TableEncoder};
 use twowire_fabric::time::Time;
-use twowire_fabric::topology::HostId;
 use twowire_mapper::discovery::{Discovery, DiscoveryConfig};
-use twowire_mapper::distribute::{Distributor, DistributorConfig, RouteLoader, TableSource};
+use twowire_mapper::distribute::{Distributor, DistributorConfig, LoadTarget, MapTables, RouteLoader, TableSource};
 use twowire_mapper::engine::{self, Request};
 use twowire_mapper::naming::FabricMap;
 use twowire_mapper::routes::RouteSet;
@@ -65,9 +60,7 @@ pub fn run(
     let Numbered { map, unplaced, .. } = bring_up.map(plan)?;
     let map = Arc::new(map);
     let routes = Arc::new(bring_up.prove_routes(&map)?);
-    let hosts: Vec<HostId> = host_list(&map);
-    let encoder = TableEncoder::new(map.topology(), &hosts);
-    let mut front_end = bring_up.front_end(&map, &routes, encoder);
+    let mut front_end = bring_up.front_end(MapTables::new(&map, &routes));
     bring_up.load_routes(&mut front_end)?;
     let failures = bring_up.boot_all(&mut front_end, &map, &routes, &image)?;
     bring_up.conclude(failures, unplaced);
@@ -177,28 +170,12 @@ impl BringUp<'_> {
     }
 
     /// The state machines of the phases to come.
-    fn front_end<'m>(
-        &mut self,
-        map: &Arc<FabricMap>,
-        routes: &Routes,
-        mut encoder: TableEncoder<'m>,
-    ) -> FrontEnd<impl TableSource + use<'m>> {
-        let (table_map, table_routes) = (Arc::clone(map), Arc::clone(routes));
-        let source = move |node: NodeNumber| -> Result<Bytes, EncodeError> {
-            encoder.encode(&table(&table_map, &table_routes, node)).map(Bytes::from)
-        };
+    fn front_end<'m>(&mut self, tables: MapTables<'m>) -> FrontEnd<MapTables<'m>> {
+        let targets: Vec<LoadTarget> = tables.targets().collect();
         let config = DistributorConfig { patience: LOAD_PATIENCE, ..DistributorConfig::default() };
         let endpoint = ReliableEndpoint::new(EndpointConfig::default(), self.port.unique_id(), self.rng.u64(..));
-        let loader = RouteLoader::new(Distributor::new(config, EPOCH, source), endpoint);
-        let nodes = || map.nodes().filter(|&(number, _)| number != NodeNumber::FRONT_END);
-        let to = |host| routes.routes(map.front_end(), host).collect::<Vec<Route>>();
-        let cards = nodes().map(|(number, host)| (number, map.topology().host(host).id));
-        FrontEnd::new(
-            loader,
-            nodes().map(|(number, host)| (number, to(host))).collect(),
-            cards.filter(|&(_, id)| id != UNKNOWN_CARD).collect::<BTreeMap<NodeNumber, UniqueId>>(),
-            self.rng.u64(..),
-        )
+        let loader = RouteLoader::new(Distributor::new(config, EPOCH, tables), endpoint);
+        FrontEnd::new(loader, targets, self.rng.u64(..))
     }
 
     /// Loads the routes into all nodes.
@@ -310,24 +287,6 @@ impl BringUp<'_> {
 fn lost_after_ready(node: NodeNumber) -> NodeFailure {
     let error = "it reported ready, and then answered no roll call".to_owned();
     NodeFailure { node: node.to_string(), stage: "ready".to_owned(), error }
-}
-
-/// The host of each node, in the order of [`NodeNumber::index`]. Where the numbers have a gap the front end stands in.
-fn host_list(map: &FabricMap) -> Vec<HostId> {
-    let numbers = (0..=map.last_number().index()).map(NodeNumber::from_index);
-    numbers.map(|number| map.host(number).unwrap_or(map.front_end())).collect()
-}
-
-/// One node's routes to all others.
-fn table(map: &FabricMap, routes: &RouteSet, node: NodeNumber) -> RouteTable {
-    let mut table = RouteTable::new(routes.epoch(), node);
-    for number in (0..=map.last_number().index()).map(NodeNumber::from_index) {
-        match (map.host(node), map.host(number)) {
-            (Some(from), Some(to)) if number != node => table.push(routes.routes(from, to)),
-            _ => table.push([]),
-        }
-    }
-    table
 }
 
 /// The mapped fabric, as the transfer wants to know it.
