@@ -1,7 +1,7 @@
 //! Every byte that crosses a cable. The document is `docs/wire-format.md`; this module is its one home in code.
 //!
 //! A frame is `hop byte × n | header | payload | CRC-32`. The crossbars eat the hops, so a host sees
-//! `header | payload | CRC-32`. A header is a 4-byte [`Prefix`] and a body of fixed size for each [`Kind`]; all
+//! `header | payload | CRC-32`. A header is a 4-byte `Prefix` and a body of fixed size for each [`Kind`]; all
 //! numbers are little-endian and no field is padded.
 //!
 //! Each kind is two things: a `zerocopy` layout of its bytes, private to its module, and a small representation that is
