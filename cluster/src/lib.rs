@@ -6,7 +6,6 @@
 
 pub mod announce;
 pub mod cli;
-pub mod interrupt;
 pub mod node;
 pub mod nvram;
 pub mod roll_call;

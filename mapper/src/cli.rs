@@ -4,7 +4,6 @@ mod completions;
 mod diff;
 mod failure;
 mod files;
-mod interrupt;
 mod map;
 mod progress;
 mod report;

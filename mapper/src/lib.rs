@@ -5,6 +5,7 @@ pub mod diff;
 pub mod discovery;
 pub mod distribute;
 pub mod engine;
+pub mod interrupt;
 mod levels;
 pub mod naming;
 pub mod routes;

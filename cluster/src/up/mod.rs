@@ -21,7 +21,6 @@ pub use image::ImageSource;
 pub use progress::Progress;
 pub use report::UpReport;
 
-use crate::interrupt;
 use crate::node::NodeSetup;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +30,7 @@ use twowire_fabric::sim::FaultSpec;
 use twowire_fabric::spec::{self, FabricSpec};
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_mapper::engine::TopologyKind;
+use twowire_mapper::interrupt;
 use twowire_mapper::naming::FabricMap;
 use twowire_multicast_boot::session::{NodeConfig, SharedStores};
 

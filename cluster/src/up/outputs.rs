@@ -26,19 +26,15 @@ impl Outputs {
     /// Saves them. Each file appears whole or not at all.
     pub fn save(&self, map: &FabricMap, routes: &Verified<RouteSet>) -> Result<(), UpError> {
         if let Some(path) = &self.topo {
-            write(path, map.topology().to_string().as_bytes())?;
+            atomic_file::replace(path, &[map.topology().to_string().as_bytes()])
+                .map_err(|error| cannot_write(path, &error))?;
         }
         if let Some(path) = &self.routes {
-            let mut text = Vec::new();
-            routes_file::write(&mut text, map.topology(), routes).map_err(UpError::failed)?;
-            write(path, &text)?;
+            atomic_file::replace_with(path, |file| routes_file::write(file, map.topology(), routes))
+                .map_err(|error| cannot_write(path, &error))?;
         }
         Ok(())
     }
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), UpError> {
-    atomic_file::replace(path, &[bytes]).map_err(|error| cannot_write(path, &error))
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> UpError {

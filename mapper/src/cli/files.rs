@@ -1,7 +1,7 @@
 //! Files that are read and written.
 
 use super::failure::Failure;
-use super::interrupt::interrupted;
+use crate::interrupt::interrupted;
 use crate::routes::RouteSet;
 use crate::routes_file;
 use crate::verify::Verified;

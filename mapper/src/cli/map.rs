@@ -2,12 +2,12 @@
 
 use super::failure::{Failure, print, print_json};
 use super::files::{check_writable, read_map, write_routes, write_text};
-use super::interrupt;
 use super::progress::Progress;
 use super::report::{MapReport, Phase, write_map};
 use super::source::{self, Found};
 use crate::diff::diff;
 use crate::engine::{self, Request, TopologyKind};
+use crate::interrupt;
 use crate::routes::RouteSet;
 use crate::svg;
 use crate::verify::{Verified, verify};

@@ -2,11 +2,11 @@
 
 use super::failure::Failure;
 use super::files::{read_map, read_topology};
-use super::interrupt::interrupted;
 use super::map::{FabricArgs, MapArgs};
 use super::progress::Progress;
 use super::report::DiscoveryReport;
 use crate::discovery::{Discovery, DiscoveryConfig};
+use crate::interrupt::interrupted;
 use crate::naming::FabricMap;
 use std::path::Path;
 use std::time::Duration;

@@ -1,17 +1,16 @@
-//! Ctrl-C.
+//! Ctrl-C, for the programs that map and use a fabric.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-static INSTALLED: OnceLock<()> = OnceLock::new();
+static CAUGHT: OnceLock<()> = OnceLock::new();
 
 /// From now on Ctrl-C (and SIGTERM) is noticed by [`interrupted`] instead of ending the process at once, so that what was
-/// begun can be cleaned up.
+/// begun can be cleaned up, and no file is left behind half-written.
 pub fn catch() {
-    INSTALLED.get_or_init(|| {
-        let caught = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
-        if let Err(error) = caught {
+    CAUGHT.get_or_init(|| {
+        if let Err(error) = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)) {
             tracing::warn!(%error, "Ctrl-C cannot be caught, and will end the program at once");
         }
     });
