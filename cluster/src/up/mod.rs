@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::protocol::PortError;
-use twowire_fabric::sim::FaultSpec;
+use twowire_fabric::sim::{FaultSpec, SimConfig};
 use twowire_fabric::spec::{self, FabricSpec};
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_mapper::engine::TopologyKind;
@@ -104,7 +104,11 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError>
     let bootable = options.image.open(options.seed)?;
     let setup = NodeSetup {
         key: bootable.key.clone(),
-        boot: NodeConfig { hand_over: Duration::ZERO, ..NodeConfig::default() },
+        boot: NodeConfig {
+            hand_over: Duration::ZERO,
+            rate_bits_per_s: Some(SimConfig::default().rate_bits_per_s),
+            ..NodeConfig::default()
+        },
         stores: Arc::new(SharedStores::default()),
     };
     let mut port = fabric::simulate(&topology, front_end, &setup, &faults, options.seed);

@@ -9,7 +9,7 @@ use twowire_fabric::wire::DEFAULT_MAX_PAYLOAD;
 use twowire_fabric::wire::boot::{Span, put_span};
 
 /// Frames after which a receipt is sent: few enough that the parent's window never closes.
-const FRAMES_PER_RECEIPT: u32 = 64;
+const FRAMES_PER_RECEIPT: u32 = 448;
 
 /// Spans of lost frames that a receipt names, at most.
 const MAX_SPANS: usize = DEFAULT_MAX_PAYLOAD / 8;

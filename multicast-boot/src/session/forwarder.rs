@@ -19,6 +19,12 @@ const WINDOW: usize = 1024;
 /// Children at the same time, at most.
 const MAX_CHILDREN: usize = 16;
 
+/// Frames that a child is behind before its parent feeds it evenly, so that it does not run dry.
+const PREFILL: usize = 2;
+
+/// A child that is so many frames behind is fed as fast as the link can.
+const CATCH_UP: usize = 16;
+
 /// Marks a frame whose repeat is queued or sent.
 const REPEATED: u32 = 1 << 31;
 
@@ -45,6 +51,12 @@ struct Child {
     sent: VecDeque<u32>,
     settled: u32,
     echo: u16,
+    /// When its next frame is due, if it is fed evenly.
+    even_at: Time,
+    /// It is [`PREFILL`] frames behind, or was until it had everything.
+    is_primed: bool,
+    /// If it is not, and something is there: when it is fed all the same.
+    prime_at: Option<Time>,
     pulse_due: bool,
     pulse_at: Time,
     pulse_interval: Duration,
@@ -56,21 +68,51 @@ impl Child {
         self.settled + self.sent.len() as u32
     }
 
-    /// The next position to send, if there is one and the window is open.
-    fn next_position(&mut self, log: &[u32]) -> Option<u32> {
+    /// The next position to send, if there is one, the window is open, and it is time.
+    fn next_position(&mut self, now: Time, log: &[u32], interval: Duration) -> Result<u32, Option<Time>> {
         if self.sent.len() >= WINDOW {
-            return None;
+            return Err(None);
         }
         if let Some(position) = self.repeats.pop_front() {
-            return Some(position);
+            return Ok(position);
+        }
+        if !interval.is_zero() {
+            self.is_time(now, log.len() - self.cursor, interval)?;
         }
         loop {
-            let &position = log.get(self.cursor)?;
+            let &position = log.get(self.cursor).ok_or(None)?;
             self.cursor += 1;
             if self.held.as_ref().is_none_or(|held| !held.contains(position)) {
-                return Some(position);
+                return Ok(position);
             }
         }
+    }
+
+    /// Whether the next of `behind` frames may be sent now, where frames go at even intervals; if not, when to ask again.
+    fn is_time(&mut self, now: Time, behind: usize, interval: Duration) -> Result<(), Option<Time>> {
+        if behind >= CATCH_UP {
+            (self.is_primed, self.prime_at, self.even_at) = (true, None, now);
+            return Ok(());
+        }
+        if !self.is_primed {
+            if behind == 0 {
+                return Err(None);
+            }
+            let prime_at = *self.prime_at.get_or_insert(now + PREFILL as u32 * interval);
+            if behind < PREFILL && now < prime_at {
+                return Err(Some(prime_at));
+            }
+            (self.is_primed, self.prime_at, self.even_at) = (true, None, now);
+        }
+        if now < self.even_at {
+            return Err(Some(self.even_at));
+        }
+        if behind == 0 {
+            self.is_primed = false;
+            return Err(None);
+        }
+        self.even_at = now + interval;
+        Ok(())
     }
 
     fn has_nothing_to_send(&self, log: &[u32]) -> bool {
@@ -81,6 +123,8 @@ impl Child {
 /// All attachments of one parent.
 pub(crate) struct Forwarder {
     session: u32,
+    /// From one frame to a child to the next; zero for as fast as possible.
+    interval: Duration,
     /// For each tree that has had a child, the positions in the order in which they became available.
     logs: [Option<Vec<u32>>; TREES],
     children: Vec<Child>,
@@ -95,9 +139,10 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    pub(crate) fn new(session: u32) -> Forwarder {
+    pub(crate) fn new(session: u32, interval: Duration) -> Forwarder {
         Forwarder {
             session,
+            interval,
             logs: [None, None],
             children: Vec::new(),
             turn: 0,
@@ -135,6 +180,9 @@ impl Forwarder {
             sent: VecDeque::new(),
             settled: 0,
             echo: 0,
+            even_at: now,
+            is_primed: false,
+            prime_at: None,
             // The child learns at once that it has been heard, even if there is nothing for it yet.
             pulse_due: true,
             pulse_at: now,
@@ -212,7 +260,13 @@ impl Forwarder {
             }
             let tree = usize::from(child.tree);
             let log = self.logs[tree].as_deref().unwrap_or_default();
-            let Some(position) = child.next_position(log) else { continue };
+            let position = match child.next_position(now, log, self.interval) {
+                Ok(position) => position,
+                Err(later) => {
+                    self.deadline = self.deadline.min(later.unwrap_or(Time::MAX));
+                    continue;
+                }
+            };
             let Some(bytes) = source.bytes(tree, position) else { continue };
             let data = Block {
                 session: self.session,

@@ -1,10 +1,10 @@
 //! Lays the two trees over the mapped fabric, before anything is sent.
 //!
-//! Nodes are put in a row by location, the trees follow from the row ([`two_tree`]), and each edge takes the least loaded
-//! of its pair's routes. While a cable carries more than the image once, nodes of one crossbar change places.
+//! Nodes are put in a row by location, the trees follow from the row ([`pair_trees`]), and each edge takes the least loaded
+//! of its pair's routes. While a cable carries more than the image once, nodes change places: those of one crossbar first.
 
 use super::cabling::{Cabling, Laid};
-use super::two_tree;
+use super::pair_trees;
 use std::collections::BTreeMap;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::topology::CrossbarId;
@@ -16,6 +16,9 @@ const ROUNDS: usize = 4;
 /// How many changes of places are tried before the layout is taken as it is.
 const MAX_TRIES: usize = 4_000;
 
+/// How far in the row a node is looked for with which another one may change places.
+const NEAR: usize = 12;
+
 /// The trees over a set of nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -23,6 +26,8 @@ pub(crate) struct Layout {
     pub(crate) row: Vec<NodeNumber>,
     /// For each tree and place the edge from the parent; `None` for the front end, and where there is no route.
     pub(crate) edges: [Vec<Option<Laid>>; TREES],
+    /// For each tree and place the place of the parent.
+    parents: [Vec<usize>; TREES],
     /// For each tree and place the places that it feeds.
     children: [Vec<Vec<usize>>; TREES],
     /// How often nodes changed places.
@@ -35,12 +40,13 @@ impl Layout {
         let mut row = vec![NodeNumber::FRONT_END];
         row.extend(cabling.in_location_order(nodes));
         let none = vec![None; row.len()];
-        let children = [0, 1].map(|tree| {
+        let parents = pair_trees::parents(row.len() - 1, shift(cabling, &row));
+        let children = [0, 1].map(|tree: usize| {
             let mut children = vec![Vec::new(); row.len()];
-            (1..row.len()).for_each(|place| children[two_tree::parent(tree, place, row.len() - 1)].push(place));
+            (1..row.len()).for_each(|place| children[parents[tree][place]].push(place));
             children
         });
-        let mut layout = Layout { row, edges: [none.clone(), none], children, swaps: 0 };
+        let mut layout = Layout { row, edges: [none.clone(), none], parents, children, swaps: 0 };
         for _ in 0..ROUNDS {
             let before = layout.edges.clone();
             layout.lay_again(cabling, 1..layout.row.len());
@@ -54,7 +60,7 @@ impl Layout {
 
     /// The place of the parent of a place.
     pub(crate) fn parent(&self, tree: usize, place: usize) -> usize {
-        two_tree::parent(tree, place, self.row.len() - 1)
+        self.parents[tree][place]
     }
 
     /// How far a place is from the root, in the tree in which it is nearer.
@@ -101,7 +107,9 @@ impl Layout {
         let before = cabling.excess();
         for place in self.ends_of_overloaded(cabling) {
             let Some(crossbar) = cabling.crossbar(self.row[place]) else { continue };
-            for &other in crossbars[&crossbar].iter().filter(|&&other| other != place) {
+            // If nobody on the crossbar will do, a neighbour in the row may.
+            let near = place.saturating_sub(NEAR).max(1)..(place + NEAR).min(self.row.len());
+            for other in crossbars[&crossbar].iter().copied().chain(near).filter(|&other| other != place) {
                 if *tries == MAX_TRIES {
                     return false;
                 }
@@ -175,6 +183,19 @@ impl Layout {
     fn children(&self, tree: usize, place: usize) -> impl Iterator<Item = usize> + '_ {
         self.children[tree][place].iter().copied()
     }
+}
+
+/// The number of the first pair of nodes, for which the pairs of the crossbars after the front end's begin at a multiple of
+/// the power of two that is as large as a crossbar: then few edges leave a crossbar.
+fn shift(cabling: &Cabling, row: &[NodeNumber]) -> usize {
+    let first = row.iter().take_while(|&&node| cabling.crossbar(node) == cabling.crossbar(row[0])).count();
+    let second =
+        row[first..].iter().take_while(|&&node| cabling.crossbar(node) == cabling.crossbar(row[first])).count();
+    // The front end itself, T0 and T1, and E if there is one, are in no pair.
+    let alone = if row.len().is_multiple_of(2) { 4 } else { 3 };
+    let pairs = first.saturating_sub(alone) / 2;
+    let align = (second / 2).next_power_of_two();
+    (2 * align - 1 - pairs % align) % align
 }
 
 /// An edge by its tree and its lower end, and where it lay.

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`timing`] | how long things may take |
 //! | [`stream`] | the order in which lists and chunks travel, in two halves |
-//! | [`two_tree`] | the arithmetic of the two trees |
+//! | [`pair_trees`] | the arithmetic of the two trees |
 //! | [`cabling`], `layout` | the fabric under the trees, and how they are laid on it |
 //! | [`store`], `assembly`, `held` | the image as a node has it: growing, and whole |
 //! | `forwarder`, `feed` | an attachment, seen from the parent and from the child |
@@ -23,13 +23,13 @@ mod held;
 mod layout;
 mod member;
 pub mod node;
+pub mod pair_trees;
 mod positions;
 pub mod progress;
 pub mod root;
 pub mod store;
 pub mod stream;
 pub mod timing;
-pub mod two_tree;
 
 #[cfg(test)]
 mod testing;

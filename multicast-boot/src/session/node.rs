@@ -6,7 +6,7 @@ use super::forwarder::{Forwarder, Source};
 use super::held::HeldImage;
 use super::store::{ChunkStores, SharedStores};
 use super::timing::Timing;
-use crate::image::{ClusterPublicKey, ImageError, Manifest, SignedManifest};
+use crate::image::{CHUNK, ClusterPublicKey, ImageError, Manifest, SignedManifest};
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -28,15 +28,29 @@ pub struct NodeConfig {
     pub timing: Timing,
     /// The oldest version of an image that it boots.
     pub oldest_version: u64,
+    /// The rate of the node's link, in bits a second, where it is known: see [`NodeConfig::even_interval`].
+    pub rate_bits_per_s: Option<u64>,
     /// How long it takes from the end of phase 1 until phase 2 runs.
     pub hand_over: Duration,
 }
 
 impl Default for NodeConfig {
     fn default() -> NodeConfig {
-        NodeConfig { timing: Timing::default(), oldest_version: 0, hand_over: Duration::from_millis(20) }
+        let (timing, hand_over) = (Timing::default(), Duration::from_millis(20));
+        NodeConfig { timing, oldest_version: 0, rate_bits_per_s: None, hand_over }
     }
 }
+
+impl NodeConfig {
+    /// From one frame to a child to the next: a child gets half of a link's rate, evenly. Zero where the rate is not known.
+    fn even_interval(&self) -> Duration {
+        let Some(rate) = self.rate_bits_per_s else { return Duration::ZERO };
+        Duration::from_nanos(TREES as u64 * FRAME_BYTES * 8 * 1_000_000_000 / rate.max(1))
+    }
+}
+
+/// Bytes of a frame with a chunk, without its hops.
+const FRAME_BYTES: u64 = 20 + CHUNK as u64 + 4;
 
 /// How far a node is, as it sees it itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,7 +285,7 @@ impl BootNode {
             id: offer.session,
             report_interval,
             assembly,
-            forwarder: Forwarder::new(offer.session),
+            forwarder: Forwarder::new(offer.session, self.config.even_interval()),
             feeds: [None, None],
             revision: 0,
             stage,

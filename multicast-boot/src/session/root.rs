@@ -89,7 +89,7 @@ impl BootRoot {
             cabling: Cabling::new(plan),
             members,
             by_number,
-            forwarder: Forwarder::new(session),
+            forwarder: Forwarder::new(session, Duration::ZERO),
             phase: Phase::Idle,
             outbox: VecDeque::new(),
             report_interval: config.timing.report_interval.max(spacing),

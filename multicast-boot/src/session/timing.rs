@@ -66,7 +66,7 @@ impl Default for Timing {
             attach_retry: Duration::from_micros(1500),
             attach_attempts: 2,
             starvation: Duration::from_millis(25),
-            receipt_interval: Duration::from_millis(3),
+            receipt_interval: Duration::from_millis(15),
             child_silence: Duration::from_millis(50),
             offer_retry: Duration::from_micros(500),
             late_offer_retry: Duration::from_millis(10),

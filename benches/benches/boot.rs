@@ -1,0 +1,314 @@
+//! The transfer of an image: fabric time against size over rate, wall time and memory.
+//!
+//! `cargo bench -p twowire-benches --bench boot` runs Pink's rows. Words after `--` choose rows by their names, `all` also
+//! the large fabrics; `--seeds N` repeats each with N seeds.
+
+use bytes::Bytes;
+use std::num::NonZeroU8;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use twowire_benches::Figures;
+use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::protocol::{Protocol, Transmit};
+use twowire_fabric::routes::RouteTable;
+use twowire_fabric::sim::{Fault, Host, Sim, SimConfig};
+use twowire_fabric::time::Time;
+use twowire_fabric::topology::{HostId, Topology, generate};
+use twowire_fabric::wire::Packet;
+use twowire_mapper::engine::{self, Request, TopologyKind};
+use twowire_multicast_boot::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
+use twowire_multicast_boot::session::{
+    BootNode, BootRoot, NodeConfig, NodeCounters, Outcome, Plan, Progress, RootConfig, SharedStores,
+};
+
+const MIB: usize = 1 << 20;
+const ROUTES_PER_PAIR: NonZeroU8 = NonZeroU8::new(8).unwrap();
+
+/// One line of the table.
+struct Row {
+    name: &'static str,
+    topology: fn() -> Topology,
+    front_end: u32,
+    mib: usize,
+    /// Nodes of a hundred that are not there.
+    absent: u8,
+    faults: Vec<(Time, Fault)>,
+    /// Run without being asked for.
+    usual: bool,
+}
+
+impl Row {
+    fn pink(name: &'static str, faults: Vec<(Time, Fault)>) -> Row {
+        Row { name, topology: generate::pink, front_end: 0, mib: 64, absent: 0, faults, usual: true }
+    }
+
+    fn large(name: &'static str, topology: fn() -> Topology) -> Row {
+        Row { topology, usual: false, ..Row::pink(name, Vec::new()) }
+    }
+}
+
+fn xgft_4096() -> Topology {
+    generate::xgft(&[16, 16, 16], &[1, 16, 16]).expect("a Clos")
+}
+
+fn xgft_16384() -> Topology {
+    generate::xgft(&[16, 32, 32], &[1, 16, 32]).expect("a Clos")
+}
+
+fn rows() -> Vec<Row> {
+    let ms = |ms: u64| Time::from_nanos(ms * 1_000_000);
+    let loss = |p| vec![(Time::ZERO, Fault::Loss(p))];
+    vec![
+        Row::pink("no loss", vec![]),
+        Row::pink("loss 0.1 %", loss(0.001)),
+        Row::pink("loss 1 %", loss(0.01)),
+        Row::pink("loss 5 %", loss(0.05)),
+        Row { usual: false, ..Row::pink("loss 10 %", loss(0.1)) },
+        Row::pink("corruption 0.1 %", vec![(Time::ZERO, Fault::Corrupt(0.001))]),
+        Row::pink("one node crashes at 100 ms", vec![(ms(100), Fault::Crash(HostId(512)))]),
+        Row { front_end: 517, ..Row::pink("front end elsewhere", vec![]) },
+        Row { absent: 5, ..Row::pink("5 % of the nodes absent", vec![]) },
+        Row { absent: 30, ..Row::pink("30 % of the nodes absent", vec![]) },
+        Row { mib: 16, ..Row::pink("16 MiB", vec![]) },
+        Row {
+            mib: 16,
+            usual: false,
+            topology: || generate::xgft(&[8, 8], &[1, 8]).expect("x"),
+            ..Row::pink("u88", vec![])
+        },
+        Row {
+            mib: 16,
+            usual: false,
+            topology: || generate::xgft(&[16], &[1]).expect("x"),
+            ..Row::pink("v16.", vec![])
+        },
+        Row {
+            mib: 16,
+            usual: false,
+            topology: || generate::xgft(&[32], &[1]).expect("x"),
+            ..Row::pink("v32.", vec![])
+        },
+        Row {
+            mib: 16,
+            usual: false,
+            topology: || generate::xgft(&[33], &[1]).expect("x"),
+            ..Row::pink("v33.", vec![])
+        },
+        Row {
+            mib: 16,
+            usual: false,
+            topology: || generate::xgft(&[48], &[1]).expect("x"),
+            ..Row::pink("v48.", vec![])
+        },
+        Row {
+            mib: 2,
+            usual: false,
+            topology: || generate::xgft(&[8, 8], &[1, 8]).expect("x"),
+            ..Row::pink("t88", vec![])
+        },
+        Row::large("4,096 hosts", xgft_4096),
+        Row::large("16,384 hosts", xgft_16384),
+    ]
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let seeds = words.iter().position(|w| w == "--seeds").and_then(|at| words.get(at + 1)?.parse().ok()).unwrap_or(1);
+    let wanted: Vec<&String> = words.iter().filter(|w| *w != "--seeds" && w.parse::<u64>().is_err()).collect();
+    let chosen = |row: &Row| match wanted.as_slice() {
+        [] => row.usual,
+        names => names.iter().any(|name| *name == "all" || row.name.contains(name.as_str())),
+    };
+    let mut figures = Figures::of("boot");
+    for row in rows().into_iter().filter(chosen) {
+        for seed in 1..=seeds {
+            let run = run(&row, seed);
+            figures.record(format!("{}, {} MiB, seed {seed}", row.name, row.mib), run.to_string());
+        }
+    }
+}
+
+/// What a run has shown.
+struct Run {
+    size_over_rate: Duration,
+    outcome: Outcome,
+    progress: Progress,
+    counters: NodeCounters,
+    hosts: usize,
+    chunks: u64,
+    wall: Duration,
+    peak_mib: u64,
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let o = &self.outcome;
+        let ratio = (o.last_verified - o.started).as_secs_f64() / self.size_over_rate.as_secs_f64();
+        let deliveries = self.chunks as f64 * (self.hosts - 1) as f64;
+        write!(
+            f,
+            "ratio {ratio:.4} (joined {:.2} ms), ready {} of {}, busiest cable {:.1} after {} swaps, root sent {:.3} x, \
+             lost {}, duplicates {}, wall {:.1} s ({:.0} ns a chunk), peak {} MiB",
+            (o.laid - o.started).as_secs_f64() * 1e3,
+            o.ready,
+            o.ready + o.failed.len(),
+            o.busiest_cable,
+            o.swaps,
+            self.progress.frames_sent as f64 / self.chunks as f64,
+            self.counters.lost,
+            self.counters.duplicates,
+            self.wall.as_secs_f64(),
+            self.wall.as_nanos() as f64 / deliveries,
+            self.peak_mib,
+        )?;
+        o.failed.iter().try_for_each(|failure| write!(f, "; {failure}"))
+    }
+}
+
+enum Machine {
+    FrontEnd(Box<BootRoot>),
+    Node(Box<BootNode>),
+    Absent,
+}
+
+impl Protocol for Machine {
+    fn handle_packet(&mut self, now: Time, packet: &Packet) {
+        match self {
+            Machine::FrontEnd(root) => root.handle_packet(now, packet),
+            Machine::Node(node) => node.handle_packet(now, packet),
+            Machine::Absent => {}
+        }
+    }
+    fn handle_timeout(&mut self, now: Time) {
+        match self {
+            Machine::FrontEnd(root) => root.handle_timeout(now),
+            Machine::Node(node) => node.handle_timeout(now),
+            Machine::Absent => {}
+        }
+    }
+    fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        match self {
+            Machine::FrontEnd(root) => root.poll_transmit(now),
+            Machine::Node(node) => node.poll_transmit(now),
+            Machine::Absent => None,
+        }
+    }
+    fn poll_timeout(&self) -> Option<Time> {
+        match self {
+            Machine::FrontEnd(root) => root.poll_timeout(),
+            Machine::Node(node) => node.poll_timeout(),
+            Machine::Absent => None,
+        }
+    }
+}
+
+impl Host for Machine {
+    fn power_on(&mut self, now: Time, _: UniqueId) {
+        if let Machine::FrontEnd(root) = self {
+            root.start(now);
+        }
+    }
+}
+
+fn image(mib: usize, key: &ClusterSecretKey) -> PackedImage {
+    let mut bytes = vec![0; mib * MIB];
+    fastrand::Rng::with_seed(mib as u64).fill(&mut bytes);
+    let initramfs = Bytes::from(bytes);
+    let parts = ImageParts { name: "bench".into(), version: 1, initramfs, ..ImageParts::default() };
+    PackedImage::pack(&parts, key).expect("it packs")
+}
+
+/// The fabric with the front end where the row wants it.
+fn plan(row: &Row) -> Plan {
+    let topology = Arc::new((row.topology)());
+    let request = Request { routes_per_pair: ROUTES_PER_PAIR, epoch: 1 };
+    let routes = engine::compute(&topology, TopologyKind::Clos, request).expect("a Clos");
+    let front_end = HostId(row.front_end);
+    let hosts: Vec<HostId> =
+        [front_end].into_iter().chain(topology.host_ids().filter(|&host| host != front_end)).collect();
+    let by_number = hosts.clone();
+    let pair = move |from: NodeNumber, to: NodeNumber| {
+        routes.routes(by_number[from.index()], by_number[to.index()]).collect::<Vec<_>>()
+    };
+    Plan { topology, hosts: hosts.into_iter().map(Some).collect(), routes: Arc::new(pair), epoch: 1 }
+}
+
+/// The routes that a node holds: in the bench only those that its place in the trees and repairs can ask for would be
+/// enough, but a node has them all.
+fn route_table(plan: &Plan, own: NodeNumber) -> RouteTable {
+    let mut table = RouteTable::new(plan.epoch, own);
+    for to in (0..plan.hosts.len()).map(NodeNumber::from_index) {
+        table.push(plan.routes.routes(own, to));
+    }
+    table
+}
+
+#[allow(clippy::disallowed_methods)] // a bench reads the clock
+fn run(row: &Row, seed: u64) -> Run {
+    let key = ClusterSecretKey::from_seed(&[1; 32]);
+    let image = image(row.mib, &key);
+    let plan = plan(row);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let is_absent: Vec<bool> = plan.hosts.iter().map(|_| rng.u8(..100) < row.absent).collect();
+    let numbers: Vec<NodeNumber> =
+        (1..plan.hosts.len()).filter(|&index| !is_absent[index]).map(NodeNumber::from_index).collect();
+    let stores = Arc::new(SharedStores::default());
+    let config = SimConfig::default();
+    let rate = config.rate_bits_per_s;
+    let mut sim = Sim::new(&plan.topology, config, seed, |host| {
+        let index = plan.hosts.iter().position(|&h| h == Some(host)).expect("every host has a number");
+        match index {
+            0 => {
+                let config = RootConfig::default();
+                Machine::FrontEnd(Box::new(BootRoot::new(config, image.clone(), plan.clone(), &numbers, seed)))
+            }
+            _ if is_absent[index] => Machine::Absent,
+            _ => {
+                let public: ClusterPublicKey = key.public();
+                let seed = seed ^ (index as u64) << 32;
+                let config = NodeConfig { rate_bits_per_s: Some(rate), ..NodeConfig::default() };
+                let mut node = BootNode::with_stores(config, public, stores.clone(), seed);
+                node.set_routes(route_table(&plan, NodeNumber::from_index(index)));
+                Machine::Node(Box::new(node))
+            }
+        }
+    });
+    row.faults.iter().for_each(|&(at, fault)| sim.inject(at, fault));
+    let front_end = HostId(row.front_end);
+    let start = Instant::now();
+    let root = loop {
+        let next = sim.now() + Duration::from_millis(1);
+        sim.run_until(next);
+        match sim.host(front_end) {
+            Machine::FrontEnd(root) if root.is_done() => break root,
+            Machine::FrontEnd(root) => assert!(next < Time::from_nanos(30_000_000_000), "{:?}", root.progress()),
+            _ => unreachable!("the front end is the root"),
+        }
+    };
+    let wall = start.elapsed();
+    let mut counters = NodeCounters::default();
+    for machine in sim.hosts() {
+        if let Machine::Node(node) = machine {
+            let c = node.counters();
+            counters.lost += c.lost;
+            counters.duplicates += c.duplicates;
+        }
+    }
+    Run {
+        size_over_rate: Duration::from_secs_f64((row.mib * MIB * 8) as f64 / rate as f64),
+        outcome: root.outcome(),
+        progress: root.progress(),
+        counters,
+        hosts: numbers.len() + 1,
+        chunks: (row.mib * MIB / 4096) as u64,
+        wall,
+        peak_mib: peak_mib(),
+    }
+}
+
+/// The most memory that this process has had; 0 where the system does not say.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    peak.unwrap_or(0) / 1024
+}
