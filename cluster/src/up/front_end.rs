@@ -174,6 +174,7 @@ impl<S: TableSource> Protocol for FrontEnd<S> {
     fn poll_timeout(&self) -> Option<Time> {
         let calls = self.roll_call.iter().chain(&self.watch).filter_map(Protocol::poll_timeout);
         let machines = [self.loader.poll_timeout(), self.boot.as_ref().and_then(Protocol::poll_timeout)];
-        calls.chain(machines.into_iter().flatten()).chain([self.next_watch]).min()
+        let watch = self.watch.is_none().then_some(self.next_watch);
+        calls.chain(machines.into_iter().flatten()).chain(watch).min()
     }
 }

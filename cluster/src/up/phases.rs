@@ -240,7 +240,7 @@ impl BringUp<'_> {
             });
             boot.is_done()
         })?;
-        let outcome = front_end.boot.as_ref().expect("set above").outcome();
+        let outcome = front_end.boot.take().expect("set above").outcome();
         let what = format!("{} of {} nodes run the image", group(outcome.ready), group(nodes.len()));
         self.finish(&phase, &what);
         let failure = |f: &twowire_multicast_boot::session::NodeFailure| {
