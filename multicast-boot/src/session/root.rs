@@ -301,7 +301,10 @@ impl BootRoot {
         if member.reached != before {
             member.progress_at = now;
         }
-        if member.failed.take().is_some() {
+        // One that was given up because nothing got to it returns when something does, not because it lives.
+        let stuck = |f: &NodeFailure| matches!(f.reason, FailureReason::NoProgress(_)) && member.reached == before;
+        if member.failed.as_ref().is_some_and(|failure| !stuck(failure)) {
+            (member.failed, member.progress_at) = (None, now);
             self.event(BootEvent::Returned(report.from));
             if self.members[index].is_fed() {
                 self.place_late(now, index);
@@ -520,6 +523,6 @@ impl Protocol for BootRoot {
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        (self.deadline != Time::MAX).then_some(self.deadline)
+        (self.deadline != Time::MAX && !self.is_done()).then_some(self.deadline)
     }
 }
