@@ -175,7 +175,8 @@ impl Discovery {
     /// A discovery from the host whose card has this id.
     pub fn new(config: DiscoveryConfig, own_id: UniqueId, seed: u64) -> Discovery {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let session = rng.u32(..);
+        // Session 0 is that of announcements, which nobody asked for.
+        let session = rng.u32(1..);
         let attempt = Attempt::new(config.clone(), own_id, rng.fork());
         Discovery { config, own_id, rng, session, attempt, statistics: Statistics::default(), error: None }
     }
