@@ -26,7 +26,7 @@ impl Progress {
         Progress { lines: !quiet, bar, polls: Cell::new(0) }
     }
 
-    /// A phase begins; `total` is what [`Progress::advance`] counts to, if that is known.
+    /// A phase begins; `total` is what [`Progress::poll`] counts to, if that is known.
     pub fn start(&self, name: &'static str, total: Option<u64>) {
         self.bar.reset();
         let template =
