@@ -18,6 +18,7 @@ impl BootRoot {
             self.members[parent].children[tree].push(index);
         }
         self.members[index].links[tree] = Some(link);
+        self.members[index].orphaned[tree] = false;
     }
 
     /// Nobody feeds the node in this tree any more.
@@ -49,28 +50,47 @@ impl BootRoot {
         self.assign(index);
     }
 
-    /// The node cannot hear its parent in a tree.
+    /// The node cannot hear its parent in a tree. The parent is asked first whether it lives: if not, all whom it fed are
+    /// provided for together.
     pub(super) fn is_orphaned(&mut self, now: Time, index: usize, tree: usize) {
         if !self.members[index].is_fed() {
             return;
         }
-        if let Some(silent) = self.members[index].links[tree].as_ref().map(|l| l.parent) {
-            self.members[index].avoid[tree] = Some(silent);
-            self.suspect(now, silent);
+        let Some(silent) = self.members[index].links[tree].as_ref().map(|link| link.parent) else { return };
+        self.members[index].orphaned[tree] = true;
+        match self.index_of(silent) {
+            Some(parent) if self.members[parent].failed.is_none() => self.suspect(now, parent),
+            _ => self.leave_parent(now, index, tree),
         }
-        self.adopt(now, index, tree);
-        self.assign_anew(index);
     }
 
     /// Somebody says that a node is silent: it is asked.
-    fn suspect(&mut self, now: Time, number: NodeNumber) {
-        let Some(index) = self.index_of(number) else { return };
+    fn suspect(&mut self, now: Time, index: usize) {
         let member = &mut self.members[index];
-        if member.failed.is_none() && member.queries == 0 && member.reached.stage <= Stage::Verified {
+        if member.queries == 0 {
             member.queries = 1;
             member.query_at = now;
             self.instruct(index, true);
         }
+    }
+
+    /// A node that was asked whether it lives does: those that cannot hear it get other parents.
+    pub(super) fn is_alive(&mut self, now: Time, index: usize) {
+        for tree in 0..TREES {
+            for child in self.members[index].children[tree].clone() {
+                if self.members[child].orphaned[tree] {
+                    self.leave_parent(now, child, tree);
+                }
+            }
+        }
+    }
+
+    /// A node gets another parent than the one that it has.
+    fn leave_parent(&mut self, now: Time, index: usize, tree: usize) {
+        let member = &mut self.members[index];
+        member.avoid[tree] = member.links[tree].as_ref().map(|link| link.parent);
+        self.adopt(now, index, tree);
+        self.assign_anew(index);
     }
 
     /// Finds a parent for a node in a tree; without any, the node has failed.
@@ -161,8 +181,56 @@ impl BootRoot {
         (member.report_serial, member.confirmed, member.progress_at) = (0, 0, now);
     }
 
+    /// Closes the gap that a node leaves so that pairs stay pairs: those whom it fed get its parent, and its sibling gets both
+    /// halves from the one that feeds it in the other tree. Nobody then feeds more than before, and no long ring of turns comes
+    /// about (see `pair_trees`).
+    fn close_gap(&mut self, now: Time, index: usize) {
+        for tree in 0..TREES {
+            if let Some((parent, sibling, other)) = self.gap(index, tree) {
+                self.members[index].links[tree].iter().for_each(|link| self.cabling.lift(&link.laid));
+                self.members[index].links[tree] = None;
+                self.members[parent].children[tree].retain(|&child| child != index);
+                let orphans = std::mem::take(&mut self.members[index].children[tree]);
+                let moves = orphans.into_iter().map(|orphan| (orphan, parent)).chain([(sibling, other)]);
+                for (child, to) in moves {
+                    self.move_to(now, child, tree, to);
+                }
+            }
+        }
+    }
+
+    /// The parent and the sibling of a node that feeds others in this tree, and who feeds both in the other tree; if the
+    /// gap can be closed with them.
+    fn gap(&self, index: usize, tree: usize) -> Option<(usize, usize, usize)> {
+        let member = &self.members[index];
+        let feeder = |tree: usize| member.links[tree].as_ref().and_then(|link| self.index_of(link.parent));
+        let (parent, other) = (feeder(tree)?, feeder(1 - tree)?);
+        let &sibling = self.members[parent].children[tree].iter().find(|&&child| child != index)?;
+        let stays_a_tree = !self.is_fed_by(self.members[other].number, self.members[sibling].number, tree);
+        let able = self.members[parent].can_feed() && self.members[other].can_feed() && self.members[sibling].is_fed();
+        let has_both = self.members[other].children[1 - tree].contains(&sibling) && other != sibling;
+        let fits = self.members[parent].child_count() == 2 && self.members[other].child_count() == 2;
+        let needed = !member.children[tree].is_empty();
+        (needed && able && fits && has_both && stays_a_tree).then_some((parent, sibling, other))
+    }
+
+    /// Lets `to` feed a node in a tree, or another one if there is no route.
+    fn move_to(&mut self, now: Time, index: usize, tree: usize, to: usize) {
+        self.unlink(index, tree);
+        let (parent, child) = (self.members[to].number, self.members[index].number);
+        match self.cabling.lay(parent, child) {
+            Some(laid) => {
+                self.link(index, tree, Link { parent, laid });
+                self.event(BootEvent::Adopted { child, tree, parent });
+            }
+            None => self.adopt(now, index, tree),
+        }
+        self.assign_anew(index);
+    }
+
     /// Takes a node out of both trees; its children get other parents.
     fn leave_trees(&mut self, now: Time, index: usize) {
+        self.close_gap(now, index);
         self.unlink_all(index);
         for tree in 0..TREES {
             for child in std::mem::take(&mut self.members[index].children[tree]) {

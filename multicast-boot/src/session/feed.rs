@@ -11,6 +11,9 @@ use twowire_fabric::wire::boot::{Span, put_span};
 /// Frames after which a receipt is sent: few enough that the parent's window never closes.
 const FRAMES_PER_RECEIPT: u32 = 448;
 
+/// Attempts along the routes of the layout, before others are tried.
+const FIRST_ATTEMPTS: u32 = 3;
+
 /// Spans of lost frames that a receipt names, at most.
 const MAX_SPANS: usize = DEFAULT_MAX_PAYLOAD / 8;
 
@@ -31,6 +34,8 @@ pub(crate) struct Feed {
     /// One above the highest sequence number known.
     next: u32,
     lost: Vec<Lost>,
+    /// When the parent is to be told of a loss.
+    say_at: Option<Time>,
     serial: u16,
     /// When the last receipt was sent; `None` before the first.
     receipt_sent: Option<Time>,
@@ -47,7 +52,10 @@ pub(crate) struct Feed {
     heard: Option<Time>,
     /// When data last came, or the attachment was asked for.
     fed: Time,
+    /// Attempts to attach since the parent was last heard.
     attempts: u32,
+    /// How many routes have been given up.
+    rotation: u32,
     /// Nothing is missing: the parent only has to be told.
     pub(crate) complete: bool,
     /// Frames found to be lost.
@@ -63,6 +71,7 @@ impl Feed {
             edge,
             next: 0,
             lost: Vec::new(),
+            say_at: None,
             serial: 0,
             receipt_sent: None,
             timed: None,
@@ -75,24 +84,33 @@ impl Feed {
             heard: None,
             fed: Time::ZERO,
             attempts: 0,
+            rotation: 0,
             complete: false,
             lost_count: 0,
         }
     }
 
-    /// Starts over under another name, along the next routes.
-    pub(crate) fn reattach(&mut self, edge: u16) {
-        let (attempts, lost_count, heard) = (self.attempts, self.lost_count, self.heard);
-        *self = Feed::new(self.parent, self.alternate, self.late, edge);
-        self.lost_count = lost_count;
-        // A parent that was heard gets the full number of attempts again, beginning with the routes after the first.
-        self.attempts = if heard.is_some() { 1 } else { attempts };
+    /// Starts over under another name. With `other_routes` along other routes than before.
+    pub(crate) fn reattach(&mut self, edge: u16, other_routes: bool) {
+        let attempts = if self.heard.is_some() { 0 } else { self.attempts };
+        *self = Feed {
+            attempts,
+            rotation: self.rotation + u32::from(other_routes),
+            lost_count: self.lost_count,
+            ..Feed::new(self.parent, self.alternate, self.late, edge)
+        };
+    }
+
+    /// The parent silent, or never heard: starts over. The first attempts of all keep to the routes of the layout: a frame
+    /// may have been lost, and another route could overload a cable.
+    pub(crate) fn try_again(&mut self, edge: u16) {
+        let other_routes = self.heard.is_some() || self.rotation > 0 || self.attempts >= FIRST_ATTEMPTS;
+        self.reattach(edge, other_routes);
     }
 
     /// The parent's route to us for this attempt, and which of our own to it.
     pub(crate) fn routes(&self) -> (u8, usize) {
-        let attempt = self.attempts;
-        (self.alternate.wrapping_add(attempt as u8), attempt as usize)
+        (self.alternate.wrapping_add(self.rotation as u8), self.rotation as usize)
     }
 
     pub(crate) fn attach_sent(&mut self, now: Time, route: Route) {
@@ -108,12 +126,12 @@ impl Feed {
         !self.complete && self.heard.is_none() && self.attempts > timing.attach_attempts
     }
 
-    /// A [`super::Block`] frame came. Call it only for one that is kept: another one counts as lost.
-    pub(crate) fn on_data(&mut self, now: Time, sequence: u32, echo: u16) {
+    /// A `Block` frame came. Call it only for one that is kept: another one counts as lost.
+    pub(crate) fn on_data(&mut self, now: Time, sequence: u32, echo: u16, timing: &Timing) {
         self.on_sign_of_life(now, echo);
         self.fed = now;
         if sequence >= self.next {
-            self.note_lost(sequence);
+            self.note_lost(now, sequence, timing);
             self.next = sequence.saturating_add(1);
         } else {
             self.remove_lost(sequence);
@@ -123,10 +141,10 @@ impl Feed {
     }
 
     /// A pulse came: everything below `next` was sent.
-    pub(crate) fn on_pulse(&mut self, now: Time, next: u32, echo: u16) {
+    pub(crate) fn on_pulse(&mut self, now: Time, next: u32, echo: u16, timing: &Timing) {
         self.on_sign_of_life(now, echo);
         if next > self.next {
-            self.note_lost(next);
+            self.note_lost(now, next, timing);
             self.next = next;
         }
         self.receipt_due |= self.unreported > 0 || self.complete || self.receipt_sent.is_none();
@@ -148,11 +166,11 @@ impl Feed {
     }
 
     /// Everything from the highest number known up to `below` was lost.
-    fn note_lost(&mut self, below: u32) {
+    fn note_lost(&mut self, now: Time, below: u32, timing: &Timing) {
         if below > self.next {
             self.lost.push(Lost { span: Span { start: self.next, end: below }, said_in: None });
             self.lost_count = self.lost_count.saturating_add(below - self.next);
-            self.receipt_due = true;
+            self.say_at.get_or_insert(now + timing.loss_delay);
         }
     }
 
@@ -185,6 +203,7 @@ impl Feed {
         }
         last.iter().for_each(|&span| put_span(&mut payload, span));
         self.receipt_due = false;
+        self.say_at = None;
         self.unreported = 0;
         self.receipt_sent = Some(now);
         self.timed.get_or_insert((self.serial, now));
@@ -198,8 +217,10 @@ impl Feed {
         }
         let Some(heard) = self.heard else { return Some(self.attach_sent + timing.attach_retry) };
         let sent = self.receipt_sent.unwrap_or(heard);
-        let receipt = if self.lost.is_empty() { timing.receipt_interval } else { self.repeat_after(timing) };
-        Some((self.contact(heard) + timing.parent_silence).min(sent + receipt))
+        // A receipt that is not echoed may have been lost itself.
+        let is_open = self.timed.is_some();
+        let receipt = if is_open { self.repeat_after(timing) } else { timing.receipt_interval };
+        Some((self.contact(heard) + timing.parent_silence).min(sent + receipt).min(self.say_at.unwrap_or(Time::MAX)))
     }
 
     /// The last instant of which we know that parent and child heard one another: a receipt that is not echoed shows that

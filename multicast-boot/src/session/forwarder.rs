@@ -25,6 +25,9 @@ const PREFILL: usize = 2;
 /// A child that is so many frames behind is fed as fast as the link can.
 const CATCH_UP: usize = 16;
 
+/// A node whose link was held up takes the next child out of turn once in so many times: see [`Forwarder::was_held_up`].
+const FLIP: u8 = 4;
+
 /// Marks a frame whose repeat is queued or sent.
 const REPEATED: u32 = 1 << 31;
 
@@ -130,6 +133,9 @@ pub(crate) struct Forwarder {
     children: Vec<Child>,
     /// Whose turn it is.
     turn: usize,
+    /// When the last frame was sent, if there was another one for the next child already.
+    sent_at: Time,
+    rng: fastrand::Rng,
     pulses_due: bool,
     deadline: Time,
     /// Block frames sent.
@@ -139,13 +145,15 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    pub(crate) fn new(session: u32, interval: Duration) -> Forwarder {
+    pub(crate) fn new(session: u32, interval: Duration, seed: u64) -> Forwarder {
         Forwarder {
             session,
             interval,
             logs: [None, None],
             children: Vec::new(),
             turn: 0,
+            sent_at: Time::ZERO,
+            rng: fastrand::Rng::with_seed(seed),
             pulses_due: false,
             deadline: Time::MAX,
             frames_sent: 0,
@@ -252,6 +260,9 @@ impl Forwarder {
 
     /// The next data frame to a child in time, or to a late one; the children take turns.
     fn poll_data(&mut self, now: Time, late: bool, source: &impl Source, timing: &Timing) -> Option<Transmit> {
+        if self.was_held_up(now) && self.rng.u8(..FLIP) == 0 {
+            self.turn += 1;
+        }
         for step in 0..self.children.len() {
             let at = (self.turn + step) % self.children.len();
             let child = &mut self.children[at];
@@ -281,9 +292,23 @@ impl Forwarder {
             self.deadline = self.deadline.min(child.pulse_at);
             self.turn = at + 1;
             self.frames_sent += 1;
-            return Some(Transmit::new(child.route, Packet::with_payload(data, bytes)));
+            let transmit = Transmit::new(child.route, Packet::with_payload(data, bytes));
+            self.sent_at = if self.waiting() > 1 { now } else { Time::MAX };
+            return Some(transmit);
         }
         None
+    }
+
+    /// How many children wait for something that is here.
+    fn waiting(&self) -> usize {
+        let log = |tree: u8| self.logs[usize::from(tree)].as_deref().unwrap_or_default();
+        self.children.iter().filter(|c| !c.has_nothing_to_send(log(c.tree))).count()
+    }
+
+    /// True if the link did not take the next frame in time, although there was one: the last ones wait for links on which others
+    /// send.
+    fn was_held_up(&self, now: Time) -> bool {
+        !self.interval.is_zero() && now.saturating_since(self.sent_at) > self.interval * 5 / 8
     }
 
     /// True if a child waits for something that is here.

@@ -43,6 +43,8 @@ pub(crate) struct Member {
     pub(crate) links: [Option<Link>; TREES],
     /// Those that it feeds, by their index.
     pub(crate) children: [Vec<usize>; TREES],
+    /// In which trees it says that its parent is silent, and has no other one yet.
+    pub(crate) orphaned: [bool; TREES],
     /// Parents that it could not hear: the last one in each tree.
     pub(crate) avoid: [Option<NodeNumber>; TREES],
     /// Its place in the row of the layout.
@@ -77,6 +79,7 @@ impl Member {
             late: false,
             links: [None, None],
             children: [Vec::new(), Vec::new()],
+            orphaned: [false; TREES],
             avoid: [None; TREES],
             place: 0,
             revision: 0,

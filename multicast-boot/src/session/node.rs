@@ -28,7 +28,7 @@ pub struct NodeConfig {
     pub timing: Timing,
     /// The oldest version of an image that it boots.
     pub oldest_version: u64,
-    /// The rate of the node's link, in bits a second, where it is known: see [`NodeConfig::even_interval`].
+    /// The rate of the node's link, in bits a second, where it is known: it spaces what it forwards evenly.
     pub rate_bits_per_s: Option<u64>,
     /// How long it takes from the end of phase 1 until phase 2 runs.
     pub hand_over: Duration,
@@ -285,7 +285,7 @@ impl BootNode {
             id: offer.session,
             report_interval,
             assembly,
-            forwarder: Forwarder::new(offer.session, self.config.even_interval()),
+            forwarder: Forwarder::new(offer.session, self.config.even_interval(), self.rng.u64(..)),
             feeds: [None, None],
             revision: 0,
             stage,
@@ -330,6 +330,7 @@ impl BootNode {
             if session.feeds[tree].as_ref().is_some_and(|f| f.parent == parent && f.late == assign.late) {
                 continue;
             }
+            session.report.orphaned[tree] = false;
             let lost = session.feeds[tree].as_ref().map_or(0, |f| f.lost_count);
             let mut feed = Feed::new(parent, alternate, assign.late, self.rng.u16(..));
             feed.lost_count = lost;
@@ -382,7 +383,7 @@ impl BootNode {
             Arrival::NoRoom => return,
         }
         let feed = session.feeds[tree].as_mut().expect("tree_of found it");
-        feed.on_data(now, data.sequence, data.echo);
+        feed.on_data(now, data.sequence, data.echo, &self.config.timing);
         let timeout = feed.next_timeout(&self.config.timing);
         for (tree, position) in session.assembly.take_fresh() {
             session.forwarder.announce(tree, position);
@@ -404,7 +405,7 @@ impl BootNode {
         let Some(session) = self.session.as_mut().filter(|s| s.id == pulse.session) else { return };
         let Some(tree) = session.tree_of(pulse.edge) else { return };
         let feed = session.feeds[tree].as_mut().expect("tree_of found it");
-        feed.on_pulse(now, pulse.next, pulse.echo);
+        feed.on_pulse(now, pulse.next, pulse.echo, &self.config.timing);
         if let Some(at) = feed.next_timeout(&self.config.timing) {
             self.wake_at(at);
         }
@@ -459,7 +460,7 @@ impl BootNode {
             if session.assembly.take_spoiled(tree) {
                 self.counters.rejected += 1;
                 if let Some(feed) = &mut session.feeds[tree] {
-                    feed.reattach(self.rng.u16(..));
+                    feed.reattach(self.rng.u16(..), false);
                     self.deadline = now;
                 }
             }
@@ -567,8 +568,10 @@ impl BootNode {
         for tree in 0..TREES {
             let mut orphaned = false;
             if let Some(feed) = &mut session.feeds[tree] {
-                if feed.on_timeout(now, timing) || feed.is_starved(now, timing) {
-                    feed.reattach(self.rng.u16(..));
+                if feed.on_timeout(now, timing) {
+                    feed.try_again(self.rng.u16(..));
+                } else if feed.is_starved(now, timing) {
+                    feed.reattach(self.rng.u16(..), false);
                 }
                 orphaned = feed.is_orphaned(timing);
                 if let Some(at) = feed.next_timeout(timing) {

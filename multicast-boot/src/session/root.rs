@@ -89,7 +89,7 @@ impl BootRoot {
             cabling: Cabling::new(plan),
             members,
             by_number,
-            forwarder: Forwarder::new(session, Duration::ZERO),
+            forwarder: Forwarder::new(session, Duration::ZERO, seed),
             phase: Phase::Idle,
             outbox: VecDeque::new(),
             report_interval: config.timing.report_interval.max(spacing),
@@ -289,6 +289,7 @@ impl BootRoot {
             return;
         }
         member.heard = now;
+        let was_asked = member.queries > 0;
         (member.queries, member.tries) = (0, 0);
         member.confirmed = member.confirmed.max(report.revision);
         if report.serial <= member.report_serial {
@@ -309,6 +310,9 @@ impl BootRoot {
             if self.members[index].is_fed() {
                 self.place_late(now, index);
             }
+        }
+        if was_asked {
+            self.is_alive(now, index);
         }
         for tree in 0..TREES {
             if report.orphaned[tree] && report.revision == self.members[index].revision {

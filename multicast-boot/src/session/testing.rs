@@ -1,7 +1,7 @@
 //! What the tests of this module share: a simulated cluster whose front end boots its nodes.
 
 use super::store::SharedStores;
-use super::{BootNode, BootRoot, NodeConfig, Outcome, Plan, RootConfig};
+use super::{BootNode, BootRoot, NodeConfig, Outcome, Plan, RootConfig, Timing};
 use crate::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -200,13 +200,16 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(topology: Topology, image: PackedImage, seed: u64) -> Setup {
+        let sim = SimConfig::default();
+        let (hand_over, rate_bits_per_s) = (Duration::from_millis(1), Some(sim.rate_bits_per_s));
+        let timing = Timing { hand_over_timeout: Duration::from_millis(100), ..Timing::default() };
         Setup {
             topology: Arc::new(topology),
             image,
-            node: NodeConfig { hand_over: Duration::from_millis(1), ..NodeConfig::default() },
-            root: RootConfig::default(),
+            node: NodeConfig { hand_over, rate_bits_per_s, ..NodeConfig::default() },
+            root: RootConfig { timing },
             key: key().public(),
-            sim: SimConfig::default(),
+            sim,
             seed,
         }
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// The protocol's timers. Those of root and nodes may differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
+    /// From the discovery of a loss until the parent is told: several losses are named in one receipt.
+    pub loss_delay: Duration,
     /// The least time after which a receipt that was not echoed is repeated. Shorter than the fabric's queues, it multiplies
     /// the load just when the fabric is full.
     pub repeat_min: Duration,
@@ -59,12 +61,13 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Timing {
         Timing {
+            loss_delay: Duration::from_micros(300),
             repeat_min: Duration::from_millis(1),
             pulse_first: Duration::from_micros(300),
             pulse_max: Duration::from_micros(1500),
             parent_silence: Duration::from_millis(4),
-            attach_retry: Duration::from_micros(1500),
-            attach_attempts: 2,
+            attach_retry: Duration::from_millis(1),
+            attach_attempts: 3,
             starvation: Duration::from_millis(25),
             receipt_interval: Duration::from_millis(15),
             child_silence: Duration::from_millis(50),
@@ -77,10 +80,10 @@ impl Default for Timing {
             report_interval: Duration::from_millis(20),
             report_spacing: Duration::from_micros(20),
             refusals: 3,
-            query_interval: Duration::from_millis(3),
+            query_interval: Duration::from_micros(1500),
             queries: 4,
             no_progress: Duration::from_secs(2),
-            hand_over_timeout: Duration::from_secs(60),
+            hand_over_timeout: Duration::from_secs(5),
             rejoin_wait: Duration::from_millis(100),
             root_silence: Duration::from_millis(500),
         }
