@@ -50,8 +50,8 @@ impl BootRoot {
         self.assign(index);
     }
 
-    /// The node cannot hear its parent in a tree. The parent is asked first whether it lives: if not, all whom it fed are
-    /// provided for together.
+    /// The node cannot hear its parent in a tree. The parent is asked first whether it lives: if not, all whom it fed
+    /// are provided for together.
     pub(super) fn is_orphaned(&mut self, now: Time, index: usize, tree: usize) {
         if !self.members[index].is_fed() {
             return;
@@ -181,9 +181,9 @@ impl BootRoot {
         (member.report_serial, member.confirmed, member.progress_at) = (0, 0, now);
     }
 
-    /// Closes the gap that a node leaves so that pairs stay pairs: those whom it fed get its parent, and its sibling gets both
-    /// halves from the one that feeds it in the other tree. Nobody then feeds more than before, and no long ring of turns comes
-    /// about (see `pair_trees`).
+    /// Closes the gap that a node leaves so that pairs stay pairs: those whom it fed get its parent, and its sibling
+    /// gets both halves from the one that feeds it in the other tree. Nobody then feeds more than before, and no long
+    /// ring of turns comes about (see `pair_trees`).
     fn close_gap(&mut self, now: Time, index: usize) {
         for tree in 0..TREES {
             if let Some((parent, sibling, other)) = self.gap(index, tree) {
@@ -199,8 +199,8 @@ impl BootRoot {
         }
     }
 
-    /// The parent and the sibling of a node that feeds others in this tree, and who feeds both in the other tree; if the
-    /// gap can be closed with them.
+    /// The parent and the sibling of a node that feeds others in this tree, and who feeds both in the other tree; if
+    /// the gap can be closed with them.
     fn gap(&self, index: usize, tree: usize) -> Option<(usize, usize, usize)> {
         let member = &self.members[index];
         let feeder = |tree: usize| member.links[tree].as_ref().and_then(|link| self.index_of(link.parent));

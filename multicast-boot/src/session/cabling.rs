@@ -80,7 +80,8 @@ impl Cabling {
         self.plan.hosts.get(node.index()).copied().flatten()
     }
 
-    /// The index of the port by which a frame leaves: it stands for a cable and a direction. A host's ports count as one.
+    /// The index of the port by which a frame leaves: it stands for a cable and a direction. A host's ports count as
+    /// one.
     fn outlet(&self, port: PortId) -> u32 {
         match port.node {
             NodeId::Crossbar(x) => self.outlets[x.0 as usize] + u32::from(port.port),

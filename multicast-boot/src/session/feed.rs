@@ -101,8 +101,8 @@ impl Feed {
         };
     }
 
-    /// The parent silent, or never heard: starts over. The first attempts of all keep to the routes of the layout: a frame
-    /// may have been lost, and another route could overload a cable.
+    /// The parent silent, or never heard: starts over. The first attempts of all keep to the routes of the layout: a
+    /// frame may have been lost, and another route could overload a cable.
     pub(crate) fn try_again(&mut self, edge: u16) {
         let other_routes = self.heard.is_some() || self.rotation > 0 || self.attempts >= FIRST_ATTEMPTS;
         self.reattach(edge, other_routes);
@@ -223,8 +223,8 @@ impl Feed {
         Some((self.contact(heard) + timing.parent_silence).min(sent + receipt).min(self.say_at.unwrap_or(Time::MAX)))
     }
 
-    /// The last instant of which we know that parent and child heard one another: a receipt that is not echoed shows that
-    /// the parent does not hear us.
+    /// The last instant of which we know that parent and child heard one another: a receipt that is not echoed shows
+    /// that the parent does not hear us.
     fn contact(&self, heard: Time) -> Time {
         self.timed.map_or(heard, |(_, sent)| heard.min(sent))
     }
@@ -233,8 +233,8 @@ impl Feed {
         timing.repeat_min.max(2 * self.round_trip)
     }
 
-    /// True if the parent lives but has sent nothing for long, although something is missing: one of the two may be mistaken
-    /// about what the other has, because a list of it was damaged on the way.
+    /// True if the parent lives but has sent nothing for long, although something is missing: one of the two may be
+    /// mistaken about what the other has, because a list of it was damaged on the way.
     pub(crate) fn is_starved(&self, now: Time, timing: &Timing) -> bool {
         !self.complete && !self.attach_due && now - self.fed >= timing.starvation
     }

@@ -25,7 +25,8 @@ const PREFILL: usize = 2;
 /// A child that is so many frames behind is fed as fast as the link can.
 const CATCH_UP: usize = 16;
 
-/// A node whose link was held up takes the next child out of turn once in so many times: see [`Forwarder::was_held_up`].
+/// A node whose link was held up takes the next child out of turn once in so many times: see
+/// [`Forwarder::was_held_up`].
 const FLIP: u8 = 4;
 
 /// Marks a frame whose repeat is queued or sent.
@@ -91,7 +92,8 @@ impl Child {
         }
     }
 
-    /// Whether the next of `behind` frames may be sent now, where frames go at even intervals; if not, when to ask again.
+    /// Whether the next of `behind` frames may be sent now, where frames go at even intervals; if not, when to ask
+    /// again.
     fn is_time(&mut self, now: Time, behind: usize, interval: Duration) -> Result<(), Option<Time>> {
         if behind >= CATCH_UP {
             (self.is_primed, self.prime_at, self.even_at) = (true, None, now);
@@ -161,7 +163,8 @@ impl Forwarder {
         }
     }
 
-    /// A child attaches, or attaches again. `held` is what the parent has of the tree's stream, `route` leads to the child.
+    /// A child attaches, or attaches again. `held` is what the parent has of the tree's stream, `route` leads to the
+    /// child.
     pub(crate) fn attach(
         &mut self,
         now: Time,
@@ -305,8 +308,8 @@ impl Forwarder {
         self.children.iter().filter(|c| !c.has_nothing_to_send(log(c.tree))).count()
     }
 
-    /// True if the link did not take the next frame in time, although there was one: the last ones wait for links on which others
-    /// send.
+    /// True if the link did not take the next frame in time, although there was one: the last ones wait for links on
+    /// which others send.
     fn was_held_up(&self, now: Time) -> bool {
         !self.interval.is_zero() && now.saturating_since(self.sent_at) > self.interval * 5 / 8
     }

@@ -1,7 +1,8 @@
 //! Lays the two trees over the mapped fabric, before anything is sent.
 //!
-//! Nodes are put in a row by location, the trees follow from the row ([`pair_trees`]), and each edge takes the least loaded
-//! of its pair's routes. While a cable carries more than the image once, nodes change places: those of one crossbar first.
+//! Nodes are put in a row by location, the trees follow from the row ([`pair_trees`]), and each edge takes the least
+//! loaded of its pair's routes. While a cable carries more than the image once, nodes change places: those of one
+//! crossbar first.
 
 use super::cabling::{Cabling, Laid};
 use super::pair_trees;
@@ -185,8 +186,8 @@ impl Layout {
     }
 }
 
-/// The number of the first pair of nodes, for which the pairs of the crossbars after the front end's begin at a multiple of
-/// the power of two that is as large as a crossbar: then few edges leave a crossbar.
+/// The number of the first pair of nodes, for which the pairs of the crossbars after the front end's begin at a
+/// multiple of the power of two that is as large as a crossbar: then few edges leave a crossbar.
 fn shift(cabling: &Cabling, row: &[NodeNumber]) -> usize {
     let first = row.iter().take_while(|&&node| cabling.crossbar(node) == cabling.crossbar(row[0])).count();
     let second =

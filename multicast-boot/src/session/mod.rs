@@ -10,7 +10,7 @@
 //! | [`cabling`], `layout` | the fabric under the trees, and how they are laid on it |
 //! | [`store`], `assembly`, `held` | the image as a node has it: growing, and whole |
 //! | `forwarder`, `feed` | an attachment, seen from the parent and from the child |
-//! | [`node`] | a node |
+//! | [`node`], [`node_state`] | a node |
 //! | `member`, `adoption`, [`root`] | the front end |
 //! | [`progress`] | what the front end knows of the nodes |
 
@@ -23,6 +23,7 @@ mod held;
 mod layout;
 mod member;
 pub mod node;
+pub mod node_state;
 pub mod pair_trees;
 mod positions;
 pub mod progress;
@@ -38,7 +39,8 @@ mod tests;
 
 pub use cabling::{PairRoutes, Plan};
 pub use held::HeldImage;
-pub use node::{BootNode, NodeConfig, NodeCounters, NodeState};
+pub use node::BootNode;
+pub use node_state::{NodeConfig, NodeCounters, NodeState};
 pub use progress::{BootEvent, FailureReason, NodeFailure, Outcome, Progress, Reached};
 pub use root::{BootRoot, RootConfig};
 pub use store::{ChunkStore, ChunkStores, SharedStores};

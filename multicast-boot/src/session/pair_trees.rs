@@ -1,14 +1,15 @@
 //! The arithmetic of the two trees: who feeds whom in a row of nodes.
 //!
-//! As in the two-tree of Sanders, Speck and Träff (*Two-tree algorithms for full bandwidth broadcast, reduction and scan*,
-//! Parallel Computing 35, 2009) each tree carries half of the image, and a node with children in one tree has none in the
-//! other: it receives both halves and sends one half twice, so each link carries the image once.
+//! As in the two-tree of Sanders, Speck and Träff (*Two-tree algorithms for full bandwidth broadcast, reduction and
+//! scan*, Parallel Computing 35, 2009) each tree carries half of the image, and a node with children in one tree has
+//! none in the other: it receives both halves and sends one half twice, so each link carries the image once.
 //!
-//! There nearly all links are busy all the time, and each host's link is wanted by two senders in turn. In their plain trees the
-//! senders and receivers of such turns form long rings; a ring can settle in an order in which everybody waits a part of
-//! the time, and then stays so: at 64 hosts on one crossbar a transfer took 1.27 times its size over the rate. Here **siblings in one tree are
-//! siblings in the other**: nodes come in pairs, each pair is fed by one node in each tree, and those two feed nobody else. A
-//! ring is two senders and two receivers, which cannot help taking turns.
+//! There nearly all links are busy all the time, and each host's link is wanted by two senders in turn. In their
+//! plain trees the senders and receivers of such turns form long rings; a ring can settle in an order in which
+//! everybody waits a part of the time, and then stays so: at 64 hosts on one crossbar a transfer took 1.27 times its
+//! size over the rate. Here **siblings in one tree are siblings in the other**: nodes come in pairs, each pair is fed
+//! by one node in each tree, and those two feed nobody else. A ring is two senders and two receivers, which cannot
+//! help taking turns.
 //!
 //! ```text
 //!              root            row:  T0 T1 (E)  a a'  b b'  c c' ...
@@ -18,15 +19,16 @@
 //!        d    d'   c    c'           the left pair, the other one the right pair
 //! ```
 //!
-//! T0 gets the other half from a node that has nobody to feed, and so does T1. With an odd number of nodes one, E, is between.
+//! T0 gets the other half from a node that has nobody to feed, and so does T1. With an odd number of nodes one, E, is
+//! between.
 
 use twowire_fabric::wire::boot::TREES;
 
-/// For each tree and place in the row the place of the parent. The root has place 0, the nodes have places 1 to `n`; what
-/// stands for the root is 0.
+/// For each tree and place in the row the place of the parent. The root has place 0, the nodes have places 1 to `n`;
+/// what stands for the root is 0.
 ///
-/// Pairs are numbered from `1 + shift` on; a pair's subtree is an interval of these numbers, cut at a multiple of the largest
-/// possible power of two. So with the right shift few edges leave a crossbar.
+/// Pairs are numbered from `1 + shift` on; a pair's subtree is an interval of these numbers, cut at a multiple of the
+/// largest possible power of two. So with the right shift few edges leave a crossbar.
 pub fn parents(n: usize, shift: usize) -> [Vec<usize>; TREES] {
     let mut trees =
         Trees { parents: [vec![0; n + 1], vec![0; n + 1]], feeds: vec![0; n + 1], pairs_from: 3 + n % 2, shift };
@@ -71,8 +73,8 @@ impl Trees {
         self.feed_pairs(tree, top + 1, last, place + 1);
     }
 
-    /// Gives T0, T1 and E what they lack: the root feeds T0 in tree 0 and T1 in tree 1. The chain of turns through the root
-    /// stays open at both ends.
+    /// Gives T0, T1 and E what they lack: the root feeds T0 in tree 0 and T1 in tree 1. The chain of turns through
+    /// the root stays open at both ends.
     fn feed_tops(&mut self, n: usize) {
         let (t0, t1) = (1, 2);
         let e = (n % 2 == 1).then_some(3);

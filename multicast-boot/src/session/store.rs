@@ -22,8 +22,8 @@ pub trait ChunkStores: Send + Sync {
 
 /// Stores in memory, shared between the nodes of one process.
 ///
-/// Where two nodes hold the very same bytes at the same address, which is what a simulator delivers, they are kept once: a
-/// node's own part is one bit for each chunk. A chunk whose bytes lie elsewhere is kept by the node alone.
+/// Where two nodes hold the very same bytes at the same address, which is what a simulator delivers, they are kept
+/// once: a node's own part is one bit for each chunk. A chunk whose bytes lie elsewhere is kept by the node alone.
 #[derive(Clone, Default)]
 pub struct SharedStores {
     pools: Arc<Mutex<BTreeMap<[u8; blake3::OUT_LEN], Pool>>>,

@@ -1,8 +1,9 @@
 //! The order in which an image's lists and chunks travel, cut in two halves: one for each tree.
 //!
-//! Pages are split in pairs: tree 0 carries the even ones with their chunks, tree 1 the odd ones. The last page or two, so
-//! that an even number comes before, are split chunk by chunk, and their pages are in both halves: so the halves differ by
-//! at most one frame. A page travels 128 chunks before the first chunk that it verifies, the top lists before all.
+//! Pages are split in pairs: tree 0 carries the even ones with their chunks, tree 1 the odd ones. The last page or
+//! two, so that an even number comes before, are split chunk by chunk, and their pages are in both halves: so the
+//! halves differ by at most one frame. A page travels 128 chunks before the first chunk that it verifies, the top
+//! lists before all.
 
 use crate::image::{PAGE_CHUNKS, Part, Shape};
 

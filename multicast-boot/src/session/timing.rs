@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Timing {
     /// From the discovery of a loss until the parent is told: several losses are named in one receipt.
     pub loss_delay: Duration,
-    /// The least time after which a receipt that was not echoed is repeated. Shorter than the fabric's queues, it multiplies
-    /// the load just when the fabric is full.
+    /// The least time after which a receipt that was not echoed is repeated. Shorter than the fabric's queues, it
+    /// multiplies the load just when the fabric is full.
     pub repeat_min: Duration,
     /// The first pulse of a parent that has nothing to send; later ones come at twice the interval.
     pub pulse_first: Duration,

@@ -1,0 +1,94 @@
+//! How a node behaves, how far it is, and what it has counted.
+
+use super::progress::refusal;
+use super::timing::Timing;
+use crate::image::CHUNK;
+use std::fmt;
+use std::time::Duration;
+use twowire_fabric::wire::boot::{Answer, TREES};
+
+/// How a node behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeConfig {
+    /// The protocol's timers.
+    pub timing: Timing,
+    /// The oldest version of an image that it boots.
+    pub oldest_version: u64,
+    /// The rate of the node's link, in bits a second, where it is known: it spaces what it forwards evenly.
+    pub rate_bits_per_s: Option<u64>,
+    /// How long it takes from the end of phase 1 until phase 2 runs.
+    pub hand_over: Duration,
+}
+
+impl Default for NodeConfig {
+    fn default() -> NodeConfig {
+        let (timing, hand_over) = (Timing::default(), Duration::from_millis(20));
+        NodeConfig { timing, oldest_version: 0, rate_bits_per_s: None, hand_over }
+    }
+}
+
+impl NodeConfig {
+    /// From one frame to a child to the next: a child gets half of a link's rate, evenly. Zero where the rate is not
+    /// known.
+    pub(crate) fn even_interval(&self) -> Duration {
+        let Some(rate) = self.rate_bits_per_s else { return Duration::ZERO };
+        Duration::from_nanos(TREES as u64 * FRAME_BYTES * 8 * 1_000_000_000 / rate.max(1))
+    }
+}
+
+/// Bytes of a frame with a chunk, without its hops.
+const FRAME_BYTES: u64 = 20 + CHUNK as u64 + 4;
+
+/// How far a node is, as it sees it itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// It holds no routes, and waits for them.
+    NoRoutes,
+    /// It asks for an offer.
+    Asking,
+    /// It has refused the offer, and stays in phase 1.
+    Refused(Answer),
+    /// It has accepted an offer and has nothing yet.
+    Joined,
+    /// It has a part of the image.
+    Receiving {
+        /// How much of it.
+        percent: u8,
+    },
+    /// It has the image, and the hash of what it received is the signed one.
+    Verified,
+    /// It starts the image.
+    HandingOver,
+    /// The image runs: phase 2.
+    Ready,
+}
+
+impl fmt::Display for NodeState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NodeState::NoRoutes => f.write_str("waits for routes"),
+            NodeState::Asking => f.write_str("asks for an offer"),
+            NodeState::Refused(answer) => write!(f, "refused: {}", refusal(*answer)),
+            NodeState::Joined => f.write_str("joined"),
+            NodeState::Receiving { percent } => write!(f, "receiving ({percent} %)"),
+            NodeState::Verified => f.write_str("verified"),
+            NodeState::HandingOver => f.write_str("handing over"),
+            NodeState::Ready => f.write_str("ready"),
+        }
+    }
+}
+
+/// What a node has counted since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounters {
+    /// Lists and chunks that came although they were here already.
+    pub duplicates: u64,
+    /// Frames that failed verification.
+    pub rejected: u64,
+    /// Frames that were lost on the way here.
+    pub lost: u64,
+    /// Frames sent to others.
+    pub forwarded: u64,
+    /// Offers that were refused or ignored.
+    pub refused_offers: u64,
+}
