@@ -7,6 +7,7 @@ use crate::id::UniqueId;
 use crate::route::Route;
 use crate::time::Time;
 use crate::wire::{Packet, WireError};
+use std::fmt;
 
 /// Where a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,34 @@ use crate::wire::{Packet, WireError};
 pub enum Path {
     /// Along the hops of a source-routed fabric.
     Hops(Route),
+    /// To the card of this unique id, on a fabric that finds cards by itself: on Ethernet it is the MAC address.
+    Card(UniqueId),
+    /// To every card that listens to this group, on a fabric that replicates frames.
+    Group(Group),
+}
+
+/// A multicast group of a fabric that replicates frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Group(pub u16);
+
+impl fmt::Display for Path {
+    /// The hops in hex (`-` for none), `card ID`, or `group N`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Hops(route) => write!(f, "{route}"),
+            Path::Card(id) => write!(f, "card {id}"),
+            Path::Group(Group(number)) => write!(f, "group {number}"),
+        }
+    }
+}
+
+/// How the paths of a fabric are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressing {
+    /// By the hops of a route: [`Path::Hops`].
+    Hops,
+    /// By the card's unique id, and to groups: [`Path::Card`] and [`Path::Group`].
+    Cards,
 }
 
 impl From<Route> for Path {
@@ -60,6 +89,8 @@ pub trait Protocol {
 /// What a port can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortLimits {
+    /// Which paths it can send to.
+    pub addressing: Addressing,
     /// The largest payload, in bytes.
     pub max_payload: usize,
     /// The link's rate, in bits a second, where it is known.

@@ -172,7 +172,7 @@ impl<P: Port, W: Write> Port for Pcap<P, W> {
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
         let limits = self.port.limits();
         if transmit.packet.payload.len() <= limits.max_payload {
-            let Path::Hops(route) = &transmit.path;
+            let route = if let Path::Hops(route) = &transmit.path { route } else { &Route::EMPTY };
             self.capture(Direction::Out, &frame::encode(route, &transmit.packet));
         }
         self.port.send(transmit)

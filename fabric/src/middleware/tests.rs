@@ -3,7 +3,7 @@
 use super::pcap::LINKTYPE_USER0;
 use super::{FaultCounts, FaultInjector, Faults, Pcap, Trace};
 use crate::id::UniqueId;
-use crate::protocol::{Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Addressing, Port, PortError, PortLimits, Received, Transmit};
 use crate::route::Route;
 use crate::time::Time;
 use crate::wire::probe::Probe;
@@ -37,7 +37,7 @@ impl Port for Mirror {
         UniqueId(0xabc)
     }
     fn limits(&self) -> PortLimits {
-        PortLimits { max_payload: 4096, rate_bits_per_s: None }
+        PortLimits { addressing: Addressing::Hops, max_payload: 4096, rate_bits_per_s: None }
     }
     fn now(&self) -> Time {
         self.now

@@ -1,7 +1,7 @@
 //! One `tracing` event for each frame, at level TRACE and with the target `twowire::frames`.
 
 use crate::id::UniqueId;
-use crate::protocol::{Path, Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Port, PortError, PortLimits, Received, Transmit};
 use crate::time::Time;
 
 /// The target of the events.
@@ -46,9 +46,8 @@ impl<P: Port> Port for Trace<P> {
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
         let (at, host) = (self.port.now(), self.port.unique_id());
-        let Path::Hops(route) = &transmit.path;
         let packet = &transmit.packet;
-        tracing::trace!(target: TARGET, %at, %host, way = ">", path = %route, header = ?packet.header, payload = packet.payload.len());
+        tracing::trace!(target: TARGET, %at, %host, way = ">", path = %transmit.path, header = ?packet.header, payload = packet.payload.len());
         self.port.send(transmit)
     }
 

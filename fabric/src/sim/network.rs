@@ -114,7 +114,8 @@ impl Network {
 
     /// A host hands a packet to its card, which has room for it.
     pub(super) fn send(&mut self, host: u32, transmit: Transmit) {
-        let Transmit { path: Path::Hops(route), packet: Packet { header, payload } } = transmit;
+        let Transmit { path, packet: Packet { header, payload } } = transmit;
+        let Path::Hops(route) = path else { return self.count_drop(DropCause::NoHop) };
         self.stats.frames_sent += 1;
         let now = self.now();
         let nic = &mut self.nics[host as usize];

@@ -2,7 +2,7 @@
 
 use super::run::{Host, Sim};
 use crate::id::UniqueId;
-use crate::protocol::{Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Addressing, Path, Port, PortError, PortLimits, Received, Transmit};
 use crate::time::Time;
 use crate::topology::HostId;
 
@@ -53,6 +53,7 @@ impl<H: Host> Port for SimPort<H> {
 
     fn limits(&self) -> PortLimits {
         PortLimits {
+            addressing: Addressing::Hops,
             max_payload: self.sim.network.max_payload,
             rate_bits_per_s: self.sim.network.rate_bits_per_s(self.host),
         }
@@ -67,6 +68,9 @@ impl<H: Host> Port for SimPort<H> {
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
+        if !matches!(transmit.path, Path::Hops(_)) {
+            return Err(PortError::Path(transmit.path));
+        }
         let (len, max) = (transmit.packet.payload.len(), self.sim.network.max_payload);
         if len > max {
             return Err(PortError::TooLarge { len, max });

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum DropCause {
-    /// At a crossbar, and the next byte is no hop.
+    /// At a crossbar, and the next byte is no hop; or sent to a path that is no route.
     NoHop,
     /// The hop leads to a port that the crossbar does not have.
     NoPort,

@@ -19,12 +19,15 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub enum PathForm {
     /// The hop bytes of a source route. The way back is this route reversed.
     Hops = 1,
+    /// The unique id of the sender's card. The way back is to that card.
+    Card = 2,
 }
 
 impl PathForm {
     fn from_byte(kind: Kind, byte: u8) -> Result<PathForm, WireError> {
         match byte {
             1 => Ok(PathForm::Hops),
+            2 => Ok(PathForm::Card),
             _ => Err(WireError::Field { kind, field: "form", value: byte.into() }),
         }
     }

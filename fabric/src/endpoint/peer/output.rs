@@ -32,7 +32,7 @@ impl Peer {
         }
         match self.phase {
             Phase::Opening { due: true, .. } => self.open(now, shared),
-            Phase::Connected => self.ping(now).or_else(|| self.ack(now, shared)),
+            Phase::Connected => self.ping(now, shared).or_else(|| self.ack(now, shared)),
             _ => None,
         }
     }
@@ -42,7 +42,7 @@ impl Peer {
         candidate.accept_due = false;
         let back = candidate.inbound.back()?;
         let own = self.paths.iter().find(|p| p.path == back);
-        let (form, payload) = address::encode(&back);
+        let (form, payload) = address::encode(&back, shared.id);
         let accept = Accept {
             connection: candidate.remote,
             source: shared.id,
@@ -62,7 +62,7 @@ impl Peer {
         *tries += 1;
         let own = self.paths.get((*tries as usize - 1) % self.paths.len().max(1))?;
         *path = Some(own.id);
-        let (form, payload) = address::encode(&own.path);
+        let (form, payload) = address::encode(&own.path, shared.id);
         let open = Open {
             source: shared.id,
             target: self.id,
@@ -75,11 +75,11 @@ impl Peer {
         Some(Transmit::new(own.path, Packet::with_payload(open, payload)))
     }
 
-    fn ping(&mut self, now: Time) -> Option<Transmit> {
+    fn ping(&mut self, now: Time, shared: &Shared) -> Option<Transmit> {
         let (connection, number) = (self.remote, self.number);
         let path = self.paths.iter_mut().find(|p| p.ping_due)?;
         path.ping_due = false;
-        let (form, payload) = address::encode(&path.path);
+        let (form, payload) = address::encode(&path.path, shared.id);
         let transmit = path.next_transmission().number as u32;
         path.transmitted(now, None);
         self.stats.pings += 1;

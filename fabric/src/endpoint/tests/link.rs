@@ -133,7 +133,7 @@ impl Net {
         while self.hosts[host].out_free <= self.now {
             let Some(endpoint) = &mut self.hosts[host].endpoint else { return };
             let Some(transmit) = endpoint.poll_transmit(self.now) else { break };
-            let Path::Hops(route) = transmit.path;
+            let Path::Hops(route) = transmit.path else { panic!("a source route") };
             let bytes = frame::encode(&route, &transmit.packet).len() as u64;
             let busy = Duration::from_nanos(bytes * NANOS_PER_BYTE);
             self.hosts[host].out_free = self.now + busy;
