@@ -4,10 +4,11 @@ use std::hint::black_box;
 use std::num::NonZeroU8;
 use std::time::Instant;
 use twowire_benches::{Figures, median};
+use twowire_fabric::map::RouteSet;
+use twowire_fabric::map::routes_text;
 use twowire_fabric::topology::Topology;
 use twowire_fabric::topology::generate::{Torus, pink};
 use twowire_mapper::engine::{Request, TopologyKind, compute};
-use twowire_mapper::routes::RouteSet;
 use twowire_mapper::routes_file;
 use twowire_mapper::verify::{check, verify};
 
@@ -38,7 +39,7 @@ fn main() {
     let seconds_to_write = median((0..ROUNDS).map(|_| seconds(|| write(&mut text))).collect());
     figures.record("write Pink's 8.3 million routes as text", format!("{:.2} s", seconds_to_write));
     let text = String::from_utf8(text).expect("text");
-    let seconds_to_read = seconds(|| drop(black_box(routes_file::parse(&text, &pink).expect("they are routes"))));
+    let seconds_to_read = seconds(|| drop(black_box(routes_text::parse(&text, &pink).expect("they are routes"))));
     figures.record("read them back", format!("{seconds_to_read:.2} s"));
 }
 

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use twowire_benches::{Figures, median};
 use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::map::distribute::MapTables;
 use twowire_fabric::route::Route;
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::routes::decode::decode;
@@ -14,9 +15,8 @@ use twowire_fabric::topology::{HostId, Topology, generate};
 use twowire_fabric::wire::endpoint::Data;
 use twowire_fabric::wire::probe::{Probe, ProbeReply};
 use twowire_fabric::wire::{DEFAULT_MAX_PAYLOAD, Header, Packet, frame};
-use twowire_mapper::distribute::MapTables;
 use twowire_mapper::engine::{self, Request, TopologyKind};
-use twowire_mapper::naming::FabricMap;
+use twowire_mapper::naming;
 
 const ROUNDS: usize = 9;
 const FRAMES: u32 = 100_000;
@@ -71,7 +71,7 @@ fn frames(figures: &mut Figures, name: &str, route: &Route, packet: &Packet) {
 /// One node's table after the other, as the front end encodes and each node decodes it.
 fn tables(figures: &mut Figures, name: &str, topology: &Topology) {
     let request = Request { routes_per_pair: 8.try_into().expect("not zero"), epoch: 1 };
-    let map = FabricMap::first(topology, HostId(0));
+    let map = naming::first(topology, HostId(0));
     let routes = engine::compute(map.topology(), TopologyKind::Clos, request).expect("a Clos");
     let source = MapTables::new(&map, &routes);
     let mut encoder = TableEncoder::new(map.topology(), map.nodes());

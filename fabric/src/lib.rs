@@ -12,11 +12,15 @@
 //! | [`endpoint`] | messages, reliable and in order for each peer, over a port |
 //! | [`topology`] | the graph of crossbars, hosts and cables; its text format and generators |
 //! | [`routes`] | the table of routes that a node holds, and how it comes to the node |
+//! | [`map`] | the mapped fabric: numbers, the routes of all pairs, and how they are loaded |
 //! | [`spec`] | `FABRIC`, as command lines name it |
 //! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
 
 pub mod endpoint;
 pub mod id;
+#[cfg(feature = "interrupt")]
+pub mod interrupt;
+pub mod map;
 pub mod middleware;
 pub mod protocol;
 pub mod responder;

@@ -3,12 +3,9 @@
 pub mod cli;
 pub mod diff;
 pub mod discovery;
-pub mod distribute;
 pub mod engine;
-pub mod interrupt;
 mod levels;
 pub mod naming;
-pub mod routes;
 pub mod routes_file;
 pub mod svg;
 pub mod verify;

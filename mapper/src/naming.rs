@@ -6,117 +6,34 @@
 
 use crate::levels::{self, neighbours};
 use std::collections::{BTreeSet, VecDeque};
-use twowire_fabric::id::{NodeNumber, NotANode};
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::map::FabricMap;
 use twowire_fabric::topology::lockstep::Lockstep;
-use twowire_fabric::topology::transform::{Part, assemble};
+use twowire_fabric::topology::transform::Part;
 use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
 
-/// A topology in which every host has a node number, and is named by it.
+/// Names what was discovered from the front end, for the first time.
 ///
-/// The hosts are in the order of their numbers, so the front end is the first.
-#[derive(Clone, Debug)]
-pub struct FabricMap {
-    topology: Topology,
-    numbers: Vec<NodeNumber>,
+/// Each crossbar's ports must be shifted such that the lowest port in use is 0: the order of the numbers follows the ports.
+pub fn first(discovered: &Topology, front_end: HostId) -> FabricMap {
+    let walk = Walk::from(discovered, front_end);
+    let numbers = (0..).map(NodeNumber::from_index);
+    let hosts = numbers.zip(walk.hosts.iter().copied()).collect();
+    let crossbars = walk.crossbar_names(discovered).into_iter().map(|(x, level, index)| {
+        let (name, ports) = (format!("x{level}.{index}"), discovered.crossbar(x).ports);
+        Part { node: x.into(), name, ports }
+    });
+    FabricMap::named(discovered, crossbars.collect(), hosts, |end| end.port)
 }
 
-/// Why a topology is not a fabric map.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FabricMapError {
-    /// A host that is not named by a number.
-    #[error(transparent)]
-    Name(#[from] NotANode),
-    /// No front end.
-    #[error("the fabric map has no host `master`, which would be the front end")]
-    NoFrontEnd,
-}
-
-impl FabricMap {
-    /// Names what was discovered from the front end, for the first time.
-    ///
-    /// Each crossbar's ports must be shifted such that the lowest port in use is 0: the order of the numbers follows the ports.
-    pub fn first(discovered: &Topology, front_end: HostId) -> FabricMap {
-        let walk = Walk::from(discovered, front_end);
-        let numbers = (0..).map(NodeNumber::from_index);
-        let hosts = numbers.zip(walk.hosts.iter().copied()).collect();
-        let crossbars = walk.crossbar_names(discovered).into_iter().map(|(x, level, index)| {
-            let (name, ports) = (format!("x{level}.{index}"), discovered.crossbar(x).ports);
-            Part { node: x.into(), name, ports }
-        });
-        named(discovered, crossbars.collect(), hosts, |end| end.port)
-    }
-
-    /// Names what was discovered from the front end, where there is a saved map.
-    ///
-    /// What is at a place of the saved map keeps name, number and port numbers, whatever its unique id is.
-    pub fn again(discovered: &Topology, front_end: HostId, saved: &FabricMap) -> FabricMap {
-        let lockstep = Lockstep::walk(&saved.topology, saved.front_end(), discovered, front_end);
-        let renaming = Renaming { discovered, saved, lockstep, walk: Walk::from(discovered, front_end) };
-        let aligned: Vec<Option<u8>> = discovered.crossbar_ids().map(|x| renaming.alignment(x)).collect();
-        named(discovered, renaming.crossbars(&aligned), renaming.hosts(), |end| realigned(&aligned, end))
-    }
-
-    /// Takes a topology for what it is: a fabric map, as read from its file.
-    pub fn from_topology(topology: Topology) -> Result<FabricMap, FabricMapError> {
-        let mut hosts: Vec<(NodeNumber, HostId)> = Vec::with_capacity(topology.hosts().len());
-        for host in topology.host_ids() {
-            hosts.push((topology.host(host).name.parse()?, host));
-        }
-        hosts.sort_unstable();
-        if hosts.first().is_none_or(|(number, _)| *number != NodeNumber::FRONT_END) {
-            return Err(FabricMapError::NoFrontEnd);
-        }
-        let crossbars = topology.crossbar_ids().map(|x| Part::unchanged(&topology, x.into())).collect();
-        Ok(named(&topology, crossbars, hosts, |end| end.port))
-    }
-
-    /// The map as a topology.
-    pub fn topology(&self) -> &Topology {
-        &self.topology
-    }
-
-    /// The front end.
-    pub fn front_end(&self) -> HostId {
-        HostId(0)
-    }
-
-    /// The number of a host of the map.
-    pub fn number(&self, host: HostId) -> NodeNumber {
-        self.numbers[host.0 as usize]
-    }
-
-    /// The host of this number.
-    pub fn host(&self, number: NodeNumber) -> Option<HostId> {
-        self.numbers.binary_search(&number).ok().map(|index| HostId(index as u32))
-    }
-
-    /// All numbers with their hosts, the front end's first.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (NodeNumber, HostId)> + '_ {
-        self.numbers.iter().enumerate().map(|(index, &number)| (number, HostId(index as u32)))
-    }
-
-    /// The highest number in use.
-    pub fn last_number(&self) -> NodeNumber {
-        self.numbers.last().copied().unwrap_or(NodeNumber::FRONT_END)
-    }
-}
-
-/// The map of these crossbars and of these hosts, named by their numbers.
-fn named(
-    from: &Topology,
-    crossbars: Vec<Part>,
-    mut hosts: Vec<(NodeNumber, HostId)>,
-    port: impl Fn(PortId) -> u8,
-) -> FabricMap {
-    hosts.sort_unstable();
-    let mut parts = crossbars;
-    parts.extend(hosts.iter().map(|(number, host)| Part {
-        node: (*host).into(),
-        name: number.to_string(),
-        ports: from.host(*host).ports,
-    }));
-    let topology = assemble(from, &parts, port).expect("names are given once, and ports keep their distances");
-    FabricMap { topology, numbers: hosts.into_iter().map(|(number, _)| number).collect() }
+/// Names what was discovered from the front end, where there is a saved map.
+///
+/// What is at a place of the saved map keeps name, number and port numbers, whatever its unique id is.
+pub fn again(discovered: &Topology, front_end: HostId, saved: &FabricMap) -> FabricMap {
+    let lockstep = Lockstep::walk(saved.topology(), saved.front_end(), discovered, front_end);
+    let renaming = Renaming { discovered, saved, lockstep, walk: Walk::from(discovered, front_end) };
+    let aligned: Vec<Option<u8>> = discovered.crossbar_ids().map(|x| renaming.alignment(x)).collect();
+    FabricMap::named(discovered, renaming.crossbars(&aligned), renaming.hosts(), |end| realigned(&aligned, end))
 }
 
 /// What a breadth-first walk from the front end meets, in this order, lowest ports first.
@@ -206,7 +123,7 @@ struct Renaming<'t> {
 impl Renaming<'_> {
     /// The numbers of all hosts: those of the saved map, and for new places the numbers after its last one.
     fn hosts(&self) -> Vec<(NodeNumber, HostId)> {
-        let taken = |name: &str| self.saved.topology.find(name).is_some();
+        let taken = |name: &str| self.saved.topology().find(name).is_some();
         let mut new = (self.saved.last_number().index() + 1..)
             .map(NodeNumber::from_index)
             .filter(|number| !taken(&number.to_string()));
@@ -230,14 +147,14 @@ impl Renaming<'_> {
     fn crossbars(&self, aligned: &[Option<u8>]) -> Vec<Part> {
         let mut known = Vec::new();
         let mut new = Vec::new();
-        let mut names: BTreeSet<String> = self.saved.topology.crossbars().iter().map(|x| x.name.clone()).collect();
+        let mut names: BTreeSet<String> = self.saved.topology().crossbars().iter().map(|x| x.name.clone()).collect();
         for (x, level, _) in self.walk.crossbar_names(self.discovered) {
             let peers = self.discovered.peers(x.into());
             let last_used = peers.iter().rposition(Option::is_some).unwrap_or(0) as u8;
             let needed = realigned(aligned, PortId::new(x, last_used)) + 1;
             match self.lockstep.crossbar_in_a(x) {
                 Some((before, _)) => {
-                    let Part { name, ports, .. } = Part::unchanged(&self.saved.topology, before.into());
+                    let Part { name, ports, .. } = Part::unchanged(self.saved.topology(), before.into());
                     known.push((before, Part { node: x.into(), name, ports: ports.max(needed) }));
                 }
                 None => {

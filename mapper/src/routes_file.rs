@@ -7,18 +7,15 @@
 //! n0 n7 88 rail=1                         leaves the source by its port 1
 //! ```
 //!
-//! `#` starts a comment. A line that is not understood is an error with its line number.
-
-mod parse;
+//! `#` starts a comment. A line that is not understood is an error with its line number: see
+//! [`twowire_fabric::map::routes_text`], which reads it.
 
 #[cfg(test)]
 mod tests;
 
-pub use parse::{ParseError, ParseErrorKind, parse};
-
-use crate::routes::RouteSet;
 use crate::verify::Verified;
 use std::io::{self, Write};
+use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::Topology;
 
 /// Lines are collected up to this many bytes before they are written.

@@ -1,7 +1,7 @@
 //! The examples in `docs/topo-format.md` are what the program reads.
 
+use twowire_fabric::map::routes_text;
 use twowire_fabric::topology::Topology;
-use twowire_mapper::routes_file;
 
 fn block(kind: &str) -> &'static str {
     let document = include_str!("../../docs/topo-format.md");
@@ -12,7 +12,7 @@ fn block(kind: &str) -> &'static str {
 #[test]
 fn the_examples_are_read_together() {
     let topology = Topology::parse(block("topo")).unwrap();
-    let routes = routes_file::parse(block("routes"), &topology).unwrap();
+    let routes = routes_text::parse(block("routes"), &topology).unwrap();
     assert_eq!((routes.epoch(), routes.hosts(), routes.engine()), (3, 4, "clos"));
     let mut from_master = Vec::new();
     let [master, n1] = ["master", "n1"]

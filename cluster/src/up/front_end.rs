@@ -6,10 +6,10 @@ use crate::roll_call::{Answer, RollCall, RollCallConfig};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::map::distribute::{LoadTarget, RouteLoader, Stage, TableSource};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::{Family, Packet};
-use twowire_mapper::distribute::{LoadTarget, RouteLoader, Stage, TableSource};
 use twowire_multicast_boot::session::BootRoot;
 
 /// How often nodes that are missing are looked for.

@@ -25,13 +25,13 @@ use crate::node::NodeSetup;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use twowire_fabric::interrupt;
+use twowire_fabric::map::FabricMap;
 use twowire_fabric::protocol::PortError;
 use twowire_fabric::sim::{FaultSpec, SimConfig};
 use twowire_fabric::spec::{self, FabricSpec};
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_mapper::engine::TopologyKind;
-use twowire_mapper::interrupt;
-use twowire_mapper::naming::FabricMap;
 use twowire_multicast_boot::session::{NodeConfig, SharedStores};
 
 /// What `twowire up` is asked for.

@@ -2,8 +2,8 @@
 
 use super::{UpError, UpOptions};
 use std::path::{Path, PathBuf};
-use twowire_mapper::naming::FabricMap;
-use twowire_mapper::routes::RouteSet;
+use twowire_fabric::map::FabricMap;
+use twowire_fabric::map::RouteSet;
 use twowire_mapper::routes_file;
 use twowire_mapper::verify::Verified;
 use twowire_route_store::atomic_file;

@@ -12,14 +12,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
 use twowire_fabric::id::NodeNumber;
+use twowire_fabric::interrupt::interrupted;
+use twowire_fabric::map::FabricMap;
+use twowire_fabric::map::RouteSet;
+use twowire_fabric::map::distribute::{
+    Distributor, DistributorConfig, LoadTarget, MapTables, RouteLoader, TableSource,
+};
 use twowire_fabric::protocol::{Protocol, drive};
 use twowire_fabric::time::Time;
 use twowire_mapper::discovery::{Discovery, DiscoveryConfig};
-use twowire_mapper::distribute::{Distributor, DistributorConfig, LoadTarget, MapTables, RouteLoader, TableSource};
 use twowire_mapper::engine::{self, Request};
-use twowire_mapper::interrupt::interrupted;
-use twowire_mapper::naming::FabricMap;
-use twowire_mapper::routes::RouteSet;
 use twowire_mapper::verify::{Verified, verify};
 use twowire_multicast_boot::image::PackedImage;
 use twowire_multicast_boot::session::{BootRoot, Plan, RootConfig, Timing};

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::map::{FabricMap, FabricMapError};
 use twowire_fabric::topology::transform::{Part, assemble};
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
-use twowire_mapper::naming::{FabricMap, FabricMapError};
+use twowire_mapper::naming;
 
 /// The card of a node that has not answered.
 pub const UNKNOWN_CARD: UniqueId = UniqueId(0);
@@ -60,7 +61,7 @@ pub struct Numbered {
 
 /// Numbers what was discovered by the plan.
 pub fn number(discovered: &Topology, front_end: HostId, plan: &FabricMap) -> Numbered {
-    let found = FabricMap::again(discovered, front_end, plan);
+    let found = naming::again(discovered, front_end, plan);
     let mut topology = with_the_plans_ports(found.topology(), plan.topology());
     let (mut absent, mut unplaced) = (Vec::new(), Vec::new());
     for (number, host) in plan.nodes().filter(|&(number, _)| found.host(number).is_none()) {

@@ -7,7 +7,7 @@
 //! | [`message`] | the control messages of loading: payloads of the reliable endpoint |
 //! | [`agent`] | the node's side: keeps the old epoch until the new one is committed |
 //!
-//! The front end's side is the mapper's.
+//! The front end's side is [`crate::map::distribute`].
 
 pub mod agent;
 mod bundle;

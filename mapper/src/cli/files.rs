@@ -1,13 +1,14 @@
 //! Files that are read and written.
 
 use super::failure::Failure;
-use crate::interrupt::interrupted;
-use crate::routes::RouteSet;
 use crate::routes_file;
 use crate::verify::Verified;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use twowire_fabric::interrupt::interrupted;
+use twowire_fabric::map::RouteSet;
+use twowire_fabric::map::routes_text;
 use twowire_fabric::spec;
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_route_store::atomic_file;
@@ -29,7 +30,7 @@ pub(super) fn read_map(path: &Path) -> Result<(Topology, HostId), Failure> {
 pub(super) fn read_routes(path: &Path, topology: &Topology) -> Result<RouteSet, Failure> {
     let bytes = fs::read(path).map_err(|error| Failure::read(path, &error))?;
     let text = String::from_utf8(bytes).map_err(|_| Failure::Failed(format!("{}: not UTF-8 text", path.display())))?;
-    routes_file::parse(&text, topology).map_err(|error| Failure::Failed(format!("{}, {error}", path.display())))
+    routes_text::parse(&text, topology).map_err(|error| Failure::Failed(format!("{}, {error}", path.display())))
 }
 
 /// Finds out before the work whether a file can be written after it.

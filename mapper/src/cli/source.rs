@@ -6,10 +6,11 @@ use super::map::{FabricArgs, MapArgs};
 use super::progress::Progress;
 use super::report::DiscoveryReport;
 use crate::discovery::{Discovery, DiscoveryConfig};
-use crate::interrupt::interrupted;
-use crate::naming::FabricMap;
+use crate::naming;
 use std::path::Path;
 use std::time::Duration;
+use twowire_fabric::interrupt::interrupted;
+use twowire_fabric::map::FabricMap;
 use twowire_fabric::protocol::{Port, drive};
 use twowire_fabric::responder::Responder;
 use twowire_fabric::sim::{Sim, SimConfig, SimPort};
@@ -76,8 +77,8 @@ fn probe(
     }
     let found = discovery.into_map().map_err(Failure::failed)?;
     let map = match saved {
-        None => FabricMap::first(&found.topology, found.front_end),
-        Some(saved) => FabricMap::again(&found.topology, found.front_end, saved),
+        None => naming::first(&found.topology, found.front_end),
+        Some(saved) => naming::again(&found.topology, found.front_end, saved),
     };
     let probes = found.statistics.probes;
     let discovery = DiscoveryReport {

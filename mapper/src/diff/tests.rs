@@ -1,5 +1,5 @@
 use super::*;
-use crate::naming::FabricMap;
+use crate::naming;
 use twowire_fabric::topology::generate::pink;
 use twowire_fabric::topology::transform::{as_discovered, random_ids, without};
 
@@ -21,7 +21,7 @@ fn lines(changed: &Topology) -> Vec<String> {
     let found = as_discovered(changed, changed.find("master").unwrap(), 3);
     let master = changed.host(HostId(0)).id;
     let start = found.host_ids().find(|&host| found.host(host).id == master).unwrap();
-    let map = FabricMap::first(&found, start);
+    let map = naming::first(&found, start);
     diff(&pink(), HostId(0), map.topology(), map.front_end()).iter().map(Change::to_string).collect()
 }
 
@@ -120,7 +120,7 @@ fn a_port_below_the_lowest_known_one_is_written_as_such() {
     disconnect(&mut old, "n15");
     let saved = as_discovered(&old, HostId(0).into(), 1);
     let start = saved.host_ids().find(|&host| saved.host(host).id == UniqueId(1)).unwrap();
-    let saved = FabricMap::first(&saved, start);
+    let saved = naming::first(&saved, start);
     let back = diff(saved.topology(), saved.front_end(), &pink(), HostId(0));
     let texts: Vec<_> = back.iter().map(Change::to_string).collect();
     assert_eq!(texts, ["n15 (0x0000000000000011) is new at x1.2:-1"], "what the saved map calls port 0 is port 1");

@@ -1,6 +1,6 @@
 //! The graph as the engines walk it: only crossbars that have cables to each other, in flat arrays.
 
-use crate::routes::Attachment;
+use twowire_fabric::map::Attachment;
 use twowire_fabric::topology::{NodeId, Topology};
 
 /// A cable from a crossbar to another one.

@@ -16,7 +16,7 @@ use super::cabling::Cabling;
 use super::detour::Detours;
 use super::fat_tree::{FatTree, UpLinks};
 use super::{Engine, EngineError, Request};
-use crate::routes::{Layer, NO_PORT, RouteSet, Tables};
+use twowire_fabric::map::{Layer, NO_PORT, RouteSet, Tables};
 use twowire_fabric::topology::{HostId, Topology};
 
 /// The engine for fat trees.

@@ -6,8 +6,8 @@
 
 use super::cabling::{Cabling, Link};
 use super::fat_tree::FatTree;
-use crate::routes::{Layer, NO_PORT};
 use std::collections::BTreeSet;
+use twowire_fabric::map::{Layer, NO_PORT};
 
 /// A cable in one direction: the place of the link among all links.
 type Channel = u32;

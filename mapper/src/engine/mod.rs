@@ -19,9 +19,9 @@ mod tests;
 pub use clos::Clos;
 pub use updown::UpDown;
 
-use crate::routes::RouteSet;
 use std::fmt;
 use std::num::NonZeroU8;
+use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::Topology;
 
 /// What is asked of an engine.

@@ -8,8 +8,8 @@
 
 use super::cabling::{Cabling, Link};
 use super::{Engine, EngineError, Request};
-use crate::routes::{Layer, RouteSet, Tables};
 use std::cmp::Reverse;
+use twowire_fabric::map::{Layer, RouteSet, Tables};
 use twowire_fabric::topology::Topology;
 
 /// The engine for any graph.

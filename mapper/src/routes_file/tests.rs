@@ -3,6 +3,7 @@ use crate::engine::{self, Request, TopologyKind};
 use crate::verify;
 use proptest::prelude::*;
 use std::sync::LazyLock;
+use twowire_fabric::map::routes_text::parse;
 use twowire_fabric::topology::generate::{Torus, xgft};
 
 static TOPOLOGY: LazyLock<Topology> = LazyLock::new(|| xgft(&[2, 2, 2], &[1, 2, 2]).unwrap());

@@ -5,7 +5,7 @@
 use super::network::{End, Network};
 use super::report::CycleStep;
 use super::walk::{HexHops, channel_name};
-use crate::routes::RouteSet;
+use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::Topology;
 
 /// One dependency: frames that arrive at a port leave by a port of the same crossbar.

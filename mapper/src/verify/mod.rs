@@ -17,8 +17,8 @@ mod tests;
 
 pub use report::{CycleStep, Fault, Report};
 
-use crate::routes::RouteSet;
 use std::ops::Deref;
+use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::Topology;
 
 /// Routes that have been proved: every connected pair has one, each arrives, and together they cannot deadlock.

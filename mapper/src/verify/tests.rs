@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::{self, Request, TopologyKind};
-use crate::routes::ListedBuilder;
+use twowire_fabric::map::ListedBuilder;
 use twowire_fabric::route::Route;
 use twowire_fabric::topology::generate::{Torus, xgft};
 use twowire_fabric::topology::{HostId, PortId};

@@ -3,7 +3,7 @@
 use super::network::{End, Lost, Network};
 use super::report::{CycleStep, Fault, Report};
 use super::shortest::Shortest;
-use crate::routes::{RouteRef, RouteSet};
+use twowire_fabric::map::{RouteRef, RouteSet};
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
 
 /// How many faults a report lists.

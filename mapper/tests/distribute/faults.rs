@@ -3,10 +3,10 @@
 use crate::run::{Mapped, Run};
 use crate::small;
 use std::time::Duration;
+use twowire_fabric::map::distribute::{DistributorConfig, FailureReason, LoadPhase, Stage};
 use twowire_fabric::protocol::drive;
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::generate;
-use twowire_mapper::distribute::{DistributorConfig, FailureReason, LoadPhase, Stage};
 
 #[test]
 fn lost_frames_are_made_good() {

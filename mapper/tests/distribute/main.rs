@@ -8,11 +8,11 @@ use run::{EPOCH, Mapped, Run};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
+use twowire_fabric::map::distribute::{Distributor, DistributorConfig, MapTables, Progress, RouteLoader, TableSource};
 use twowire_fabric::protocol::drive;
 use twowire_fabric::routes::RouteAgent;
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::generate;
-use twowire_mapper::distribute::{Distributor, DistributorConfig, MapTables, Progress, RouteLoader, TableSource};
 
 #[test]
 fn pinks_nodes_are_loaded_within_a_tenth_of_a_second() {

@@ -4,16 +4,16 @@ use crate::node::Node;
 use std::time::Duration;
 use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
 use twowire_fabric::id::NodeNumber;
+use twowire_fabric::map::FabricMap;
+use twowire_fabric::map::RouteSet;
+use twowire_fabric::map::distribute::{
+    Distributor, DistributorConfig, Failure, LoadTarget, MapTables, Progress, RouteLoader,
+};
 use twowire_fabric::protocol::{Port, drive};
 use twowire_fabric::sim::{FaultSpec, Sim, SimConfig, SimPort};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, Topology};
-use twowire_mapper::distribute::{
-    Distributor, DistributorConfig, Failure, LoadTarget, MapTables, Progress, RouteLoader,
-};
 use twowire_mapper::engine::{self, Request, TopologyKind};
-use twowire_mapper::naming::FabricMap;
-use twowire_mapper::routes::RouteSet;
 
 /// The epoch that is loaded.
 pub(crate) const EPOCH: u32 = 1;

@@ -16,19 +16,19 @@ pub use loader::RouteLoader;
 pub use node::{Failure, FailureReason, LoadTarget, Stage};
 pub use tables::MapTables;
 
+use crate::endpoint::ReliableEndpoint;
+use crate::id::{NodeNumber, UniqueId};
+use crate::routes::Message;
+use crate::routes::encode::EncodeError;
+use crate::time::Time;
 use bytes::Bytes;
 use node::Node;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use twowire_fabric::endpoint::ReliableEndpoint;
-use twowire_fabric::id::{NodeNumber, UniqueId};
-use twowire_fabric::routes::Message;
-use twowire_fabric::routes::encode::EncodeError;
-use twowire_fabric::time::Time;
 
 /// Gives the encoded table of a node, when its turn to be loaded comes. Any such closure is one.
 pub trait TableSource {
-    /// The table of `node`, as [`TableEncoder`](twowire_fabric::routes::encode::TableEncoder) writes it. It is
+    /// The table of `node`, as [`TableEncoder`](crate::routes::encode::TableEncoder) writes it. It is
     /// asked for again if the node restarts.
     fn encoded_table(&mut self, node: NodeNumber) -> Result<Bytes, EncodeError>;
 }

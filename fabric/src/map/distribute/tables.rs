@@ -1,15 +1,15 @@
 //! The tables of a map's nodes.
 
 use super::{LoadTarget, TableSource};
-use crate::naming::FabricMap;
-use crate::routes::{Attachment, RouteSet};
+use crate::id::NodeNumber;
+use crate::map::FabricMap;
+use crate::map::{Attachment, RouteSet};
+use crate::protocol::Path;
+use crate::route::Route;
+use crate::routes::RouteTable;
+use crate::routes::encode::{EncodeError, TableEncoder};
+use crate::topology::HostId;
 use bytes::Bytes;
-use twowire_fabric::id::NodeNumber;
-use twowire_fabric::protocol::Path;
-use twowire_fabric::route::Route;
-use twowire_fabric::routes::RouteTable;
-use twowire_fabric::routes::encode::{EncodeError, TableEncoder};
-use twowire_fabric::topology::HostId;
 
 /// Reads each node's table out of the routes of all pairs, and encodes it.
 pub struct MapTables<'a> {

@@ -1,8 +1,8 @@
 //! Reads the text format of routes.
 
-use crate::routes::{ListedBuilder, RouteSet};
-use twowire_fabric::route::{Route, RouteError};
-use twowire_fabric::topology::{HostId, NodeId, Topology};
+use crate::map::{ListedBuilder, RouteSet};
+use crate::route::{Route, RouteError};
+use crate::topology::{HostId, NodeId, Topology};
 
 /// Text that is not routes of the topology.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

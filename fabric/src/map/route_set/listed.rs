@@ -1,8 +1,8 @@
 //! Routes listed one by one, as a file has them.
 
 use super::RouteRef;
-use twowire_fabric::route::Route;
-use twowire_fabric::topology::HostId;
+use crate::route::Route;
+use crate::topology::HostId;
 
 /// The routes of all pairs, source by source.
 #[derive(Clone, Debug)]

@@ -2,11 +2,11 @@
 
 use super::node::{FailureReason, Stage};
 use super::{Distributor, LoadPhase, Progress, TableSource};
+use crate::endpoint::{Event, MessageId, ReliableEndpoint, SendError};
+use crate::id::UniqueId;
+use crate::routes::Message;
+use crate::time::Time;
 use bytes::Bytes;
-use twowire_fabric::endpoint::{Event, MessageId, ReliableEndpoint, SendError};
-use twowire_fabric::id::UniqueId;
-use twowire_fabric::routes::Message;
-use twowire_fabric::time::Time;
 
 impl<S: TableSource> Distributor<S> {
     /// An event of the endpoint. True if it was a message of route loading, which is nobody else's.

@@ -1,12 +1,12 @@
 //! One node that is being loaded.
 
+use crate::endpoint::{MessageId, SendError, UnreachableReason};
+use crate::id::{NodeNumber, UniqueId};
+use crate::protocol::Path;
+use crate::routes::encode::EncodeError;
+use crate::routes::{MessageError, Refusal};
+use crate::time::Time;
 use std::time::Duration;
-use twowire_fabric::endpoint::{MessageId, SendError, UnreachableReason};
-use twowire_fabric::id::{NodeNumber, UniqueId};
-use twowire_fabric::protocol::Path;
-use twowire_fabric::routes::encode::EncodeError;
-use twowire_fabric::routes::{MessageError, Refusal};
-use twowire_fabric::time::Time;
 
 /// A node to load.
 #[derive(Clone, Debug, PartialEq, Eq)]

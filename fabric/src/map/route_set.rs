@@ -10,9 +10,9 @@ mod tables;
 pub use listed::{Listed, ListedBuilder};
 pub use tables::{Attachment, Layer, NO_PORT, Tables};
 
+use crate::route::Route;
+use crate::topology::HostId;
 use std::borrow::Cow;
-use twowire_fabric::route::Route;
-use twowire_fabric::topology::HostId;
 
 /// One route as it is read out: see [`RouteSet::for_each_from`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Routes as forwarding tables, read out by walking them.
 
 use super::RouteRef;
-use twowire_fabric::route::MAX_HOPS;
-use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
+use crate::route::MAX_HOPS;
+use crate::topology::{HostId, NodeId, PortId, Topology};
 
 /// The entry of a table where no route leads to the destination.
 pub const NO_PORT: u8 = u8::MAX;

@@ -1,4 +1,4 @@
-//! Ctrl-C, for the programs that map and use a fabric.
+//! Ctrl-C, for the programs.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,10 +1,10 @@
 //! A distributor with the endpoint that it sends by, as one state machine for a driver.
 
 use super::{Distributor, TableSource};
-use twowire_fabric::endpoint::ReliableEndpoint;
-use twowire_fabric::protocol::{Protocol, Transmit};
-use twowire_fabric::time::Time;
-use twowire_fabric::wire::Packet;
+use crate::endpoint::ReliableEndpoint;
+use crate::protocol::{Protocol, Transmit};
+use crate::time::Time;
+use crate::wire::Packet;
 
 /// Runs a [`Distributor`] over an endpoint that does nothing else meanwhile: what is not about loading is dropped.
 pub struct RouteLoader<S> {
