@@ -4,9 +4,6 @@
 //! all nodes at once, and call the roll. It talks to the fabric through [`twowire_fabric::protocol::Port`] alone. [`node`]
 //! is the other side on a simulated fabric: what runs on each node.
 
-pub mod announce;
 pub mod cli;
 pub mod node;
-pub mod nvram;
-pub mod roll_call;
 pub mod up;

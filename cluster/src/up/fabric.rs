@@ -1,11 +1,12 @@
 //! The fabric that a bring-up works on.
 
 use super::UpError;
-use crate::node::{Node, NodeSetup};
+use crate::node::Node;
 use twowire_fabric::protocol::Port;
 use twowire_fabric::sim::{Fault, FaultSpec, Sim, SimConfig, SimPort};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, Topology};
+use twowire_multicast_boot::phase1::NodeSetup;
 
 /// A port of the front end, and what can be counted on its fabric.
 pub trait Fabric: Port {

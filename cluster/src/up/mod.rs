@@ -4,12 +4,11 @@
 //! |---|---|---|
 //! | map | discovery by probes; numbers by location, from the plan | [`phases`], [`plan`] |
 //! | routes | an engine computes them, the verifier proves them | [`phases`] |
-//! | load | every node gets its table, and writes its master record | [`front_end`] |
-//! | boot | the image, along two trees, to all nodes at once | [`front_end`] |
-//! | roll-call | every node that reported ready is asked once more | [`front_end`] |
+//! | load | every node gets its table, and writes its master record | [`phases`] |
+//! | boot | the image, along two trees, to all nodes at once | [`phases`] |
+//! | roll-call | every node that reported ready is asked once more | [`phases`] |
 
 pub mod fabric;
-pub mod front_end;
 pub mod image;
 pub mod outputs;
 pub mod phases;
@@ -21,7 +20,6 @@ pub use image::ImageSource;
 pub use progress::Progress;
 pub use report::UpReport;
 
-use crate::node::NodeSetup;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +30,7 @@ use twowire_fabric::sim::{FaultSpec, SimConfig};
 use twowire_fabric::spec::{self, FabricSpec};
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_mapper::engine::TopologyKind;
+use twowire_multicast_boot::phase1::NodeSetup;
 use twowire_multicast_boot::session::{NodeConfig, SharedStores};
 
 /// What `twowire up` is asked for.

@@ -1,7 +1,6 @@
 //! The phases of a bring-up, in order, over any fabric.
 
 use super::fabric::Fabric;
-use super::front_end::FrontEnd;
 use super::outputs::Outputs;
 use super::plan::{self, Numbered};
 use super::report::{NodeFailure, PhaseReport, Proof, UpReport, fabric_ms, group, wall_ms};
@@ -23,6 +22,8 @@ use twowire_fabric::time::Time;
 use twowire_mapper::discovery::{Discovery, DiscoveryConfig};
 use twowire_mapper::engine::{self, Request};
 use twowire_mapper::verify::{Verified, verify};
+use twowire_multicast_boot::front_end::FrontEnd;
+use twowire_multicast_boot::front_end::roll_call;
 use twowire_multicast_boot::image::PackedImage;
 use twowire_multicast_boot::session::{BootRoot, Plan, RootConfig, Timing};
 
@@ -264,7 +265,7 @@ impl BringUp<'_> {
             front_end.roll_call.as_ref().is_none_or(|call| call.is_done())
         })?;
         let call = front_end.roll_call.take().expect("set by call_the_roll");
-        let there = |answer: Option<crate::roll_call::Answer>| answer.is_some_and(|answer| answer.epoch == EPOCH);
+        let there = |answer: Option<roll_call::Answer>| answer.is_some_and(|answer| answer.epoch == EPOCH);
         let lost: Vec<NodeNumber> =
             call.answers().filter(|&(_, answer)| !there(answer)).map(|(node, _)| node).collect();
         self.finish(&phase, &format!("{} nodes answer", group(nodes.len() - lost.len())));

@@ -5,14 +5,12 @@
 //! computed and proven with all others, and it can be looked for and booted when it comes.
 
 use std::collections::BTreeSet;
-use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::id::NodeNumber;
 use twowire_fabric::map::{FabricMap, FabricMapError};
 use twowire_fabric::topology::transform::{Part, assemble};
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
 use twowire_mapper::naming;
-
-/// The card of a node that has not answered.
-pub const UNKNOWN_CARD: UniqueId = UniqueId(0);
+use twowire_multicast_boot::front_end::UNKNOWN_CARD;
 
 /// A topology as a plan.
 ///

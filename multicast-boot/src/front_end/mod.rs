@@ -1,8 +1,10 @@
 //! The front end's state machines side by side, from route loading to the last roll call.
 
-use super::plan::UNKNOWN_CARD;
-use crate::announce::Announcement;
-use crate::roll_call::{Answer, RollCall, RollCallConfig};
+pub mod roll_call;
+
+use crate::phase1::announce::Announcement;
+use crate::session::BootRoot;
+use roll_call::{Answer, RollCall, RollCallConfig};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
@@ -10,7 +12,9 @@ use twowire_fabric::map::distribute::{LoadTarget, RouteLoader, Stage, TableSourc
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::{Family, Packet};
-use twowire_multicast_boot::session::BootRoot;
+
+/// The card of a node that has not answered.
+pub const UNKNOWN_CARD: UniqueId = UniqueId(0);
 
 /// How often nodes that are missing are looked for.
 const WATCH_INTERVAL: Duration = Duration::from_millis(5);
