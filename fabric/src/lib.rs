@@ -15,7 +15,11 @@
 //! | [`map`] | the mapped fabric: numbers, the routes of all pairs, and how they are loaded |
 //! | [`spec`] | `FABRIC`, as command lines name it |
 //! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
+//!
+//! `conformance` (feature `conformance`) is what every provider of ports must pass.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod endpoint;
 pub mod id;
 #[cfg(feature = "interrupt")]

@@ -132,7 +132,8 @@ pub enum Received {
 /// Moves single packets, unreliably, from one host.
 ///
 /// `send` and `recv` never block; `wait` does. Packets may be lost, and a provider says whether they may also be
-/// duplicated or reordered; one that arrives is whole (its CRC-32 has been checked).
+/// duplicated or reordered; one that arrives is whole (its CRC-32 has been checked). What must hold for every provider is
+/// in `conformance`.
 pub trait Port {
     /// The unique id of this host's card.
     fn unique_id(&self) -> UniqueId;

@@ -5,6 +5,67 @@ use crate::id::UniqueId;
 use crate::protocol::{Addressing, Path, Port, PortError, PortLimits, Received, Transmit};
 use crate::time::Time;
 use crate::topology::HostId;
+use std::collections::VecDeque;
+
+/// What a port does, for any host that is run from outside.
+impl<H: Host> Sim<H> {
+    /// Takes a host over: its own `H` is not called any more.
+    pub(super) fn take_over(&mut self, host: HostId) {
+        self.inboxes.insert(host, VecDeque::new());
+    }
+
+    /// Gives a host back to its own `H`.
+    pub(super) fn give_back(&mut self, host: HostId) {
+        self.inboxes.remove(&host);
+        self.wake(host);
+    }
+
+    pub(super) fn port_limits(&self, host: HostId) -> PortLimits {
+        PortLimits {
+            addressing: Addressing::Hops,
+            max_payload: self.network.max_payload,
+            rate_bits_per_s: self.network.rate_bits_per_s(host),
+        }
+    }
+
+    pub(super) fn can_send(&self, host: HostId) -> bool {
+        self.network.nics[host.0 as usize].has_room(self.network.now())
+    }
+
+    pub(super) fn send(&mut self, host: HostId, transmit: Transmit) -> Result<(), PortError> {
+        if !matches!(transmit.path, Path::Hops(_)) {
+            return Err(PortError::Path(transmit.path));
+        }
+        let (len, max) = (transmit.packet.payload.len(), self.network.max_payload);
+        if len > max {
+            return Err(PortError::TooLarge { len, max });
+        }
+        if !self.is_up(host) {
+            return Err(PortError::Down("the simulated host is switched off".to_owned()));
+        }
+        if self.can_send(host) {
+            self.network.send(host.0, transmit);
+        }
+        Ok(())
+    }
+
+    pub(super) fn recv(&mut self, host: HostId) -> Option<Received> {
+        self.inboxes.get_mut(&host)?.pop_front()
+    }
+
+    pub(super) fn wait(&mut self, host: HostId, deadline: Time) -> Result<(), PortError> {
+        let had_room = self.can_send(host);
+        while self.inboxes[&host].is_empty() && (had_room || !self.can_send(host)) {
+            if deadline == Time::MAX && self.is_idle() {
+                return Err(PortError::Down("nothing will ever happen in the simulation any more".to_owned()));
+            }
+            if !self.step(deadline) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// A program outside the simulation that is one of its hosts: the mapper, or the front end that boots the others.
 ///
@@ -17,8 +78,7 @@ pub struct SimPort<H> {
 impl<H: Host> SimPort<H> {
     /// Takes `host` over.
     pub fn new(mut sim: Sim<H>, host: HostId) -> SimPort<H> {
-        sim.external = Some(host);
-        sim.inbox.clear();
+        sim.take_over(host);
         SimPort { sim, host }
     }
 
@@ -34,9 +94,7 @@ impl<H: Host> SimPort<H> {
 
     /// Gives the simulation back. The host is run by its own `H` again.
     pub fn into_sim(mut self) -> Sim<H> {
-        self.sim.external = None;
-        self.sim.inbox.clear();
-        self.sim.wake(self.host);
+        self.sim.give_back(self.host);
         self.sim
     }
 
@@ -52,11 +110,7 @@ impl<H: Host> Port for SimPort<H> {
     }
 
     fn limits(&self) -> PortLimits {
-        PortLimits {
-            addressing: Addressing::Hops,
-            max_payload: self.sim.network.max_payload,
-            rate_bits_per_s: self.sim.network.rate_bits_per_s(self.host),
-        }
+        self.sim.port_limits(self.host)
     }
 
     fn now(&self) -> Time {
@@ -64,40 +118,18 @@ impl<H: Host> Port for SimPort<H> {
     }
 
     fn can_send(&self) -> bool {
-        self.sim.network.nics[self.host.0 as usize].has_room(self.sim.network.now())
+        self.sim.can_send(self.host)
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
-        if !matches!(transmit.path, Path::Hops(_)) {
-            return Err(PortError::Path(transmit.path));
-        }
-        let (len, max) = (transmit.packet.payload.len(), self.sim.network.max_payload);
-        if len > max {
-            return Err(PortError::TooLarge { len, max });
-        }
-        if !self.sim.is_up(self.host) {
-            return Err(PortError::Down("the simulated host is switched off".to_owned()));
-        }
-        if self.can_send() {
-            self.sim.network.send(self.host.0, transmit);
-        }
-        Ok(())
+        self.sim.send(self.host, transmit)
     }
 
     fn recv(&mut self) -> Result<Option<Received>, PortError> {
-        Ok(self.sim.inbox.pop_front())
+        Ok(self.sim.recv(self.host))
     }
 
     fn wait(&mut self, deadline: Time) -> Result<(), PortError> {
-        let had_room = self.can_send();
-        while self.sim.inbox.is_empty() && (had_room || !self.can_send()) {
-            if deadline == Time::MAX && self.sim.is_idle() {
-                return Err(PortError::Down("nothing will ever happen in the simulation any more".to_owned()));
-            }
-            if !self.sim.step(deadline) {
-                break;
-            }
-        }
-        Ok(())
+        self.sim.wait(self.host, deadline)
     }
 }

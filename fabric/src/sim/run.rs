@@ -9,7 +9,7 @@ use crate::protocol::{Protocol, Received};
 use crate::responder::Responder;
 use crate::time::Time;
 use crate::topology::{HostId, PortId, Topology};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A state machine whose timer is still due after it was called is called again this many nanoseconds later.
 const TIMER_RETRY_NS: u64 = 1_000;
@@ -32,9 +32,8 @@ pub struct Sim<H> {
     pub(super) network: Network,
     hosts: Vec<H>,
     faults: Vec<Fault>,
-    /// The host that is run from outside, and what has come in for it.
-    pub(super) external: Option<HostId>,
-    pub(super) inbox: VecDeque<Received>,
+    /// The hosts that are run from outside, and what has come in for each.
+    pub(super) inboxes: BTreeMap<HostId, VecDeque<Received>>,
     /// Ids of replacement cards must not depend on how many random numbers the traffic took.
     id_rng: fastrand::Rng,
 }
@@ -46,8 +45,7 @@ impl<H: Host> Sim<H> {
             network: Network::new(topology, &config, seed),
             hosts: topology.host_ids().map(make).collect(),
             faults: Vec::new(),
-            external: None,
-            inbox: VecDeque::new(),
+            inboxes: BTreeMap::new(),
             id_rng: fastrand::Rng::with_seed(seed ^ 0x5eed_1d5e_ed1d_5eed),
         };
         for host in topology.host_ids() {
@@ -167,8 +165,8 @@ impl<H: Host> Sim<H> {
 
     fn deliver(&mut self, frame: u32) {
         let Some((host, received)) = self.network.arrive(frame) else { return };
-        if self.external == Some(HostId(host)) {
-            self.inbox.push_back(received);
+        if let Some(inbox) = self.inboxes.get_mut(&HostId(host)) {
+            inbox.push_back(received);
         } else if let Received::Packet(packet) = received {
             let now = self.now();
             self.hosts[host as usize].handle_packet(now, &packet);
@@ -180,7 +178,7 @@ impl<H: Host> Sim<H> {
         let now = self.now();
         let nic = &mut self.network.nics[host as usize];
         nic.disarm(now.as_nanos());
-        if !nic.up || self.external == Some(HostId(host)) {
+        if !nic.up || self.inboxes.contains_key(&HostId(host)) {
             return;
         }
         let program = &mut self.hosts[host as usize];

@@ -1,5 +1,6 @@
 //! Tests of the simulator: the model's timing, its back-pressure, its faults, and that it is deterministic.
 
+mod conformance;
 mod faults;
 mod flow;
 mod outside;
