@@ -22,10 +22,10 @@
 pub mod conformance;
 pub mod endpoint;
 pub mod id;
-#[cfg(feature = "interrupt")]
-pub mod interrupt;
 pub mod map;
 pub mod middleware;
+#[cfg(feature = "program")]
+pub mod program;
 pub mod protocol;
 pub mod responder;
 pub mod route;

@@ -2,7 +2,6 @@
 
 mod completions;
 mod diff;
-mod failure;
 mod files;
 mod map;
 mod progress;
@@ -64,7 +63,7 @@ pub fn main() -> ExitCode {
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Completions(args)) => completions::run(&args, &mut Cli::command()),
     };
-    outcome.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+    outcome.map_or_else(|failure| failure.report("mapper"), |()| ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

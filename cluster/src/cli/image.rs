@@ -1,9 +1,9 @@
 //! `twowire image`.
 
-use super::Failure;
 use super::print::{print_json, print_text};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use twowire_fabric::program::Failure;
 use twowire_multicast_boot::image::command::{self, ImageReport, PackRequest, PartReport};
 
 /// Packs, inspects and verifies images.

@@ -1,10 +1,10 @@
 //! `twowire info`.
 
-use super::Failure;
 use super::print::{print_json, print_text};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
+use twowire_fabric::program::Failure;
 use twowire_fabric::route::MAX_HOPS;
 use twowire_fabric::spec::PROVIDERS;
 use twowire_fabric::topology::MAX_RADIX;

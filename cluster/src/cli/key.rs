@@ -1,9 +1,9 @@
 //! `twowire key`.
 
-use super::Failure;
 use super::print::print_json;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use twowire_fabric::program::Failure;
 use twowire_multicast_boot::image::command::new_key;
 
 /// Makes cluster keys.

@@ -9,6 +9,7 @@ mod up;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use twowire_fabric::program::Failure;
 
 /// Brings a cluster up over its interconnect alone.
 #[derive(Parser, Debug)]
@@ -44,31 +45,6 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
-/// Why a command ends without success, and with which exit status.
-#[derive(Debug)]
-pub enum Failure {
-    /// The request makes no sense: exit 2.
-    Usage(String),
-    /// The work failed: exit 1.
-    Failed(String),
-    /// What there was to say has been said, by a report: exit 1.
-    Reported,
-    /// Ctrl-C: exit 130.
-    Interrupted,
-}
-
-impl Failure {
-    /// A failure of the work, from its error.
-    pub fn failed(error: impl std::fmt::Display) -> Failure {
-        Failure::Failed(error.to_string())
-    }
-
-    /// A wrong request, from its error.
-    pub fn usage(error: impl std::fmt::Display) -> Failure {
-        Failure::Usage(error.to_string())
-    }
-}
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -78,13 +54,5 @@ pub fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
-    let (message, code) = match result {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Usage(message)) => (message, 2),
-        Err(Failure::Failed(message)) => (message, 1),
-        Err(Failure::Reported) => return ExitCode::from(1),
-        Err(Failure::Interrupted) => ("interrupted".to_owned(), 130),
-    };
-    eprintln!("twowire: {message}");
-    ExitCode::from(code)
+    result.map_or_else(|failure| failure.report("twowire"), |()| ExitCode::SUCCESS)
 }

@@ -1,8 +1,8 @@
 //! Printing JSON.
 
-use super::Failure;
 use serde::Serialize;
 use std::io::{Write, stdout};
+use twowire_fabric::program::Failure;
 
 /// Prints one JSON object and a newline.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {

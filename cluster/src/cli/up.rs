@@ -1,11 +1,11 @@
 //! `twowire up`.
 
-use super::Failure;
 use super::print::{print_json, print_text};
 use crate::up::{self, ImageSource, Progress, UpError, UpOptions};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
+use twowire_fabric::program::Failure;
 use twowire_fabric::sim::FaultSpec;
 use twowire_fabric::spec::FabricSpec;
 use twowire_mapper::engine::TopologyKind;

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
 use twowire_fabric::id::NodeNumber;
-use twowire_fabric::interrupt::interrupted;
 use twowire_fabric::map::FabricMap;
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::map::distribute::{
     Distributor, DistributorConfig, LoadTarget, MapTables, RouteLoader, TableSource,
 };
+use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::{Protocol, drive};
 use twowire_fabric::time::Time;
 use twowire_mapper::discovery::{Discovery, DiscoveryConfig};

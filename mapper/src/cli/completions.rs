@@ -1,8 +1,8 @@
 //! `mapper completions`.
 
-use super::failure::{Failure, print};
 use clap::{Args, Command};
 use clap_complete::Shell;
+use twowire_fabric::program::{Failure, print};
 
 /// See `mapper completions --help`.
 #[derive(Args, Debug)]

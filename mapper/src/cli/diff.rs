@@ -1,10 +1,10 @@
 //! `mapper diff`.
 
-use super::failure::{Failure, print, print_json};
 use super::files::read_map;
 use crate::diff::diff;
 use clap::Args;
 use std::path::PathBuf;
+use twowire_fabric::program::{Failure, print, print_json};
 
 /// See `mapper diff --help`.
 #[derive(Args, Debug)]

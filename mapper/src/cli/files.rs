@@ -1,14 +1,14 @@
 //! Files that are read and written.
 
-use super::failure::Failure;
 use crate::routes_file;
 use crate::verify::Verified;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-use twowire_fabric::interrupt::interrupted;
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::map::routes_text;
+use twowire_fabric::program::Failure;
+use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::spec;
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_route_store::atomic_file;

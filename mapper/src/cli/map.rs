@@ -1,6 +1,5 @@
 //! `mapper` without a command: map, route, prove, write.
 
-use super::failure::{Failure, print, print_json};
 use super::files::{check_writable, read_map, write_routes, write_text};
 use super::progress::Progress;
 use super::report::{MapReport, Phase, write_map};
@@ -13,8 +12,9 @@ use clap::{ArgGroup, Args};
 use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::time::Instant;
-use twowire_fabric::interrupt;
 use twowire_fabric::map::RouteSet;
+use twowire_fabric::program::interrupt;
+use twowire_fabric::program::{Failure, print, print_json};
 use twowire_fabric::sim::FaultSpec;
 use twowire_fabric::spec::FabricSpec;
 use twowire_fabric::topology::Topology;

@@ -1,6 +1,5 @@
 //! `mapper routes`.
 
-use super::failure::{Failure, print, print_json};
 use super::files::read_topology;
 use crate::engine::{self, Request, TopologyKind};
 use crate::verify::verify;
@@ -8,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use std::num::NonZeroU8;
 use std::path::PathBuf;
+use twowire_fabric::program::{Failure, print, print_json};
 use twowire_fabric::topology::{HostId, NodeId, Topology};
 
 /// See `mapper routes --help`.

@@ -1,6 +1,5 @@
 //! Where the map comes from: a fabric that is probed, or a file.
 
-use super::failure::Failure;
 use super::files::{read_map, read_topology};
 use super::map::{FabricArgs, MapArgs};
 use super::progress::Progress;
@@ -9,8 +8,9 @@ use crate::discovery::{Discovery, DiscoveryConfig};
 use crate::naming;
 use std::path::Path;
 use std::time::Duration;
-use twowire_fabric::interrupt::interrupted;
 use twowire_fabric::map::FabricMap;
+use twowire_fabric::program::Failure;
+use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::{Port, drive};
 use twowire_fabric::responder::Responder;
 use twowire_fabric::sim::{Sim, SimConfig, SimPort};

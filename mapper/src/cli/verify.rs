@@ -1,11 +1,11 @@
 //! `mapper verify`.
 
-use super::failure::{Failure, print, print_json};
 use super::files::{read_routes, read_topology};
 use super::report::write_proof;
 use crate::verify::check;
 use clap::Args;
 use std::path::PathBuf;
+use twowire_fabric::program::{Failure, print, print_json};
 
 /// See `mapper verify --help`.
 #[derive(Args, Debug)]
