@@ -74,6 +74,11 @@ impl Assembly {
         (have * 100 / all) as u8
     }
 
+    /// True if nothing is here, not even something that waits to be verified.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.held.iter().all(|held| held.count() == 0)
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         self.held.iter().all(Positions::is_full)
     }

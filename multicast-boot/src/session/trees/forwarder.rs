@@ -1,14 +1,14 @@
 //! A parent's side of all its attachments: sends each child what it has not yet, as soon as it is here and verified.
 
+use super::super::positions::Positions;
+use super::super::timing::Timing;
 use super::feed::is_newer;
-use super::positions::Positions;
-use super::timing::Timing;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
-use twowire_fabric::protocol::Transmit;
-use twowire_fabric::route::Route;
+use twowire_fabric::protocol::{Path, Transmit};
+
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
 use twowire_fabric::wire::boot::{Attach, Block, Pulse, Receipt, TREES, parse_spans};
@@ -44,7 +44,7 @@ struct Child {
     edge: u16,
     tree: u8,
     late: bool,
-    route: Route,
+    path: Path,
     /// The next place in the tree's log.
     cursor: usize,
     /// What the child had when it attached.
@@ -163,7 +163,7 @@ impl Forwarder {
         }
     }
 
-    /// A child attaches, or attaches again. `held` is what the parent has of the tree's stream, `route` leads to the
+    /// A child attaches, or attaches again. `held` is what the parent has of the tree's stream, `path` leads to the
     /// child.
     pub(crate) fn attach(
         &mut self,
@@ -171,7 +171,7 @@ impl Forwarder {
         attach: &Attach,
         payload: &[u8],
         held: &Positions,
-        route: Route,
+        path: Path,
         timing: &Timing,
     ) {
         self.children.retain(|c| (c.number, c.tree) != (attach.from, attach.tree));
@@ -184,7 +184,7 @@ impl Forwarder {
             edge: attach.edge,
             tree: attach.tree,
             late: attach.late,
-            route,
+            path,
             cursor: 0,
             held: (!payload.is_empty()).then(|| Positions::from_payload(held.len(), payload)),
             repeats: VecDeque::new(),
@@ -254,7 +254,7 @@ impl Forwarder {
                 child.pulse_due = false;
                 let pulse =
                     Pulse { session: self.session, edge: child.edge, echo: child.echo, next: child.next_sequence() };
-                return Some(Transmit::new(child.route, Packet::new(pulse)));
+                return Some(Transmit::new(child.path, Packet::new(pulse)));
             }
             self.pulses_due = false;
         }
@@ -295,7 +295,7 @@ impl Forwarder {
             self.deadline = self.deadline.min(child.pulse_at);
             self.turn = at + 1;
             self.frames_sent += 1;
-            let transmit = Transmit::new(child.route, Packet::with_payload(data, bytes));
+            let transmit = Transmit::new(child.path, Packet::with_payload(data, bytes));
             self.sent_at = if self.waiting() > 1 { now } else { Time::MAX };
             return Some(transmit);
         }

@@ -1,9 +1,9 @@
 //! A child's side of one attachment: what came, what was lost, and whether the parent lives.
 
-use super::timing::Timing;
+use super::super::timing::Timing;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
-use twowire_fabric::route::Route;
+use twowire_fabric::protocol::Path;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::DEFAULT_MAX_PAYLOAD;
 use twowire_fabric::wire::boot::{Span, put_span};
@@ -46,8 +46,8 @@ pub(crate) struct Feed {
     pub(crate) receipt_due: bool,
     pub(crate) attach_due: bool,
     attach_sent: Time,
-    /// Our route to the parent, of the last attempt.
-    pub(crate) route: Route,
+    /// Our path to the parent, of the last attempt.
+    pub(crate) path: Option<Path>,
     /// When the parent was last heard in this attachment.
     heard: Option<Time>,
     /// When data last came, or the attachment was asked for.
@@ -80,7 +80,7 @@ impl Feed {
             receipt_due: false,
             attach_due: true,
             attach_sent: Time::ZERO,
-            route: Route::EMPTY,
+            path: None,
             heard: None,
             fed: Time::ZERO,
             attempts: 0,
@@ -113,9 +113,9 @@ impl Feed {
         (self.alternate.wrapping_add(self.rotation as u8), self.rotation as usize)
     }
 
-    pub(crate) fn attach_sent(&mut self, now: Time, route: Route) {
+    pub(crate) fn attach_sent(&mut self, now: Time, path: Path) {
         self.attach_due = false;
-        self.route = route;
+        self.path = Some(path);
         self.attach_sent = now;
         self.fed = now;
         self.attempts += 1;

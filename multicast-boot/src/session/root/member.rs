@@ -1,18 +1,10 @@
-//! What the root keeps of each node.
+//! What the root keeps of each node, however the image gets to it.
 
-use super::cabling::Laid;
-use super::progress::{NodeFailure, Reached};
+use super::super::progress::{NodeFailure, Reached};
 use twowire_fabric::id::NodeNumber;
-use twowire_fabric::route::Route;
+use twowire_fabric::protocol::Path;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Stage, TREES};
-
-/// Who feeds a node in one tree.
-#[derive(Clone, Debug)]
-pub(crate) struct Link {
-    pub(crate) parent: NodeNumber,
-    pub(crate) laid: Laid,
-}
+use twowire_fabric::wire::boot::Stage;
 
 /// Frames that are due to a node.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,8 +21,8 @@ pub(crate) struct Due {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) number: NodeNumber,
-    pub(crate) routes: Vec<Route>,
-    /// Frames sent without an answer: each takes another route.
+    pub(crate) paths: Vec<Path>,
+    /// Frames sent without an answer: each takes another path.
     pub(crate) tries: usize,
     /// Which start of it has joined; `None` if none has.
     pub(crate) incarnation: Option<u32>,
@@ -40,15 +32,7 @@ pub(crate) struct Member {
     pub(crate) failed: Option<NodeFailure>,
     /// It came after the start, and must not slow down the others.
     pub(crate) late: bool,
-    pub(crate) links: [Option<Link>; TREES],
-    /// Those that it feeds, by their index.
-    pub(crate) children: [Vec<usize>; TREES],
-    /// In which trees it says that its parent is silent, and has no other one yet.
-    pub(crate) orphaned: [bool; TREES],
-    /// Parents that it could not hear: the last one in each tree.
-    pub(crate) avoid: [Option<NodeNumber>; TREES],
-    /// Its place in the row of the layout.
-    pub(crate) place: usize,
+    /// Its assignment, and the newest that it has confirmed.
     pub(crate) revision: u32,
     pub(crate) confirmed: u32,
     pub(crate) due: Due,
@@ -67,21 +51,16 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(number: NodeNumber, routes: Vec<Route>) -> Member {
+    pub(crate) fn new(number: NodeNumber, paths: Vec<Path>) -> Member {
         Member {
             number,
-            routes,
+            paths,
             tries: 0,
             incarnation: None,
             refusals: 0,
             reached: Reached { stage: Stage::Offered, percent: 0 },
             failed: None,
             late: false,
-            links: [None, None],
-            children: [Vec::new(), Vec::new()],
-            orphaned: [false; TREES],
-            avoid: [None; TREES],
-            place: 0,
             revision: 0,
             confirmed: 0,
             due: Due::default(),
@@ -97,18 +76,19 @@ impl Member {
         }
     }
 
+    /// It takes part: it has joined, and has not failed.
+    pub(crate) fn takes_part(&self) -> bool {
+        self.failed.is_none() && self.incarnation.is_some()
+    }
+
     /// It takes part, and needs something.
     pub(crate) fn is_fed(&self) -> bool {
-        self.failed.is_none() && self.incarnation.is_some() && self.reached.stage < Stage::Verified
+        self.takes_part() && self.reached.stage < Stage::Verified
     }
 
     /// It can feed others.
     pub(crate) fn can_feed(&self) -> bool {
-        self.failed.is_none()
-            && self.incarnation.is_some()
-            && self.reached.stage <= Stage::Verified
-            && !self.released
-            && self.queries == 0
+        self.takes_part() && self.reached.stage <= Stage::Verified && !self.released && self.queries == 0
     }
 
     /// Nothing more is expected of it.
@@ -116,12 +96,8 @@ impl Member {
         self.failed.is_some() || self.reached.stage == Stage::Ready
     }
 
-    pub(crate) fn child_count(&self) -> usize {
-        self.children.iter().map(Vec::len).sum()
-    }
-
-    /// The route for the next frame: another one for each try.
-    pub(crate) fn route(&self) -> Option<Route> {
-        self.routes.get(self.tries % self.routes.len().max(1)).copied()
+    /// The path for the next frame: another one for each try.
+    pub(crate) fn path(&self) -> Option<Path> {
+        self.paths.get(self.tries % self.paths.len().max(1)).copied()
     }
 }

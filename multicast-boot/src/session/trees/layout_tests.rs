@@ -1,4 +1,4 @@
-use super::super::testing::plan;
+use super::super::super::testing::plan;
 use super::*;
 use proptest::prelude::*;
 use std::sync::Arc;

@@ -72,10 +72,6 @@ impl Cabling {
         Cabling { plan, outlets, loads, excess: 0 }
     }
 
-    pub(crate) fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     fn host(&self, node: NodeNumber) -> Option<HostId> {
         self.plan.hosts.get(node.index()).copied().flatten()
     }

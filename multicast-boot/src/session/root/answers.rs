@@ -1,0 +1,124 @@
+//! What the nodes say: joins and reports.
+
+use super::super::mover::Change;
+use super::super::progress::{BootEvent, FailureReason, NodeFailure, Reached};
+use super::control::{Control, Phase};
+use crate::image::KeyId;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::boot::{Answer, Join, Report, Stage, TREES};
+
+impl Control {
+    pub(super) fn on_join(&mut self, now: Time, join: &Join) {
+        let Some(index) = self.index_of(join.from) else { return };
+        if self.phase == Phase::Idle {
+            return;
+        }
+        let member = &mut self.members[index];
+        member.heard = now;
+        if member.incarnation.is_some_and(|known| known != join.incarnation) {
+            self.has_restarted(now, index);
+        }
+        if join.answer == Answer::Asks {
+            return self.offer(index);
+        }
+        if join.session != self.session {
+            return;
+        }
+        match join.answer {
+            Answer::Accepts => self.has_joined(now, index, join.incarnation),
+            // It may get the right routes yet: it is offered the image again.
+            Answer::Asks | Answer::WrongEpoch => {}
+            Answer::WrongKey | Answer::BadManifest | Answer::TooOld | Answer::NoRoom => {
+                let member = &mut self.members[index];
+                member.refusals += 1;
+                if member.refusals < self.timing.refusals {
+                    return self.offer(index);
+                }
+                let key = KeyId(join.key_id.to_le_bytes());
+                self.fail(now, index, FailureReason::Refused { answer: join.answer, key });
+            }
+        }
+    }
+
+    fn has_joined(&mut self, now: Time, index: usize, incarnation: u32) {
+        let member = &mut self.members[index];
+        if member.takes_part() {
+            return;
+        }
+        let returned = member.failed.take().is_some() || member.late;
+        member.incarnation = Some(incarnation);
+        member.reached = Reached { stage: Stage::Joined, percent: 0 };
+        (member.progress_at, member.queries, member.tries) = (now, 0, 0);
+        if returned {
+            self.event(BootEvent::Returned(self.members[index].number));
+        }
+        if self.is_sending() {
+            self.joins_late(index);
+        } else {
+            self.begin_when_all_have_joined(now);
+        }
+    }
+
+    pub(super) fn on_report(&mut self, now: Time, report: &Report) {
+        let Some(index) = self.index_of(report.from).filter(|_| report.session == self.session) else { return };
+        let member = &mut self.members[index];
+        if member.incarnation != Some(report.incarnation) {
+            return;
+        }
+        member.heard = now;
+        let was_asked = member.queries > 0;
+        (member.queries, member.tries) = (0, 0);
+        member.confirmed = member.confirmed.max(report.revision);
+        if report.serial <= member.report_serial {
+            return self.instruct(index, false);
+        }
+        member.report_serial = report.serial;
+        (member.repaired, member.rejected) = (report.repaired, report.rejected);
+        let before = member.reached;
+        member.reached = Reached { stage: report.stage.max(Stage::Joined), percent: report.percent };
+        if member.reached != before {
+            member.progress_at = now;
+        }
+        self.returns_unless_stuck(now, index, before);
+        if was_asked {
+            self.changes.push_back(Change::Alive(index));
+        }
+        for tree in 0..TREES {
+            if report.orphaned[tree] && report.revision == self.members[index].revision {
+                self.changes.push_back(Change::Orphaned { index, tree });
+            }
+        }
+        self.on_stage(now, index, before.stage, report.stage);
+        if report.wants_answer {
+            self.instruct(index, false);
+        }
+    }
+
+    /// A node that had failed has reported. One that was given up because nothing got to it returns when something
+    /// does, not because it lives.
+    fn returns_unless_stuck(&mut self, now: Time, index: usize, before: Reached) {
+        let member = &mut self.members[index];
+        let stuck = |f: &NodeFailure| matches!(f.reason, FailureReason::NoProgress(_)) && member.reached == before;
+        if member.failed.as_ref().is_some_and(|failure| !stuck(failure)) {
+            (member.failed, member.progress_at) = (None, now);
+            let (number, is_fed) = (member.number, member.is_fed());
+            self.event(BootEvent::Returned(number));
+            if is_fed {
+                self.joins_late(index);
+            }
+        }
+    }
+
+    fn on_stage(&mut self, now: Time, index: usize, before: Stage, stage: Stage) {
+        let number = self.members[index].number;
+        if before < Stage::Verified && stage >= Stage::Verified {
+            self.outcome.last_verified = now;
+            self.event(BootEvent::Verified(number));
+            self.changes.push_back(Change::Verified(index));
+        }
+        if before < Stage::Ready && stage == Stage::Ready {
+            self.outcome.last_ready = now;
+            self.event(BootEvent::Ready(number));
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Who takes part, and what is due to whom.
+
+use super::super::mover::{Change, RootMover};
+use super::super::progress::{BootEvent, FailureReason, NodeFailure, Outcome, Reached};
+use super::super::timing::Timing;
+use super::member::Member;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::Duration;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::protocol::Transmit;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::Packet;
+use twowire_fabric::wire::boot::{Assign, Instruct, Offer, Stage};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Idle,
+    Joining { until: Time },
+    Sending,
+    Done,
+}
+
+/// The session as the root keeps it.
+pub(crate) struct Control {
+    pub(crate) timing: Timing,
+    pub(crate) session: u32,
+    epoch: u32,
+    signed_manifest: Bytes,
+    pub(crate) members: Vec<Member>,
+    /// The index of each node's member, by [`NodeNumber::index`].
+    by_number: Vec<Option<usize>>,
+    pub(super) phase: Phase,
+    /// Members to whom something is due.
+    outbox: VecDeque<usize>,
+    pub(super) report_interval: Duration,
+    pub(super) deadline: Time,
+    pub(super) events: VecDeque<BootEvent>,
+    pub(crate) outcome: Outcome,
+    /// When a node that may come back failed.
+    last_loss: Option<Time>,
+    /// What the mover has not been told yet.
+    pub(super) changes: VecDeque<Change>,
+}
+
+impl Control {
+    pub(super) fn new(
+        timing: Timing,
+        session: u32,
+        epoch: u32,
+        signed_manifest: Bytes,
+        members: Vec<Member>,
+    ) -> Control {
+        let mut by_number = vec![None; members.iter().map(|m| m.number.index() + 1).max().unwrap_or(0)];
+        members.iter().enumerate().for_each(|(index, m)| by_number[m.number.index()] = Some(index));
+        let spacing = timing.report_spacing * u32::try_from(members.len()).unwrap_or(u32::MAX);
+        Control {
+            timing,
+            session,
+            epoch,
+            signed_manifest,
+            members,
+            by_number,
+            phase: Phase::Idle,
+            outbox: VecDeque::new(),
+            report_interval: timing.report_interval.max(spacing),
+            deadline: Time::MAX,
+            events: VecDeque::new(),
+            outcome: Outcome::default(),
+            last_loss: None,
+            changes: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Time) {
+        self.phase = Phase::Joining { until: now + self.timing.join_timeout };
+        self.outcome.started = now;
+        for index in 0..self.members.len() {
+            self.members[index].progress_at = now;
+            if self.members[index].paths.is_empty() {
+                self.fail(now, index, FailureReason::NoRoute);
+            } else {
+                self.offer(index);
+            }
+        }
+        self.deadline = now;
+    }
+
+    pub(crate) fn event(&mut self, event: BootEvent) {
+        self.events.push_back(event);
+    }
+
+    /// The member of a node; `None` for the front end and for strangers.
+    pub(crate) fn index_of(&self, number: NodeNumber) -> Option<usize> {
+        self.by_number.get(number.index()).copied().flatten()
+    }
+
+    pub(crate) fn is_sending(&self) -> bool {
+        self.phase == Phase::Sending
+    }
+
+    pub(super) fn offer(&mut self, index: usize) {
+        self.members[index].due.offer = true;
+        self.queue(index);
+    }
+
+    pub(super) fn assign(&mut self, index: usize) {
+        self.members[index].due.assign = true;
+        self.queue(index);
+    }
+
+    /// The node is to be told who feeds it.
+    pub(crate) fn assign_anew(&mut self, index: usize) {
+        self.members[index].revision += 1;
+        self.assign(index);
+    }
+
+    pub(super) fn instruct(&mut self, index: usize, report_now: bool) {
+        let due = &mut self.members[index].due;
+        due.instruct = true;
+        due.report_now |= report_now;
+        self.queue(index);
+    }
+
+    fn queue(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.members[index].due.queued, true) {
+            self.outbox.push_back(index);
+        }
+    }
+
+    /// Somebody says that a node is silent: it is asked.
+    pub(crate) fn suspect(&mut self, now: Time, index: usize) {
+        let member = &mut self.members[index];
+        if member.queries == 0 {
+            member.queries = 1;
+            member.query_at = now;
+            self.instruct(index, true);
+        }
+    }
+
+    /// Nobody depends on a node: if it has the image, it may hand over.
+    pub(crate) fn release(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        if member.reached.stage == Stage::Verified && member.failed.is_none() {
+            member.released = true;
+            self.instruct(index, false);
+        }
+    }
+
+    /// A node has failed.
+    pub(crate) fn fail(&mut self, now: Time, index: usize, reason: FailureReason) {
+        let member = &mut self.members[index];
+        if member.failed.is_some() {
+            return;
+        }
+        if !matches!(reason, FailureReason::Refused { .. } | FailureReason::NoRoute) {
+            self.last_loss = Some(now);
+        }
+        let failure = NodeFailure { node: member.number, reached: member.reached, reason, at: now };
+        member.failed = Some(failure.clone());
+        (member.queries, member.released) = (0, false);
+        self.event(BootEvent::Failed(failure));
+        self.changes.push_back(Change::Left(index));
+        self.begin_when_all_have_joined(now);
+    }
+
+    /// A node has lost all it had: it starts anew.
+    pub(super) fn has_restarted(&mut self, now: Time, index: usize) {
+        self.changes.push_back(Change::Left(index));
+        let member = &mut self.members[index];
+        member.incarnation = None;
+        member.reached = Reached { stage: Stage::Offered, percent: 0 };
+        (member.queries, member.released, member.late) = (0, false, true);
+        (member.report_serial, member.confirmed, member.progress_at) = (0, 0, now);
+    }
+
+    /// A node takes part again, or comes late.
+    pub(super) fn joins_late(&mut self, index: usize) {
+        self.members[index].late = true;
+        self.changes.push_back(Change::Joined(index));
+    }
+
+    pub(super) fn begin_when_all_have_joined(&mut self, now: Time) {
+        let waits = |m: &Member| m.incarnation.is_none() && m.failed.is_none();
+        if let Phase::Joining { until } = self.phase
+            && (now >= until || !self.members.iter().any(waits))
+        {
+            self.phase = Phase::Sending;
+            self.outcome.laid = now;
+            self.members.iter_mut().filter(|m| m.takes_part()).for_each(|m| m.progress_at = now);
+            self.changes.push_back(Change::Begin);
+            self.deadline = now;
+        }
+    }
+
+    /// Ends the transfer when nothing is expected any more, and no node that was lost may still come back.
+    pub(super) fn finish_when_settled(&mut self, now: Time) {
+        let wait_over = self.last_loss.is_none_or(|at| now - at >= self.timing.rejoin_wait);
+        if self.is_sending() && wait_over && self.members.iter().all(Member::is_settled) {
+            self.phase = Phase::Done;
+            self.event(BootEvent::Done);
+        }
+    }
+
+    /// The next frame that is due to a node.
+    pub(super) fn poll_transmit(&mut self, now: Time, mover: &dyn RootMover) -> Option<Transmit> {
+        loop {
+            let index = self.outbox.pop_front()?;
+            self.members[index].due.queued = false;
+            let Some(path) = self.members[index].path() else { continue };
+            let Some(packet) = self.next_due(now, index, mover) else { continue };
+            let due = self.members[index].due;
+            if due.offer || due.assign || due.instruct {
+                self.queue(index);
+            }
+            return Some(Transmit::new(path, packet));
+        }
+    }
+
+    /// The most urgent of the frames that are due to a node.
+    fn next_due(&mut self, now: Time, index: usize, mover: &dyn RootMover) -> Option<Packet> {
+        let session = self.session;
+        let member = &mut self.members[index];
+        if std::mem::take(&mut member.due.offer) {
+            member.sent = now;
+            let report_ms = u16::try_from(self.report_interval.as_millis()).unwrap_or(u16::MAX);
+            let offer = Offer { session, epoch: self.epoch, to: member.number, report_ms };
+            return Some(Packet::with_payload(offer, self.signed_manifest.clone()));
+        }
+        let (to, incarnation) = (member.number, member.incarnation.unwrap_or(0));
+        if std::mem::take(&mut member.due.assign) {
+            member.sent = now;
+            let (revision, late, parents) = (member.revision, member.late, mover.parents(index));
+            return Some(Packet::new(Assign { session, to, incarnation, revision, parents, late }));
+        }
+        std::mem::take(&mut member.due.instruct).then(|| {
+            let report_now = std::mem::take(&mut member.due.report_now);
+            let (answers, hand_over) = (member.report_serial, member.released);
+            Packet::new(Instruct { session, to, incarnation, answers, report_now, hand_over })
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! A node's part in the trees: it is fed in both, and feeds others in one of them.
+
+use super::super::assembly::{Arrival, Assembly};
+use super::super::mover::{Context, NodeMover};
+use super::super::timing::Timing;
+use super::feed::Feed;
+use super::forwarder::{Forwarder, Source};
+use bytes::Bytes;
+use std::time::Duration;
+use twowire_fabric::protocol::Transmit;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::boot::{Assign, Attach, Block, Pulse, Receipt, TREES};
+use twowire_fabric::wire::{Header, Packet};
+
+impl Source for Assembly {
+    fn bytes(&self, tree: usize, position: u32) -> Option<Bytes> {
+        Assembly::bytes(self, tree, position)
+    }
+}
+
+/// The feeds of a node, and its children.
+pub(crate) struct TreeNode {
+    session: u32,
+    forwarder: Forwarder,
+    feeds: [Option<Feed>; TREES],
+    rng: fastrand::Rng,
+    deadline: Time,
+}
+
+impl TreeNode {
+    /// A node that sends a frame to a child each `interval`; zero for as fast as possible.
+    pub(crate) fn new(session: u32, interval: Duration, seed: u64) -> TreeNode {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let forwarder = Forwarder::new(session, interval, rng.u64(..));
+        TreeNode { session, forwarder, feeds: [None, None], rng, deadline: Time::MAX }
+    }
+
+    fn wake_at(&mut self, at: Time) {
+        self.deadline = self.deadline.min(at);
+    }
+
+    /// The tree in which this is the name of our attachment.
+    fn tree_of(&self, edge: u16) -> Option<usize> {
+        self.feeds.iter().position(|feed| feed.as_ref().is_some_and(|f| f.edge == edge))
+    }
+
+    fn on_attach(&mut self, context: &Context<'_>, attach: &Attach, payload: &[u8]) {
+        if context.is_leaving || attach.from == context.location.own() {
+            return;
+        }
+        let Some(path) = context.location.path_to(attach.from, attach.alternate.into()) else { return };
+        let held = context.assembly.held(attach.tree.into());
+        self.forwarder.attach(context.now, attach, payload, held, path, context.timing);
+        self.wake_at(self.forwarder.next_timeout());
+    }
+
+    fn on_data(&mut self, context: &mut Context<'_>, data: &Block, payload: &Bytes) {
+        let Some(tree) = self.tree_of(data.edge) else { return };
+        match context.assembly.accept(tree as u8, data.position, payload) {
+            Arrival::Taken => {}
+            Arrival::Duplicate => context.counters.duplicates += 1,
+            Arrival::Rejected => {
+                context.counters.rejected += 1;
+                return;
+            }
+            Arrival::NoRoom => return,
+        }
+        for (tree, position) in context.assembly.take_fresh() {
+            self.forwarder.announce(tree, position);
+        }
+        let feed = self.feeds[tree].as_mut().expect("tree_of found it");
+        feed.on_data(context.now, data.sequence, data.echo, context.timing);
+        let timeout = feed.next_timeout(context.timing);
+        if context.assembly.held(tree).is_full() && !feed.complete {
+            feed.complete = true;
+            feed.receipt_due = true;
+        }
+        self.wake_at(timeout.unwrap_or(Time::MAX));
+        self.reattach_spoiled(context);
+    }
+
+    fn on_pulse(&mut self, context: &Context<'_>, pulse: &Pulse) {
+        let Some(tree) = self.tree_of(pulse.edge) else { return };
+        let feed = self.feeds[tree].as_mut().expect("tree_of found it");
+        feed.on_pulse(context.now, pulse.next, pulse.echo, context.timing);
+        let timeout = feed.next_timeout(context.timing);
+        self.wake_at(timeout.unwrap_or(Time::MAX));
+    }
+
+    /// Something that waited turned out to be wrong, although its sender counts it as delivered: asks for what is
+    /// missing in a new attachment.
+    fn reattach_spoiled(&mut self, context: &mut Context<'_>) {
+        for tree in 0..TREES {
+            if context.assembly.take_spoiled(tree) {
+                context.counters.rejected += 1;
+                if let Some(feed) = &mut self.feeds[tree] {
+                    feed.reattach(self.rng.u16(..), false);
+                    self.deadline = context.now;
+                }
+            }
+        }
+    }
+
+    /// The next attach or receipt of one of the feeds.
+    fn poll_feeds(&mut self, context: &Context<'_>) -> Option<Transmit> {
+        for tree in 0..TREES {
+            let Some(feed) = &mut self.feeds[tree] else { continue };
+            if feed.attach_due {
+                if let Some(transmit) = attach(feed, self.session, tree, context) {
+                    self.wake_at(context.now + context.timing.attach_retry);
+                    return Some(transmit);
+                }
+            } else if feed.receipt_due
+                && let Some(path) = feed.path
+            {
+                let transmit = Transmit::new(path, receipt(feed, self.session, context));
+                let timeout = feed.next_timeout(context.timing);
+                self.wake_at(timeout.unwrap_or(Time::MAX));
+                return Some(transmit);
+            }
+        }
+        None
+    }
+}
+
+/// The request of a feed to its parent; `None` if there is no path to it.
+fn attach(feed: &mut Feed, session: u32, tree: usize, context: &Context<'_>) -> Option<Transmit> {
+    let (alternate, mine) = feed.routes();
+    let path = context.location.path_to(feed.parent, mine)?;
+    feed.attach_sent(context.now, path);
+    let (from, tree_byte) = (context.location.own(), tree as u8);
+    let frame = Attach { session, from, edge: feed.edge, tree: tree_byte, alternate, late: feed.late };
+    Some(Transmit::new(path, Packet::with_payload(frame, context.assembly.held(tree).to_payload())))
+}
+
+/// What a feed tells its parent of what came.
+fn receipt(feed: &mut Feed, session: u32, context: &Context<'_>) -> Packet {
+    let (serial, settled, next, payload) = feed.receipt(context.now);
+    let (from, edge, complete) = (context.location.own(), feed.edge, feed.complete);
+    Packet::with_payload(Receipt { session, from, edge, serial, settled, next, complete }, payload.into())
+}
+
+impl NodeMover for TreeNode {
+    fn on_assign(&mut self, context: &mut Context<'_>, assign: &Assign) {
+        for (tree, &parent) in assign.parents.iter().enumerate() {
+            let full = context.assembly.held(tree).is_full();
+            let Some((parent, alternate)) = parent.filter(|_| !full) else {
+                self.feeds[tree] = None;
+                continue;
+            };
+            if self.feeds[tree].as_ref().is_some_and(|f| f.parent == parent && f.late == assign.late) {
+                continue;
+            }
+            let lost = self.feeds[tree].as_ref().map_or(0, |f| f.lost_count);
+            let mut feed = Feed::new(parent, alternate, assign.late, self.rng.u16(..));
+            feed.lost_count = lost;
+            self.feeds[tree] = Some(feed);
+        }
+        self.deadline = context.now;
+    }
+
+    fn handle_packet(&mut self, context: &mut Context<'_>, packet: &Packet) {
+        match &packet.header {
+            Header::Block(data) if data.session == self.session => self.on_data(context, data, &packet.payload),
+            Header::Pulse(pulse) if pulse.session == self.session => self.on_pulse(context, pulse),
+            Header::Attach(attach) if attach.session == self.session => {
+                self.on_attach(context, attach, &packet.payload);
+            }
+            Header::Receipt(receipt) if receipt.session == self.session => {
+                self.forwarder.on_receipt(context.now, receipt, &packet.payload);
+            }
+            _ => {}
+        }
+    }
+
+    /// The timers of feeds and children.
+    fn handle_timeout(&mut self, context: &mut Context<'_>) {
+        let (now, timing) = (context.now, context.timing);
+        self.forwarder.on_timeout(now, timing);
+        self.deadline = self.forwarder.next_timeout();
+        for feed in self.feeds.iter_mut().flatten() {
+            if feed.on_timeout(now, timing) {
+                feed.try_again(self.rng.u16(..));
+            } else if feed.is_starved(now, timing) {
+                feed.reattach(self.rng.u16(..), false);
+            }
+            self.deadline = self.deadline.min(feed.next_timeout(timing).unwrap_or(Time::MAX));
+        }
+    }
+
+    fn poll_transmit(&mut self, context: &mut Context<'_>) -> Option<Transmit> {
+        if let Some(transmit) = self.poll_feeds(context) {
+            return Some(transmit);
+        }
+        let transmit = self.forwarder.poll_transmit(context.now, context.assembly, context.timing);
+        self.wake_at(self.forwarder.next_timeout());
+        transmit
+    }
+
+    fn next_timeout(&self) -> Time {
+        self.deadline
+    }
+
+    fn is_feeding(&self) -> bool {
+        self.forwarder.is_feeding()
+    }
+
+    fn orphaned(&self, timing: &Timing) -> [bool; TREES] {
+        [0, 1].map(|tree: usize| self.feeds[tree].as_ref().is_some_and(|feed| feed.is_orphaned(timing)))
+    }
+
+    fn lost(&self) -> u32 {
+        self.feeds.iter().flatten().map(|f| f.lost_count).fold(0, u32::saturating_add)
+    }
+
+    fn forwarded(&self) -> u64 {
+        self.forwarder.frames_sent
+    }
+}
