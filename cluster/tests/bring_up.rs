@@ -84,7 +84,8 @@ fn a_node_that_crashes_at_any_time_is_named_and_costs_no_other() {
     let total = bring_up(CLOS, &[], 1).fabric_ms();
     let mut rng = fastrand::Rng::with_seed(11);
     for seed in 0..20 {
-        let at = (rng.f64() * total * 1000.0) as u64;
+        // Not quite up to the end, which differs from seed to seed: after the last roll call nobody misses it.
+        let at = (rng.f64() * 0.9 * total * 1000.0) as u64;
         let fault = format!("crash:n17@{at}us");
         let report = bring_up(CLOS, &[&fault], seed);
         let failed: Vec<&str> = report.nodes_failed.iter().map(|f| f.node.as_str()).collect();

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Path, Transmit};
-
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
 use twowire_fabric::wire::boot::{Attach, Block, Pulse, Receipt, TREES, parse_spans};
