@@ -32,6 +32,13 @@ pub enum HopsError {
     NotHex(String),
 }
 
+impl Default for Hops {
+    /// The route of no hops.
+    fn default() -> Hops {
+        Hops { len: 0, bytes: [0; MAX_HOPS] }
+    }
+}
+
 impl Hops {
     /// A route from its hop bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Hops, HopsError> {

@@ -1,39 +1,11 @@
 //! Two slots on a medium: which one counts, and how an update survives a power cut.
 
+use crate::codec::{self, MAX_RECORD, MIN_RECORD, SlotError, VERSION};
 use crate::medium::Medium;
-use crate::record::{MAX_RECORD, MIN_RECORD, Record, RecordError, SlotError, VERSION};
+use crate::record::{Record, RecordError};
+use crate::slot::Slot;
 use std::fmt;
 use std::io;
-
-/// One of the two places for a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    /// The first half of the medium.
-    Zero,
-    /// The second half.
-    One,
-}
-
-impl Slot {
-    /// Both slots, in their order on the medium.
-    pub const BOTH: [Slot; 2] = [Slot::Zero, Slot::One];
-
-    /// 0 or 1.
-    pub fn index(self) -> usize {
-        self as usize
-    }
-
-    /// The other slot.
-    pub fn other(self) -> Slot {
-        Slot::BOTH[1 - self.index()]
-    }
-}
-
-impl fmt::Display for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "slot {}", self.index())
-    }
-}
 
 /// What one slot holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,15 +24,22 @@ pub enum SlotState {
 }
 
 impl SlotState {
+    /// What all bytes of a slot say.
     fn of(slot: Slot, bytes: &[u8]) -> SlotState {
-        if bytes.iter().all(|&byte| byte == 0x00) || bytes.iter().all(|&byte| byte == 0xff) {
+        let (start, rest) = bytes.split_at(bytes.len().min(MAX_RECORD));
+        if is_blank(bytes) {
             return SlotState::Blank;
         }
-        match Record::decode(slot, bytes) {
+        match codec::decode(slot, start) {
             Ok((record, sequence)) => SlotState::Valid { record, sequence },
+            Err(SlotError::Magic(_)) if !is_blank(rest) => SlotState::Invalid(SlotError::Foreign),
             Err(error) => SlotState::Invalid(error),
         }
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0x00) || bytes.iter().all(|&byte| byte == 0xff)
 }
 
 impl fmt::Display for SlotState {
@@ -108,10 +87,10 @@ pub enum LoadError {
         sequences: [u16; 2],
     },
     /// The medium cannot hold two records.
-    #[error("a medium of {size} bytes is too small: two records need at least {}", 2 * MIN_RECORD)]
+    #[error("a medium with slots of {slot_len} bytes is too small: a record needs at least {MIN_RECORD}")]
     TooSmall {
-        /// Bytes of the medium.
-        size: usize,
+        /// Bytes of a slot.
+        slot_len: usize,
     },
     /// The medium could not be read.
     #[error("cannot be read: {0}")]
@@ -127,6 +106,9 @@ pub enum WriteError {
     /// A record of another version is there.
     #[error("a record of version {0} is there, and this program writes version {VERSION}: format it first")]
     Version(u8),
+    /// Something is there that is not ours.
+    #[error("holds something that is no record: format it first")]
+    Foreign,
     /// The medium is too small or could not be read.
     #[error(transparent)]
     Load(LoadError),
@@ -190,12 +172,13 @@ pub struct Store<M> {
     medium: M,
     synced: bool,
     failed: bool,
+    writes: u64,
 }
 
 impl<M: Medium> Store<M> {
     /// The record store on a medium.
     pub fn new(medium: M) -> Store<M> {
-        Store { medium, synced: false, failed: false }
+        Store { medium, synced: false, failed: false, writes: 0 }
     }
 
     /// The medium.
@@ -210,21 +193,35 @@ impl<M: Medium> Store<M> {
 
     /// Bytes of a slot.
     pub fn slot_len(&self) -> usize {
-        self.medium.size() / 2
+        self.medium.slot_len()
     }
 
-    /// What the slots hold.
+    /// Bytes that a record may have here.
+    pub fn room(&self) -> usize {
+        self.slot_len().min(MAX_RECORD)
+    }
+
+    /// How many times a slot was written to since the store was made: what wears the medium out.
+    pub fn writes(&self) -> u64 {
+        self.writes
+    }
+
+    /// What the slots hold. One that the medium does not give counts as invalid, if it gives the other one.
     pub fn slots(&mut self) -> Result<[SlotState; 2], LoadError> {
-        let size = self.medium.size();
-        if self.slot_len() < MIN_RECORD {
-            return Err(LoadError::TooSmall { size });
+        let slot_len = self.slot_len();
+        if slot_len < MIN_RECORD {
+            return Err(LoadError::TooSmall { slot_len });
         }
-        Ok([self.slot(Slot::Zero)?, self.slot(Slot::One)?])
+        let unreadable = |error: io::Error| SlotState::Invalid(SlotError::Unreadable(error.to_string()));
+        match (self.slot(Slot::Zero), self.slot(Slot::One)) {
+            (Err(error), Err(_)) => Err(LoadError::Io(error)),
+            (zero, one) => Ok([zero.unwrap_or_else(unreadable), one.unwrap_or_else(unreadable)]),
+        }
     }
 
     fn slot(&mut self, slot: Slot) -> io::Result<SlotState> {
-        let mut bytes = vec![0; self.slot_len().min(MAX_RECORD)];
-        self.medium.read(slot.index() * self.slot_len(), &mut bytes)?;
+        let mut bytes = vec![0; self.slot_len()];
+        self.medium.read(slot, &mut bytes)?;
         Ok(SlotState::of(slot, &bytes))
     }
 
@@ -233,55 +230,77 @@ impl<M: Medium> Store<M> {
         choose(self.slots()?)
     }
 
-    /// Makes `record` the one that counts. If it is already, the medium is not touched. After an error that may have
-    /// left the medium in doubt every further write is refused.
+    /// Makes `record` the one that counts, without the alternates for which there is no room. If it is already, the
+    /// medium is not touched. After an error that may have left the medium in doubt every further write is refused.
     pub fn write(&mut self, record: &Record) -> Result<Written, WriteError> {
         if self.failed {
             return Err(WriteError::Failed);
         }
-        let (needed, room) = (record.encoded_len(), self.slot_len());
-        if needed > room {
-            return Err(RecordError::TooLarge { needed, room }.into());
-        }
         let slots = self.slots().map_err(WriteError::Load)?;
-        for state in &slots {
-            if let SlotState::Invalid(SlotError::Version(version)) = state {
-                return Err(WriteError::Version(*version));
-            }
-        }
+        let record = record.fit(self.room())?;
+        check_ours(&slots)?;
         let (slot, sequence) = match choose(slots) {
-            Ok(current) if current.record == *record => return Ok(Written::Unchanged),
+            Ok(current) if current.record == record => return Ok(Written::Unchanged),
             Ok(current) => (current.slot.other(), current.sequence.wrapping_add(1)),
             Err(LoadError::Forked { sequences }) => (Slot::Zero, sequences[1].wrapping_add(1)),
             Err(_) => (Slot::Zero, 1),
         };
         self.failed = true;
-        self.put(slot, &record.encode(slot, sequence))?;
+        self.put(slot, &codec::encode(&record, slot, sequence))?;
         self.failed = false;
         Ok(Written::To { slot, sequence })
     }
 
     /// Makes both slots blank, whatever they hold.
     pub fn wipe(&mut self) -> Result<(), WriteError> {
-        let zeros = vec![0; self.slot_len().min(MAX_RECORD)];
         self.failed = true;
-        Slot::BOTH.into_iter().try_for_each(|slot| self.put(slot, &zeros))?;
+        self.sync_once()?;
+        for slot in Slot::BOTH {
+            self.writes += 1;
+            self.medium.blank(slot)?;
+            self.medium.sync()?;
+            if self.slot(slot)? != SlotState::Blank {
+                return Err(WriteError::ReadBack { slot });
+            }
+        }
         self.failed = false;
         Ok(())
     }
 
-    fn put(&mut self, slot: Slot, bytes: &[u8]) -> Result<(), WriteError> {
-        let offset = slot.index() * self.slot_len();
+    /// What was read may be in a cache only, and the slot that is about to go the only one that is stored.
+    fn sync_once(&mut self) -> io::Result<()> {
         if !self.synced {
-            // What was read may be in a cache only, and the slot that is about to go the only one that is stored.
             self.medium.sync()?;
             self.synced = true;
         }
-        self.medium.write(offset, bytes)?;
+        Ok(())
+    }
+
+    fn put(&mut self, slot: Slot, bytes: &[u8]) -> Result<(), WriteError> {
+        self.sync_once()?;
+        self.writes += 1;
+        self.medium.write(slot, bytes)?;
         self.medium.sync()?;
         let mut stored = vec![0; bytes.len()];
-        self.medium.read(offset, &mut stored)?;
+        self.medium.read(slot, &mut stored)?;
         if stored == bytes { Ok(()) } else { Err(WriteError::ReadBack { slot }) }
+    }
+}
+
+/// Refuses to write over what this program did not write. A first write that was cut short looks like bytes of somebody
+/// else in one slot; but never in both.
+fn check_ours(slots: &[SlotState; 2]) -> Result<(), WriteError> {
+    use SlotState::Invalid;
+    for state in slots {
+        match state {
+            Invalid(SlotError::Version(version)) => return Err(WriteError::Version(*version)),
+            Invalid(SlotError::Foreign) => return Err(WriteError::Foreign),
+            _ => {}
+        }
+    }
+    match slots {
+        [Invalid(SlotError::Magic(_)), Invalid(SlotError::Magic(_))] => Err(WriteError::Foreign),
+        _ => Ok(()),
     }
 }
 

@@ -62,7 +62,7 @@ fn a_record_is_written_and_shown() {
     );
     assert_eq!(
         ok(dir.path(), "show --device d --json"),
-        "{\"device\":\"d\",\"slot\":0,\"sequence\":1,\"epoch\":3,\"node\":17,\"route\":\"88f887\",\"alternates\":[\"89f886\"]}\n"
+        "{\"device\":\"d\",\"slot\":0,\"sequence\":1,\"epoch\":3,\"node\":17,\"route\":\"88f887\",\"alternates\":[\"89f886\"],\"left_out\":0,\"image\":null,\"oldest_version\":0}\n"
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
@@ -75,7 +75,7 @@ fn nothing_is_written_twice() {
     assert_eq!(ok(dir.path(), SET), "d: the record is there already; nothing was written\n");
     assert_eq!(
         ok(dir.path(), &format!("{SET} --json")),
-        "{\"device\":\"d\",\"written\":false,\"slot\":0,\"sequence\":1}\n"
+        "{\"device\":\"d\",\"written\":false,\"slot\":0,\"sequence\":1,\"left_out\":0}\n"
     );
     assert_eq!(fs::read(dir.path().join("d")).unwrap(), before);
     ok(dir.path(), "set --device d --node 17 --epoch 4 --route -");
@@ -120,19 +120,95 @@ fn errors_name_the_device_and_the_remedy() {
     let error = fails(at, 1, "show --device d");
     assert_eq!(error, "route-store: d: no record was ever written; write one with `route-store set`\n");
     assert_eq!(fails(at, 1, "check --device d"), error);
-    let error = fails(at, 1, "set --device d --node 1 --epoch 1 --route 8182838485 --alternate 818283848586878889");
+    let long = format!("set --device d --node 1 --epoch 1 --route {}", "81".repeat(21));
     assert_eq!(
-        error,
-        "route-store: d: the routes need a record of 33 bytes, but there is room for 32: give fewer alternates\n"
+        fails(at, 1, &long),
+        "route-store: d: the master route needs a record of 33 bytes, but there is room for 32: use a larger medium\n"
     );
     let error = fails(at, 1, "set --device d --node 1 --epoch 1 --route 81 --alternate 81");
     assert_eq!(error, "route-store: the route 81 is given twice: an alternate must be another route\n");
     fs::write(at.join("tiny"), "x").unwrap();
     let error = fails(at, 1, "show --device tiny");
-    assert!(error.contains("tiny: a medium of 1 bytes is too small"), "{error}");
+    assert!(error.contains("tiny: a medium with slots of 0 bytes is too small"), "{error}");
     fs::write(at.join("text"), "this is no NVRAM, it is a text of some length, by which it is no record").unwrap();
     let error = fails(at, 1, "show --device text");
     assert!(error.contains("slot 0 invalid: starts with 0x74, expected 0x54"), "{error}");
+    let before = fs::read(at.join("text")).unwrap();
+    let error = fails(at, 1, "set --device text --node 1 --epoch 1 --route 81");
+    assert_eq!(
+        error,
+        "route-store: text: holds something that is no record: format it first (`route-store format --force`)\n"
+    );
+    let error = fails(at, 1, "format --device text");
+    assert!(error.contains("holds something that is no record"), "{error}");
+    assert_eq!(fs::read(at.join("text")).unwrap(), before);
+    ok(at, "format --device text --force");
+    ok(at, "set --device text --node 1 --epoch 1 --route 81");
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("cmos"), [0; 114]).unwrap();
+    let device = "--device nvram:cmos@40";
+    ok(dir.path(), &format!("format {device}"));
+    let set = format!(
+        "set {device} --node 17 --epoch 3 --route 8182838485 --alternate 8182838486 --alternate 8182838487828384858687"
+    );
+    assert_eq!(
+        ok(dir.path(), &set),
+        "nvram:cmos@40: written to slot 0, sequence 1; 1 alternate was left out for want of room\n"
+    );
+    assert!(ok(dir.path(), &set).contains("nothing was written"));
+    let shown = ok(dir.path(), &format!("show {device}"));
+    assert!(shown.contains("alternate  8182838486\nleft out   1 alternate, for want of room\n"), "{shown}");
+    let bytes = fs::read(dir.path().join("cmos")).unwrap();
+    assert!(bytes[..40].iter().chain(&bytes[72..]).all(|&byte| byte == 0), "outside the slot that was written");
+}
+
+#[test]
+fn what_is_known_of_the_image_stays_until_it_is_forgotten() {
+    use twowire_route_store::{Access, Attempts, Device, Store};
+    let dir = formatted();
+    ok(dir.path(), SET);
+    ok(dir.path(), &format!("{SET} --oldest-version 12"));
+    let device: Device = dir.path().join("d").to_str().unwrap().parse().unwrap();
+    let mut store = Store::new(device.open(Access::Write).unwrap());
+    let record = store.load().unwrap().record;
+    let attempts = Attempts { image: "9d4c01aa".parse().unwrap(), begun: 2, proven: false };
+    store.write(&record.with_attempts(Some(attempts))).unwrap();
+    drop(store);
+    ok(dir.path(), "set --device d --node 17 --epoch 4 --route 81");
+    assert_eq!(
+        ok(dir.path(), "show --device d"),
+        "node       n17\nepoch      4\nroute      81\nimage      9d4c01aa, not proven, 2 of 2 attempts begun\n\
+         oldest     version 12 of an image may be booted\nfrom       slot 1, sequence 4\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&ok(dir.path(), "show --device d --json")).unwrap();
+    let image = serde_json::json!({"tag": "9d4c01aa", "begun": 2, "proven": false, "exhausted": true});
+    assert_eq!((&json["image"], &json["oldest_version"]), (&image, &12.into()));
+    ok(dir.path(), "set --device d --node 17 --epoch 4 --route 81 --oldest-version 0 --forget-image");
+    let json: serde_json::Value = serde_json::from_str(&ok(dir.path(), "show --device d --json")).unwrap();
+    assert_eq!((&json["image"], &json["oldest_version"]), (&serde_json::Value::Null, &0.into()));
+}
+
+#[test]
+fn every_kind_of_device_is_named_in_the_same_way() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("bytes"), [0; 8192]).unwrap();
+    for device in ["file:bytes", "mem:bytes@4096", "efi:./Name", "nvram:bytes@100"] {
+        ok(dir.path(), &format!("format --device {device} --force"));
+        ok(dir.path(), &format!("set --device {device} --node 17 --epoch 3 --route 88f887"));
+        let shown = ok(dir.path(), &format!("show --device {device}"));
+        assert!(shown.starts_with("node       n17\n"), "{device}: {shown}");
+        ok(dir.path(), &format!("check --device {device}"));
+    }
+    let error = fails(dir.path(), 2, "show --device flash:bytes");
+    assert!(error.contains("`flash:` is no kind of medium: expected file, nvram, efi"), "{error}");
+    let error = fails(dir.path(), 1, "show --device nvram:bytes@8");
+    assert!(error.contains("bytes 0 to 33 belong to the firmware"), "{error}");
+    let error = fails(dir.path(), 1, "format --device mem:bytes --size 64");
+    assert!(error.contains("has a size already"), "{error}");
 }
 
 #[test]

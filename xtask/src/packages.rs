@@ -7,6 +7,8 @@ use std::process::Command;
 const NEEDED: &[(&str, &str, &str)] = &[
     ("cc", "gcc", "linking, and the test that compiles mpi.h"),
     ("cpio", "cpio", "the test that lists Twowire's initramfs"),
+    ("losetup", "mount", "the test that keeps a record on a block device"),
+    ("chattr", "e2fsprogs", "the test of variables that the kernel protects"),
     ("tcpdump", "tcpdump", "the test that reads a capture with tcpdump"),
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
 ];

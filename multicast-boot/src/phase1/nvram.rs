@@ -20,9 +20,12 @@ pub fn read<M: Medium>(store: &mut Store<M>) -> Option<MasterRecord> {
     })
 }
 
-/// Writes the record, if it says something new.
+/// Writes the record, if it says something new. What the NVRAM says of images stays.
 pub fn write<M: Medium>(store: &mut Store<M>, record: &MasterRecord) -> Result<Written, WriteError> {
-    store.write(&to_record(record).expect("a master record's routes are hop bytes, and its number is a node's"))
+    let before = store.load().ok().map(|current| current.record);
+    let record = to_record(record).expect("a master record's routes are hop bytes, and its number is a node's");
+    let attempts = before.as_ref().and_then(Record::attempts);
+    store.write(&record.with_attempts(attempts).with_floor(before.as_ref().map_or(0, Record::floor)))
 }
 
 fn to_record(record: &MasterRecord) -> Option<Record> {
