@@ -15,6 +15,7 @@
 //! | [`map`] | the mapped fabric: numbers, the routes of all pairs, and how they are loaded |
 //! | [`spec`] | `FABRIC`, as command lines name it |
 //! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
+//! | [`xbar`] | crossbars in real time, in a process of their own |
 //!
 //! `conformance` (feature `conformance`) is what every provider of ports must pass.
 
@@ -35,3 +36,5 @@ pub mod spec;
 pub mod time;
 pub mod topology;
 pub mod wire;
+#[cfg(target_os = "linux")]
+pub mod xbar;

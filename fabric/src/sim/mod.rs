@@ -44,7 +44,7 @@ mod port;
 mod run;
 mod stats;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wheel;
 mod wiring;
 

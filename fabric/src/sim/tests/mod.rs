@@ -89,7 +89,7 @@ fn row(crossbars: u32, hosts_each: u8) -> Topology {
 }
 
 /// A shortest route, found by breadth-first search; of several, one that depends on both ends.
-fn route(t: &Topology, from: u32, to: u32) -> Route {
+pub(crate) fn route(t: &Topology, from: u32, to: u32) -> Route {
     let mut queue = VecDeque::from([(PortId::new(HostId(from), 0), Route::EMPTY)]);
     let mut seen = std::collections::BTreeSet::new();
     while let Some((out, way)) = queue.pop_front() {

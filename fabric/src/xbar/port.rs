@@ -1,0 +1,342 @@
+//! A host's side of an attachment.
+
+use super::message::Message;
+use super::ring::{self, Consumer, Producer, Ring, RingError};
+use super::socket::{self, ReceiveError};
+use super::sys::SharedMemory;
+use super::{Attachment, max_frame};
+use crate::id::UniqueId;
+use crate::protocol::{Addressing, Path, Port, PortError, PortLimits, Received, Transmit};
+use crate::time::Time;
+use crate::wire::frame;
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path as FilePath, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How to attach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachOptions {
+    /// The host to be, by its name in the topology; without one the host `master`, else the first.
+    pub host: Option<String>,
+    /// How frames come and go.
+    pub attachment: Attachment,
+    /// Bytes of each ring; the server rounds them up to a power of two that holds a few frames.
+    pub ring_bytes: u32,
+    /// How long [`Port::wait`] looks by itself before it sleeps. Longer than nothing pays where there are more cores than busy processes.
+    pub spin: Duration,
+}
+
+impl Default for AttachOptions {
+    fn default() -> AttachOptions {
+        AttachOptions {
+            host: None,
+            attachment: Attachment::Rings,
+            ring_bytes: 256 << 10,
+            spin: Duration::from_micros(5),
+        }
+    }
+}
+
+/// Why a host is not attached.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// Nothing serves there.
+    #[error("no xbar runs at {path} ({reason}); start one with `xbar serve --topo FABRIC --at {path}`", path = .path.display())]
+    Connect {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        reason: Errno,
+    },
+    /// The server refused.
+    #[error("xbar at {path}: {reason}", path = .path.display())]
+    Refused {
+        /// The path.
+        path: PathBuf,
+        /// What it says.
+        reason: String,
+    },
+    /// The server's answer makes no sense, or none came.
+    #[error("xbar at {path}: {reason}", path = .path.display())]
+    Protocol {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+#[derive(Debug)]
+enum Link {
+    Rings { out: Producer, into: Consumer },
+    Datagrams { socket: OwnedFd },
+}
+
+/// A host of an `xbar` fabric.
+#[derive(Debug)]
+pub struct XbarPort {
+    path: PathBuf,
+    socket: OwnedFd,
+    link: Link,
+    id: UniqueId,
+    name: String,
+    max_payload: usize,
+    start: Instant,
+    spin: Duration,
+    frame: Vec<u8>,
+    rejected: u64,
+}
+
+impl XbarPort {
+    /// Attaches as a host to the server at `path`.
+    pub fn attach(path: &FilePath, options: &AttachOptions) -> Result<XbarPort, AttachError> {
+        let wrong = |reason: String| AttachError::Protocol { path: path.to_owned(), reason };
+        let socket =
+            socket::connect_to(path).map_err(|reason| AttachError::Connect { path: path.to_owned(), reason })?;
+        let name = options.host.clone().unwrap_or_default();
+        let ask = Message::Attach { attachment: options.attachment, ring_bytes: options.ring_bytes, name };
+        socket::send(&socket, &ask, None).map_err(|error| wrong(error.to_string()))?;
+        let (ring_bytes, max_payload, id, name, fd) = match socket::receive(&socket, RecvFlags::empty()) {
+            Ok((Message::Attached { attachment, ring_bytes, max_payload, id, name }, Some(fd)))
+                if attachment == options.attachment && max_payload <= u32::from(u16::MAX) =>
+            {
+                (ring_bytes as usize, max_payload as usize, id, name, fd)
+            }
+            Ok((Message::Refused(reason), _)) => return Err(AttachError::Refused { path: path.to_owned(), reason }),
+            Ok((other, _)) => return Err(wrong(format!("an answer that makes no sense: {other:?}"))),
+            Err(error) => return Err(wrong(error.to_string())),
+        };
+        let link = match options.attachment {
+            Attachment::Datagrams => Link::Datagrams { socket: fd },
+            Attachment::Rings => {
+                let max_frame = max_frame(max_payload);
+                if !ring_bytes.is_power_of_two() || ring_bytes < ring::least_capacity(max_frame) {
+                    return Err(wrong(format!("rings of {ring_bytes} bytes cannot be")));
+                }
+                let memory = SharedMemory::map(fd, ring::mapping_len(ring_bytes));
+                let memory = memory.map_err(|error| wrong(format!("the rings cannot be mapped: {error}")))?;
+                let (from_host, to_host) = Ring::both(memory, ring_bytes, max_frame);
+                Link::Rings { out: Producer::new(from_host), into: Consumer::new(to_host) }
+            }
+        };
+        let (path, start, spin) = (path.to_owned(), now(), options.spin);
+        Ok(XbarPort { path, socket, link, id, name, max_payload, start, spin, frame: Vec::new(), rejected: 0 })
+    }
+
+    /// The host's name in the server's topology.
+    pub fn host_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Frames that were handed over as [`Received::Rejected`].
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// What an event loop watches for input, in place of [`Port::wait`]. See [`XbarPort::prepare_to_sleep`].
+    pub fn watched(&self) -> BorrowedFd<'_> {
+        match &self.link {
+            Link::Rings { .. } => self.socket.as_fd(),
+            Link::Datagrams { socket } => socket.as_fd(),
+        }
+    }
+
+    /// Lets [`XbarPort::watched`] become readable when a frame comes in; false if one is there already. An event loop calls
+    /// it before it sleeps, and [`XbarPort::woken`] after.
+    pub fn prepare_to_sleep(&mut self) -> Result<bool, PortError> {
+        match &mut self.link {
+            Link::Rings { into, .. } => {
+                into.ask_for_frames();
+                Ok(!into.has_frame().map_err(|error| down(&self.path, error))?)
+            }
+            Link::Datagrams { .. } => Ok(true),
+        }
+    }
+
+    /// Takes the messages that have woken an event loop.
+    pub fn woken(&mut self) -> Result<(), PortError> {
+        loop {
+            match socket::receive(&self.socket, RecvFlags::DONTWAIT) {
+                Ok((Message::Refused(reason), _)) => return Err(down(&self.path, reason)),
+                Ok(_) => {}
+                Err(ReceiveError::WouldBlock) => return Ok(()),
+                Err(error) => return Err(down(&self.path, error)),
+            }
+        }
+    }
+
+    /// Hands bytes in as a frame, with its hops, for which there is room.
+    pub(super) fn push(&mut self, parts: &[&[u8]]) -> Result<(), PortError> {
+        match &mut self.link {
+            Link::Rings { out, .. } => {
+                out.push(parts);
+                if out.publish() {
+                    socket::ring(&self.socket).map_err(|error| down(&self.path, error))?;
+                }
+            }
+            Link::Datagrams { socket } => {
+                self.frame.clear();
+                parts.iter().for_each(|part| self.frame.extend_from_slice(part));
+                match send(&*socket, &self.frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                    Ok(_) | Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => {}
+                    Err(error) => return Err(down(&self.path, error)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn room(&self) -> Result<bool, RingError> {
+        match &self.link {
+            Link::Rings { out, .. } => out.has_room_for_any(),
+            Link::Datagrams { socket } => {
+                let mut fds = [PollFd::new(socket, PollFlags::OUT)];
+                let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+                Ok(polled.is_ok() && fds[0].revents().contains(PollFlags::OUT))
+            }
+        }
+    }
+
+    /// Takes the next frame's bytes; `None` if there is none.
+    fn pop(&mut self) -> Result<Option<Bytes>, PortError> {
+        let mut frame = Vec::new();
+        match &mut self.link {
+            Link::Rings { into, .. } => {
+                if !into.pop(&mut frame).map_err(|error| down(&self.path, error))? {
+                    return Ok(None);
+                }
+                if into.publish() {
+                    socket::ring(&self.socket).map_err(|error| down(&self.path, error))?;
+                }
+            }
+            Link::Datagrams { socket } => {
+                self.frame.resize(max_frame(self.max_payload), 0);
+                match recv(&*socket, &mut self.frame[..], RecvFlags::DONTWAIT) {
+                    Ok((len, _)) => frame.extend_from_slice(&self.frame[..len]),
+                    Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+                    Err(error) => return Err(down(&self.path, error)),
+                }
+            }
+        }
+        Ok(Some(frame.into()))
+    }
+
+    /// True if there is something to wake up for: a frame, or room where there was none.
+    fn is_ready(&mut self, had_room: bool) -> Result<bool, PortError> {
+        let room = !had_room && self.room().map_err(|error| down(&self.path, error))?;
+        Ok(room
+            || match &mut self.link {
+                Link::Rings { into, .. } => into.has_frame().map_err(|error| down(&self.path, error))?,
+                Link::Datagrams { socket } => {
+                    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+                    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+                }
+            })
+    }
+
+    /// Sleeps until a message comes, or the socket can be used again.
+    fn sleep(&mut self, had_room: bool, deadline: Time) -> Result<(), PortError> {
+        if let Link::Rings { out, into } = &self.link {
+            into.ask_for_frames();
+            if !had_room {
+                out.ask_for_room();
+            }
+        }
+        if self.is_ready(had_room)? {
+            return Ok(());
+        }
+        let left = deadline - self.now();
+        let timeout = Timespec { tv_sec: left.as_secs().min(3600) as _, tv_nsec: left.subsec_nanos().into() };
+        let mut fds = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        if let Link::Datagrams { socket } = &self.link {
+            let flags = if had_room { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+            fds.push(PollFd::new(socket, flags));
+        }
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(PortError::Io(error.into())),
+        }
+        if !fds[0].revents().is_empty() {
+            drop(fds);
+            self.woken()?;
+        }
+        Ok(())
+    }
+}
+
+fn down(path: &FilePath, reason: impl std::fmt::Display) -> PortError {
+    PortError::Down(format!("xbar at {}: {reason}", path.display()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a port in real time has the machine's clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl Port for XbarPort {
+    fn unique_id(&self) -> UniqueId {
+        self.id
+    }
+
+    fn limits(&self) -> PortLimits {
+        PortLimits { addressing: Addressing::Hops, max_payload: self.max_payload, rate_bits_per_s: None }
+    }
+
+    /// Time since the host was attached.
+    fn now(&self) -> Time {
+        Time::ZERO + now().duration_since(self.start)
+    }
+
+    fn can_send(&self) -> bool {
+        // What is wrong with a broken ring is said by the next call that can fail.
+        self.room().unwrap_or(false)
+    }
+
+    fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
+        let Transmit { path: Path::Hops(route), packet } = &transmit else {
+            return Err(PortError::Path(transmit.path));
+        };
+        let (len, max) = (packet.payload.len(), self.max_payload);
+        if len > max {
+            return Err(PortError::TooLarge { len, max });
+        }
+        if !self.room().map_err(|error| down(&self.path, error))? {
+            return Ok(());
+        }
+        let header = packet.header.encode(len as u16);
+        let crc = frame::crc(&header, &packet.payload).to_le_bytes();
+        self.push(&[route.as_bytes(), &header, &packet.payload, &crc])
+    }
+
+    fn recv(&mut self) -> Result<Option<Received>, PortError> {
+        let Some(frame) = self.pop()? else { return Ok(None) };
+        Ok(Some(match frame::parse(&frame) {
+            Ok(packet) => Received::Packet(packet),
+            Err(error) => {
+                self.rejected += 1;
+                Received::Rejected(error)
+            }
+        }))
+    }
+
+    fn wait(&mut self, deadline: Time) -> Result<(), PortError> {
+        let had_room = self.can_send();
+        let spin_until = self.now() + self.spin;
+        while !self.is_ready(had_room)? {
+            let now = self.now();
+            if now >= deadline {
+                return Ok(());
+            }
+            if now < spin_until {
+                std::hint::spin_loop();
+            } else {
+                self.sleep(had_room, deadline)?;
+            }
+        }
+        Ok(())
+    }
+}
