@@ -127,7 +127,8 @@ fn wrong_input_is_named_with_its_remedy() {
     let before = names(here);
     fails(here, &["up", "--no-such-flag"], 2, "--no-such-flag");
     fails(here, &["up", "--fabric", "nosuch:thing"], 2, "nosuch");
-    fails(here, &["up", "--fabric", "raw:eth1"], 2, "no provider `raw`");
+    fails(here, &["up", "--fabric", "verbs:mlx5_0/1"], 2, "no provider `verbs`");
+    fails(here, &["up", "--fabric", "raw:eth1"], 2, "raw:eth1: `up` brings up simulated fabrics");
     fails(here, &["up", "--fabric", "sim:none.topo"], 2, "none.topo");
     fails(here, &["up", "--fabric", "sim:bad.topo"], 2, "line 3");
     fails(here, &["up", "--image", "short.img"], 2, "--key");

@@ -16,6 +16,7 @@
 //! | [`spec`] | `FABRIC`, as command lines name it |
 //! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
 //! | [`xbar`] | crossbars in real time, in a process of their own |
+//! | `raw` | a port on an Ethernet device (Linux only) |
 //!
 //! `conformance` (feature `conformance`) is what every provider of ports must pass.
 
@@ -28,6 +29,8 @@ pub mod middleware;
 #[cfg(feature = "program")]
 pub mod program;
 pub mod protocol;
+#[cfg(target_os = "linux")]
+pub mod raw;
 pub mod responder;
 pub mod route;
 pub mod routes;

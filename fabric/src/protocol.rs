@@ -147,8 +147,19 @@ pub trait Port {
     /// True if [`Port::send`] would take a packet now.
     fn can_send(&self) -> bool;
 
-    /// Sends a packet. Call it only while [`Port::can_send`]; a packet for which there is no room is lost.
+    /// Sends a packet. Call it only while [`Port::can_send`]; a packet for which there is no room is lost. A port may gather
+    /// packets and hand them over together: at the latest in [`Port::flush`], [`Port::recv`] or [`Port::wait`].
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError>;
+
+    /// Hands over what [`Port::send`] has gathered. Call it when nothing more is to be sent for now.
+    fn flush(&mut self) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    /// Takes in the frames that are sent to a group, from now on.
+    fn join(&mut self, group: Group) -> Result<(), PortError> {
+        Err(PortError::Path(Path::Group(group)))
+    }
 
     /// The next frame that has come in, if any.
     fn recv(&mut self) -> Result<Option<Received>, PortError>;
@@ -177,6 +188,7 @@ pub fn drive<P: Protocol + ?Sized>(
             let Some(transmit) = protocol.poll_transmit(port.now()) else { break };
             port.send(transmit)?;
         }
+        port.flush()?;
         if stop(protocol) {
             return Ok(true);
         }

@@ -1,7 +1,8 @@
 //! `FABRIC`: the one way to say on a command line which fabric is meant.
 //!
 //! `PROVIDER:WHAT`, where the provider decides what `WHAT` is: `sim:pink`, `sim:clos:hosts=11664,radix=36,levels=3`,
-//! `sim:torus:8x8x8,hosts-per=2`, `sim:hypercube:7`, `sim:random:crossbars=40,radix=16,hosts=100,seed=1`, `sim:FILE`.
+//! `sim:torus:8x8x8,hosts-per=2`, `sim:hypercube:7`, `sim:random:crossbars=40,radix=16,hosts=100,seed=1`, `sim:FILE`;
+//! `raw:eth1` is a network device.
 
 use crate::topology::generate::{Clos, GenerateError, Random, Torus, hypercube, pink};
 use crate::topology::{HostId, NodeId, TopoFileError, Topology, read_file};
@@ -17,22 +18,48 @@ pub struct Provider {
     pub name: &'static str,
     /// What is behind it.
     pub what: &'static str,
+    /// What follows the colon.
+    pub expects: &'static str,
     /// True if this build has it.
     pub available: bool,
 }
 
 /// The providers that the syntax knows.
 pub const PROVIDERS: [Provider; 6] = [
-    Provider { name: "sim", what: "a simulated fabric, in this process", available: true },
-    Provider { name: "xbar", what: "crossbars in real time, in a process of their own", available: false },
-    Provider { name: "raw", what: "frames on an Ethernet device, without IP", available: false },
-    Provider { name: "verbs", what: "an RDMA device, through libibverbs", available: false },
-    Provider { name: "umad", what: "InfiniBand directed-route management packets", available: false },
-    Provider { name: "ibsim", what: "the InfiniBand fabric simulator ibsim", available: false },
+    Provider { name: "sim", what: "a simulated fabric, in this process", expects: SIMULATED, available: true },
+    Provider {
+        name: "xbar",
+        what: "crossbars in real time, in a process of their own",
+        expects: "its directory",
+        available: false,
+    },
+    Provider {
+        name: "raw",
+        what: "frames on an Ethernet device, without IP",
+        expects: DEVICE,
+        available: cfg!(target_os = "linux"),
+    },
+    Provider { name: "verbs", what: "an RDMA device, through libibverbs", expects: RDMA, available: false },
+    Provider { name: "umad", what: "InfiniBand directed-route management packets", expects: RDMA, available: false },
+    Provider {
+        name: "ibsim",
+        what: "the InfiniBand fabric simulator ibsim",
+        expects: "a host's name",
+        available: false,
+    },
 ];
 
 /// What may follow `sim:`, for errors and help.
 const SIMULATED: &str = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file";
+
+/// What may follow `raw:`.
+const DEVICE: &str = "the name of a network device, as in `raw:eth1`";
+
+/// What may follow `verbs:` and `umad:`.
+const RDMA: &str = "a device and its port, as in `mlx5_0/1`";
+
+/// The longest name that Linux gives a network device, in bytes.
+const MAX_DEVICE_NAME: usize = 15;
 
 fn provider_names(present_only: bool) -> String {
     let names: Vec<_> = PROVIDERS.iter().filter(|p| p.available || !present_only).map(|p| p.name).collect();
@@ -44,6 +71,8 @@ fn provider_names(present_only: bool) -> String {
 pub enum FabricSpec {
     /// The simulator, with this topology.
     Sim(SimSpec),
+    /// The network device of this name.
+    Raw(String),
 }
 
 /// The topology of a simulated fabric.
@@ -76,8 +105,11 @@ pub enum FabricSpecError {
     #[error("`{0}` is not a provider: expected one of {names}, as in `sim:pink`", names = provider_names(false))]
     UnknownProvider(String),
     /// A provider without what it should provide.
-    #[error("`{0}` does not say which fabric: expected `{0}:` and {SIMULATED}")]
-    Nothing(String),
+    #[error("`{name}` does not say which fabric: expected `{name}:` and {expects}", name = .0.name, expects = .0.expects)]
+    Nothing(&'static Provider),
+    /// A name that no network device can have.
+    #[error("`{0}` is not {DEVICE}")]
+    Device(String),
     /// A generator was given what it does not take.
     #[error("{generator}: `{word}` is not understood: expected {expected}")]
     Parameter {
@@ -128,8 +160,9 @@ impl FromStr for FabricSpec {
     fn from_str(text: &str) -> Result<FabricSpec, FabricSpecError> {
         let (provider, what) = text.split_once(':').unwrap_or((text, ""));
         match PROVIDERS.iter().find(|p| p.name == provider) {
-            Some(p) if p.available && what.is_empty() => Err(FabricSpecError::Nothing(provider.to_owned())),
-            Some(p) if p.available => what.parse().map(FabricSpec::Sim),
+            Some(p) if p.available && what.is_empty() => Err(FabricSpecError::Nothing(p)),
+            Some(p) if p.available && p.name == "sim" => what.parse().map(FabricSpec::Sim),
+            Some(p) if p.available && p.name == "raw" => device(what).map(FabricSpec::Raw),
             Some(_) => Err(FabricSpecError::NoProvider { provider: provider.to_owned() }),
             None => Err(FabricSpecError::UnknownProvider(provider.to_owned())),
         }
@@ -140,8 +173,18 @@ impl fmt::Display for FabricSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FabricSpec::Sim(what) => write!(f, "sim:{what}"),
+            FabricSpec::Raw(device) => write!(f, "raw:{device}"),
         }
     }
+}
+
+/// A name that a network device can have.
+fn device(name: &str) -> Result<String, FabricSpecError> {
+    let wrong = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+    if name.len() > MAX_DEVICE_NAME || name.contains(wrong) || name == "." || name == ".." {
+        return Err(FabricSpecError::Device(name.to_owned()));
+    }
+    Ok(name.to_owned())
 }
 
 impl SimSpec {

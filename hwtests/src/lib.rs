@@ -1,1 +1,4 @@
-//! Tests that look at the whole workspace, or need real kernels, devices or other programs. Nobody imports this crate; its tests are in `tests/`.
+//! Tests that look at the whole workspace, or need real kernels, devices or other programs; they are in `tests/`. The library is
+//! what they share with the benches: Ethernet networks made of network namespaces.
+
+pub mod netns;

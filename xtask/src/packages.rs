@@ -10,6 +10,8 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("losetup", "mount", "the test that keeps a record on a block device"),
     ("chattr", "e2fsprogs", "the test of variables that the kernel protects"),
     ("tcpdump", "tcpdump", "the test that reads a capture with tcpdump"),
+    ("ip", "iproute2", "the tests of real frames between network namespaces"),
+    ("nft", "nftables", "the tests of damaged and lost frames between network namespaces"),
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
 ];
 

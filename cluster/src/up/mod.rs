@@ -94,7 +94,9 @@ impl UpError {
 /// Brings a cluster up. Nodes that fail are in the report; an error means that the work could not be done at all.
 pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError> {
     interrupt::catch();
-    let FabricSpec::Sim(simulated) = &options.fabric;
+    let FabricSpec::Sim(simulated) = &options.fabric else {
+        return Err(UpError::usage(format!("{}: `up` brings up simulated fabrics, as `sim:pink`", options.fabric)));
+    };
     let topology = simulated.topology().map_err(UpError::usage)?;
     let front_end = spec::front_end(&topology, options.front_end.as_deref()).map_err(UpError::usage)?;
     let faults = fabric::resolve_faults(&options.faults, &topology, front_end)?;

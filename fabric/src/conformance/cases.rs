@@ -44,6 +44,7 @@ fn send(rig: &mut dyn Rig, from: usize, path: Path, packet: Packet) {
         wait(port, deadline);
     }
     port.send(Transmit::new(path, packet)).unwrap_or_else(|error| panic!("host {from} sends: {error}"));
+    port.flush().unwrap_or_else(|error| panic!("host {from} flushes: {error}"));
 }
 
 /// Sends a packet from one host to another, and expects it there, and it alone.
@@ -251,6 +252,9 @@ fn slow_receiver(rig: &mut dyn Rig) {
 fn groups(rig: &mut dyn Rig) {
     if rig.port(0).limits().addressing != Addressing::Cards {
         return;
+    }
+    for host in 1..rig.hosts() {
+        (0..3).for_each(|group| rig.port(host).join(Group(group)).expect("a fabric that has groups lets a host join"));
     }
     for nonce in 0..20 {
         let packet = numbered(nonce, pattern(500, nonce.into()));

@@ -62,7 +62,7 @@ impl<P: Port> PortEndpoint<P> {
             let Some(transmit) = self.machine.poll_transmit(self.port.now()) else { break };
             self.port.send(transmit)?;
         }
-        Ok(())
+        self.port.flush()
     }
 }
 

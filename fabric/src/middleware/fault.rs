@@ -5,7 +5,7 @@
 //! each copy may be late, by which frames overtake one another. What is late waits here, in order of the instant when it is due.
 
 use crate::id::UniqueId;
-use crate::protocol::{Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Group, Port, PortError, PortLimits, Received, Transmit};
 use crate::route::Route;
 use crate::time::Time;
 use crate::wire::{Packet, frame};
@@ -179,6 +179,15 @@ impl<P: Port> Port for FaultInjector<P> {
             self.held_sends.insert(due, transmit);
         }
         self.release_sends()
+    }
+
+    fn flush(&mut self) -> Result<(), PortError> {
+        self.release_sends()?;
+        self.port.flush()
+    }
+
+    fn join(&mut self, group: Group) -> Result<(), PortError> {
+        self.port.join(group)
     }
 
     fn recv(&mut self) -> Result<Option<Received>, PortError> {

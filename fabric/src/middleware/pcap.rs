@@ -7,7 +7,7 @@
 //! The format is the IETF draft "PCAP Now Generic"; blocks and options are padded to four bytes, and numbers are little-endian.
 
 use crate::id::UniqueId;
-use crate::protocol::{Path, Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Group, Path, Port, PortError, PortLimits, Received, Transmit};
 use crate::route::Route;
 use crate::time::Time;
 use crate::wire::frame;
@@ -176,6 +176,14 @@ impl<P: Port, W: Write> Port for Pcap<P, W> {
             self.capture(Direction::Out, &frame::encode(route, &transmit.packet));
         }
         self.port.send(transmit)
+    }
+
+    fn flush(&mut self) -> Result<(), PortError> {
+        self.port.flush()
+    }
+
+    fn join(&mut self, group: Group) -> Result<(), PortError> {
+        self.port.join(group)
     }
 
     fn recv(&mut self) -> Result<Option<Received>, PortError> {

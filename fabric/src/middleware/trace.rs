@@ -1,7 +1,7 @@
 //! One `tracing` event for each frame, at level TRACE and with the target `twowire::frames`.
 
 use crate::id::UniqueId;
-use crate::protocol::{Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Group, Port, PortError, PortLimits, Received, Transmit};
 use crate::time::Time;
 
 /// The target of the events.
@@ -49,6 +49,14 @@ impl<P: Port> Port for Trace<P> {
         let packet = &transmit.packet;
         tracing::trace!(target: TARGET, %at, %host, way = ">", path = %transmit.path, header = ?packet.header, payload = packet.payload.len());
         self.port.send(transmit)
+    }
+
+    fn flush(&mut self) -> Result<(), PortError> {
+        self.port.flush()
+    }
+
+    fn join(&mut self, group: Group) -> Result<(), PortError> {
+        self.port.join(group)
     }
 
     fn recv(&mut self) -> Result<Option<Received>, PortError> {

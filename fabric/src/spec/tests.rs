@@ -7,12 +7,18 @@ fn spec(text: &str) -> FabricSpec {
 }
 
 fn hosts(text: &str) -> usize {
-    let FabricSpec::Sim(sim) = spec(text);
-    sim.topology().unwrap().hosts().len()
+    simulated(text).topology().unwrap().hosts().len()
+}
+
+fn simulated(text: &str) -> SimSpec {
+    match spec(text) {
+        FabricSpec::Sim(sim) => sim,
+        other => panic!("{other} is not simulated"),
+    }
 }
 
 #[test]
-fn every_simulated_fabric_is_understood_and_written_back() {
+fn every_fabric_is_understood_and_written_back() {
     for (text, count) in [
         ("sim:pink", 1024),
         ("sim:clos:hosts=100,radix=16,levels=2", 100),
@@ -26,17 +32,22 @@ fn every_simulated_fabric_is_understood_and_written_back() {
         assert_eq!(hosts(text), count, "{text}");
     }
     assert_eq!(hosts("sim:clos:levels=2,hosts=64,radix=16"), 64);
+    assert_eq!(spec("raw:enp3s0f1"), FabricSpec::Raw("enp3s0f1".into()));
+    assert_eq!(spec("raw:enp3s0f1").to_string(), "raw:enp3s0f1");
     assert_eq!(spec("sim:a:b.topo"), FabricSpec::Sim(SimSpec::File("a:b.topo".into())));
 }
 
 #[test]
 fn wrong_text_is_answered_with_what_would_be_right() {
     let simulated = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file";
+    let device = "the name of a network device, as in `raw:eth1`";
     let clos = "expected `hosts=N,radix=N,levels=N[,oversubscription=N]`";
     let torus = "expected the lengths of its dimensions, `8x8x8[,hosts-per=N]`";
     for (text, error) in [
-        ("raw:eth1", "this build has no provider `raw`; it has: sim".to_owned()),
-        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim".into()),
+        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, raw".to_owned()),
+        ("raw:", format!("`raw` does not say which fabric: expected `raw:` and {device}")),
+        ("raw:eth0:1", format!("`eth0:1` is not {device}")),
+        ("raw:a-name-too-long!", format!("`a-name-too-long!` is not {device}")),
         (
             "myrinet:0",
             "`myrinet` is not a provider: expected one of sim, xbar, raw, verbs, umad, ibsim, as in `sim:pink`".into(),
@@ -63,10 +74,7 @@ fn wrong_text_is_answered_with_what_would_be_right() {
 
 #[test]
 fn a_topology_that_cannot_be_had_says_why() {
-    let error = |text: &str| {
-        let FabricSpec::Sim(sim) = spec(text);
-        sim.topology().unwrap_err().to_string()
-    };
+    let error = |text: &str| simulated(text).topology().unwrap_err().to_string();
     let clos = "clos:hosts=999,radix=8,levels=2";
     let too_many = format!("{clos}: hosts is 999: expected at most 32 with 2 levels of 8 ports");
     assert_eq!(error(&format!("sim:{clos}")), too_many);
@@ -98,7 +106,7 @@ fn the_front_end_is_the_named_host_else_master_else_the_first() {
 proptest! {
     #[test]
     fn whatever_is_understood_is_written_back_to_the_same(
-        text in "(sim:)?(pink|clos|torus|hypercube|random)?(:[a-z0-9=,x.-]{0,40})?|\\PC{0,30}"
+        text in "(sim:)?(pink|clos|torus|hypercube|random)?(:[a-z0-9=,x.-]{0,40})?|raw:\\PC{0,20}|\\PC{0,30}"
     ) {
         if let Ok(understood) = text.parse::<FabricSpec>() {
             prop_assert_eq!(understood.to_string().parse::<FabricSpec>().unwrap(), understood);
@@ -109,8 +117,7 @@ proptest! {
     fn parameters_in_any_order_are_the_same_fabric(hosts in 1u64..500, radix in 4u8..64, levels in 1u8..4) {
         let given = spec(&format!("sim:clos:levels={levels},hosts={hosts},radix={radix}"));
         prop_assert_eq!(&given, &spec(&format!("sim:clos:hosts={hosts},radix={radix},levels={levels}")));
-        let FabricSpec::Sim(sim) = given;
-        if let Ok(topology) = sim.topology() {
+        if let Ok(topology) = simulated(&given.to_string()).topology() {
             prop_assert_eq!(topology.hosts().len() as u64, hosts);
         }
     }

@@ -3,6 +3,9 @@
 //! The changes are those of a simple fuzzer: bytes replaced, inserted, taken away and repeated, pieces of other inputs put in.
 //! `FUZZ_SEED` replays a run, and `FUZZ_ROUNDS` makes it longer.
 
+#[cfg(target_os = "linux")]
+#[path = "../../../fuzz/bodies/ethernet.rs"]
+mod ethernet;
 #[path = "../../../fuzz/bodies/frame.rs"]
 mod frame;
 #[path = "../../../fuzz/bodies/route_table.rs"]
@@ -78,4 +81,10 @@ fn frames() {
 #[test]
 fn route_tables() {
     fuzz("route_table", route_table::run);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ethernet_frames() {
+    fuzz("ethernet", ethernet::run);
 }

@@ -31,6 +31,9 @@ pub(super) struct Found {
 pub(super) fn find(args: &MapArgs, progress: &Progress) -> Result<Found, Failure> {
     match (&args.fabric, &args.from_topo) {
         (Some(FabricSpec::Sim(spec)), _) => probe_simulation(spec, &args.probing, progress),
+        (Some(FabricSpec::Raw(device)), _) => Err(Failure::Usage(format!(
+            "raw:{device}: an Ethernet fabric finds its cards by itself, so it has no routes to map; give a source-routed one, as `sim:pink`"
+        ))),
         (None, Some(path)) => {
             let (topology, front_end) = read_map(path)?;
             Ok(Found { topology, front_end, discovery: None })

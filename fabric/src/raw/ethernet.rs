@@ -1,0 +1,173 @@
+//! The frame of a fabric on Ethernet: an Ethernet header, a length, and then what every fabric carries.
+
+use crate::id::UniqueId;
+use crate::protocol::Group;
+use crate::wire::{MAX_HEADER, WireError, frame};
+use bytes::Bytes;
+use std::fmt;
+use zerocopy::byteorder::{big_endian, little_endian};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// The first of the two ethertypes that IEEE 802 keeps for local experiments.
+pub const ETHERTYPE: u16 = 0x88b5;
+
+/// The first four bytes of a group's address: multicast, locally administered. The number follows, high byte first.
+pub(super) const GROUP_PREFIX: [u8; 4] = [0x03, 0x54, 0x57, 0x00];
+
+/// The shortest frame that Ethernet carries, in bytes without its own check sequence; a shorter one is padded.
+const MIN_FRAME: usize = 60;
+
+/// The address of an Ethernet card, or of a group of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// The address of the card of this unique id; `None` if the id is no card's.
+    pub fn of_card(id: UniqueId) -> Option<Mac> {
+        let [0, 0, mac @ ..] = id.0.to_be_bytes() else { return None };
+        Some(Mac(mac)).filter(|mac| !mac.is_multicast())
+    }
+
+    /// The address that a group has.
+    pub fn of_group(Group(number): Group) -> Mac {
+        let [a, b, c, d] = GROUP_PREFIX;
+        let [high, low] = number.to_be_bytes();
+        Mac([a, b, c, d, high, low])
+    }
+
+    /// True for the address of a group, and for that of all cards.
+    pub fn is_multicast(self) -> bool {
+        self.0[0] & 1 != 0
+    }
+
+    /// The card's unique id: the address as a number.
+    pub fn unique_id(self) -> UniqueId {
+        let [a, b, c, d, e, f] = self.0;
+        UniqueId(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+}
+
+impl fmt::Display for Mac {
+    /// As in `02:00:00:00:00:01`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, rest @ ..] = self.0;
+        write!(f, "{first:02x}")?;
+        rest.iter().try_for_each(|byte| write!(f, ":{byte:02x}"))
+    }
+}
+
+/// What comes before header, payload and CRC-32.
+///
+/// ```text
+/// 0             6        12          14       16
+/// | destination | source | ethertype | length | header | payload | CRC-32 | padding
+/// ```
+///
+/// `length` counts header, payload and CRC-32. The ethertype is big-endian, as Ethernet wants it.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Envelope {
+    destination: [u8; 6],
+    source: [u8; 6],
+    ethertype: big_endian::U16,
+    length: little_endian::U16,
+}
+
+/// Bytes before the header.
+pub const ENVELOPE: usize = size_of::<Envelope>();
+const _: () = assert!(ENVELOPE == 16);
+
+/// Bytes of the Ethernet header, which the MTU does not count.
+const ETHERNET_HEADER: usize = 14;
+
+/// What a frame with the longest header takes of the MTU besides its payload.
+const OVERHEAD: usize = ENVELOPE - ETHERNET_HEADER + MAX_HEADER + frame::CRC_LEN;
+
+/// The smallest MTU that carries frames of every kind, with a payload.
+pub(super) const LEAST_MTU: usize = OVERHEAD + 1;
+
+/// The largest payload that fits a device of this MTU behind a header of any kind.
+pub fn max_payload(mtu: usize) -> usize {
+    mtu.min(u16::MAX.into()).saturating_sub(OVERHEAD)
+}
+
+/// The first bytes of a frame of `length` bytes of header, payload and CRC-32.
+pub(super) fn envelope(destination: Mac, source: Mac, length: u16) -> [u8; ENVELOPE] {
+    let (ethertype, length) = (ETHERTYPE.into(), length.into());
+    zerocopy::transmute!(Envelope { destination: destination.0, source: source.0, ethertype, length })
+}
+
+/// Header, payload and CRC-32 of a frame as it came from the device, for [`frame::parse`]. More bytes than its length says
+/// are padding if Ethernet had to pad it, and else an error.
+pub fn open(bytes: &Bytes) -> Result<Bytes, WireError> {
+    let truncated = |needed| WireError::Truncated { needed, got: bytes.len() };
+    let (envelope, _) = Envelope::ref_from_prefix(bytes).map_err(|_| truncated(ENVELOPE))?;
+    let end = ENVELOPE + usize::from(envelope.length.get());
+    if bytes.len() < end {
+        return Err(truncated(end));
+    }
+    if bytes.len() > end.max(MIN_FRAME) {
+        return Err(WireError::TrailingBytes { extra: bytes.len() - end.max(MIN_FRAME) });
+    }
+    Ok(bytes.slice(ENVELOPE..end))
+}
+
+/// A whole frame in one piece, as it leaves a device that does not pad; the port sends the same in pieces.
+pub fn seal(destination: Mac, source: Mac, frame: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(frame.len()).expect("a frame fits the largest MTU");
+    [&envelope(destination, source, length), frame].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ONE: Mac = Mac([2, 0, 0x5e, 0, 0, 1]);
+
+    #[test]
+    fn the_example_of_the_document() {
+        assert_eq!(ONE.unique_id(), UniqueId(0x0200_5e00_0001));
+        assert_eq!(ONE.to_string(), "02:00:5e:00:00:01");
+        assert_eq!(Mac::of_group(Group(0x1234)).to_string(), "03:54:57:00:12:34");
+        let frame = seal(Mac::of_group(Group(1)), ONE, &[0xaa, 0xbb]);
+        assert_eq!(frame, [3, 0x54, 0x57, 0, 0, 1, 2, 0, 0x5e, 0, 0, 1, 0x88, 0xb5, 2, 0, 0xaa, 0xbb]);
+    }
+
+    #[test]
+    fn an_id_that_is_no_cards_has_no_address() {
+        assert_eq!(Mac::of_card(UniqueId(1 << 48)), None);
+        assert_eq!(Mac::of_card(Mac::of_group(Group(1)).unique_id()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_card_keeps_its_id(id in 0u64..1 << 48) {
+            if let Some(mac) = Mac::of_card(UniqueId(id)) {
+                prop_assert_eq!(mac.unique_id(), UniqueId(id));
+            }
+        }
+
+        /// What Ethernet pads is cut off; nothing else may follow, and nothing may be missing.
+        #[test]
+        fn padding_is_cut_off_and_nothing_else(inner in prop::collection::vec(any::<u8>(), 0..200), extra in 1usize..100) {
+            let sent = seal(ONE, ONE, &inner);
+            let mut padded = sent.clone();
+            padded.resize(sent.len().max(MIN_FRAME), 0xee);
+            for whole in [&sent, &padded] {
+                prop_assert_eq!(open(&Bytes::from(whole.clone())).unwrap(), &inner[..]);
+            }
+            let mut longer = padded.clone();
+            longer.resize(padded.len() + extra, 0);
+            prop_assert_eq!(open(&longer.into()), Err(WireError::TrailingBytes { extra }));
+            let cut = sent.len().saturating_sub(extra);
+            let truncated = matches!(open(&Bytes::from(sent).slice(..cut)), Err(WireError::Truncated { got, .. }) if got == cut);
+            prop_assert!(truncated);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let _ = open(&bytes.into());
+        }
+    }
+}

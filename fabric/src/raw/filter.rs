@@ -1,0 +1,40 @@
+//! Which frames the kernel hands over: those for this card, and those for the groups that were joined.
+
+use super::ethernet::GROUP_PREFIX;
+use crate::protocol::Group;
+use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+
+fn load(width: u32, at: i32) -> sock_filter {
+    sock_filter { code: (BPF_LD | BPF_ABS | width) as u16, jt: 0, jf: 0, k: at as u32 }
+}
+
+/// Skips the next instruction unless the test says `then`.
+fn unless(test: u32, k: u32, then: bool) -> sock_filter {
+    sock_filter { code: (BPF_JMP | BPF_K | test) as u16, jt: u8::from(!then), jf: u8::from(then), k }
+}
+
+fn accept(yes: bool) -> sock_filter {
+    sock_filter { code: (BPF_RET | BPF_K) as u16, jt: 0, jf: 0, k: if yes { u32::MAX } else { 0 } }
+}
+
+/// The classic BPF program for a socket that is bound to our ethertype.
+pub(super) fn program(groups: &[Group]) -> Vec<sock_filter> {
+    let mut program = vec![
+        // A bridge floods frames for cards that it has not heard of yet: the kernel knows that they are not for us.
+        load(BPF_B, libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE),
+        unless(BPF_JEQ, libc::PACKET_OTHERHOST.into(), true),
+        accept(false),
+        load(BPF_B, 0),
+        unless(BPF_JSET, 1, false),
+        accept(true),
+        load(BPF_W, 0),
+        unless(BPF_JEQ, u32::from_be_bytes(GROUP_PREFIX), false),
+        accept(false),
+        load(BPF_H, 4),
+    ];
+    for group in groups {
+        program.extend([unless(BPF_JEQ, group.0.into(), true), accept(true)]);
+    }
+    program.push(accept(false));
+    program
+}

@@ -1,0 +1,79 @@
+//! Packets that wait to be handed over together.
+
+use super::ethernet::{self, ENVELOPE, Mac};
+use super::sys::{BATCH, Pieces, Socket};
+use crate::wire::{MAX_HEADER, Packet, frame};
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+use std::io::{self, IoSlice};
+
+/// A frame in pieces: what comes before the payload, the payload, which is not copied, and the CRC-32.
+struct Outgoing {
+    head: ArrayVec<u8, { ENVELOPE + MAX_HEADER }>,
+    payload: Bytes,
+    crc: [u8; frame::CRC_LEN],
+}
+
+impl Outgoing {
+    fn new(destination: Mac, source: Mac, packet: Packet) -> Outgoing {
+        let payload_len = u16::try_from(packet.payload.len()).expect("the port has looked at the payload's length");
+        let header = packet.header.encode(payload_len);
+        let crc = frame::crc(&header, &packet.payload).to_le_bytes();
+        let length = u16::try_from(header.len() + packet.payload.len() + crc.len()).expect("no MTU is larger");
+        let mut head = ArrayVec::new();
+        head.extend(ethernet::envelope(destination, source, length));
+        head.extend(header);
+        Outgoing { head, payload: packet.payload, crc }
+    }
+
+    fn pieces(&self) -> Pieces<'_> {
+        [IoSlice::new(&self.head), IoSlice::new(&self.payload), IoSlice::new(&self.crc)]
+    }
+}
+
+/// Packets that [`Outbox::flush`] hands over.
+#[derive(Default)]
+pub(super) struct Outbox {
+    waiting: ArrayVec<Outgoing, BATCH>,
+}
+
+impl Outbox {
+    /// True if not one more fits.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.is_full()
+    }
+
+    /// True if nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Adds a packet; a full outbox loses it.
+    pub(super) fn push(&mut self, destination: Mac, source: Mac, packet: Packet) {
+        let _ = self.waiting.try_push(Outgoing::new(destination, source, packet));
+    }
+
+    /// Hands over what waits, as far as the device takes it. What it does not take keeps waiting.
+    pub(super) fn flush(&mut self, socket: &Socket) -> io::Result<()> {
+        let pieces: ArrayVec<Pieces<'_>, BATCH> = self.waiting.iter().map(Outgoing::pieces).collect();
+        let mut sent = 0;
+        let result = loop {
+            if sent == pieces.len() {
+                break Ok(());
+            }
+            match socket.send(&pieces[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) if is_full(&error) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        drop(pieces);
+        self.waiting.drain(..sent);
+        result
+    }
+}
+
+/// The device's queue is full, or the socket's share of memory is used up: neither is an error.
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
+}

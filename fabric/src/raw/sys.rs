@@ -1,0 +1,332 @@
+//! What Linux offers for whole frames: packet(7) sockets, their ring of received frames, and questions to a device.
+#![allow(unsafe_code)]
+
+use super::ethernet::Mac;
+use std::io::{self, IoSlice};
+use std::mem::{size_of, size_of_val, zeroed};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Bytes at the start of a block that describe it; frames come after them.
+const BLOCK_HEADER: usize = size_of::<libc::tpacket_block_desc>();
+
+/// The most frames that one call hands over.
+pub(super) const BATCH: usize = 64;
+
+/// A frame in pieces.
+pub(super) type Pieces<'a> = [IoSlice<'a>; 3];
+
+/// The name of a device as ioctls take it; `None` if it is too long.
+fn request(device: &str) -> Option<libc::ifreq> {
+    // SAFETY: `ifreq` is plain data, for which all zeros are valid.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    let name = device.as_bytes();
+    let room = request.ifr_name.len() - 1;
+    request.ifr_name.get_mut(..name.len().min(room))?.iter_mut().zip(name).for_each(|(to, from)| *to = *from as _);
+    (name.len() <= room).then_some(request)
+}
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// What a device's driver says of its link: the start of `struct ethtool_cmd`, whose other fields are not of interest.
+#[repr(C)]
+#[derive(Default)]
+struct EthtoolCmd {
+    cmd: u32,
+    supported: u32,
+    advertising: u32,
+    speed: u16,
+    _duplex_to_autoneg: [u8; 6],
+    _maxtxpkt_maxrxpkt: [u32; 2],
+    speed_hi: u16,
+    _tp: [u8; 2],
+    _lp_advertising: u32,
+    _reserved: [u32; 2],
+}
+const _: () = assert!(size_of::<EthtoolCmd>() == 44);
+
+/// `ETHTOOL_GSET`: get the settings of the link.
+const ETHTOOL_GSET: u32 = 1;
+
+/// A packet socket that gets nothing yet.
+pub(super) struct Socket(OwnedFd);
+
+impl Socket {
+    /// Opens one; the error is `EPERM` for want of `CAP_NET_RAW`.
+    pub(super) fn new() -> io::Result<Socket> {
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: no pointers are passed.
+        let fd = check(unsafe { libc::socket(libc::AF_PACKET, kind, 0) })?;
+        // SAFETY: `fd` is open, and nobody else has it.
+        Ok(Socket(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    fn ioctl(&self, code: libc::c_ulong, request: &mut libc::ifreq) -> io::Result<()> {
+        // SAFETY: each `code` used here takes an `ifreq`, and what it points to outlives the call.
+        check(unsafe { libc::ioctl(self.fd(), code as _, request as *mut libc::ifreq) }).map(drop)
+    }
+
+    fn ask(&self, device: &str, code: libc::c_ulong) -> io::Result<libc::ifreq> {
+        let mut request = request(device).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))?;
+        self.ioctl(code, &mut request).map(|()| request)
+    }
+
+    /// The number that the kernel gives the device.
+    pub(super) fn index(&self, device: &str) -> io::Result<i32> {
+        // SAFETY: the ioctl filled this member.
+        self.ask(device, libc::SIOCGIFINDEX).map(|request| unsafe { request.ifr_ifru.ifru_ifindex })
+    }
+
+    /// The device's MTU.
+    pub(super) fn mtu(&self, device: &str) -> io::Result<usize> {
+        // SAFETY: the ioctl filled this member.
+        let mtu = self.ask(device, libc::SIOCGIFMTU).map(|request| unsafe { request.ifr_ifru.ifru_mtu })?;
+        Ok(usize::try_from(mtu).unwrap_or(0))
+    }
+
+    /// True if the device is switched on.
+    pub(super) fn is_up(&self, device: &str) -> io::Result<bool> {
+        // SAFETY: the ioctl filled this member.
+        let flags = self.ask(device, libc::SIOCGIFFLAGS).map(|request| unsafe { request.ifr_ifru.ifru_flags })?;
+        Ok(i32::from(flags) & libc::IFF_UP != 0)
+    }
+
+    /// The device's address; `None` if it is not Ethernet.
+    pub(super) fn mac(&self, device: &str) -> io::Result<Option<Mac>> {
+        // SAFETY: the ioctl filled this member.
+        let address = self.ask(device, libc::SIOCGIFHWADDR).map(|request| unsafe { request.ifr_ifru.ifru_hwaddr })?;
+        let mut mac = [0; 6];
+        mac.iter_mut().zip(address.sa_data).for_each(|(to, from)| *to = from as u8);
+        Ok((address.sa_family == libc::ARPHRD_ETHER).then_some(Mac(mac)))
+    }
+
+    /// The link's rate in megabits a second, if the driver tells it.
+    pub(super) fn megabits_per_s(&self, device: &str) -> Option<u32> {
+        let mut link = EthtoolCmd { cmd: ETHTOOL_GSET, ..EthtoolCmd::default() };
+        let mut request = request(device)?;
+        request.ifr_ifru.ifru_data = (&raw mut link).cast();
+        self.ioctl(libc::SIOCETHTOOL, &mut request).ok()?;
+        let speed = u32::from(link.speed) | u32::from(link.speed_hi) << 16;
+        (speed != 0 && speed != u32::MAX && speed != 0xffff).then_some(speed)
+    }
+
+    fn set<T>(&self, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {
+        let len = size_of_val(value) as libc::socklen_t;
+        // SAFETY: `value` is `len` readable bytes for the time of the call.
+        check(unsafe { libc::setsockopt(self.fd(), level, option, ptr::from_ref(value).cast(), len) }).map(drop)
+    }
+
+    fn get<T>(&self, level: libc::c_int, option: libc::c_int, mut value: T) -> io::Result<T> {
+        let mut len = size_of::<T>() as libc::socklen_t;
+        // SAFETY: `value` is `len` writable bytes for the time of the call; every `T` used here is plain integers.
+        check(unsafe { libc::getsockopt(self.fd(), level, option, (&raw mut value).cast(), &raw mut len) })?;
+        Ok(value)
+    }
+
+    /// Frames leave without a queue of the kernel's, which would drop them silently; what this host sends does not
+    /// come back to it; and the driver may hold this many bytes.
+    pub(super) fn prepare(&self, send_bytes: i32) -> io::Result<()> {
+        self.set(libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, &1i32)?;
+        self.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1i32)?;
+        self.set(libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &send_bytes)
+            .or_else(|_| self.set(libc::SOL_SOCKET, libc::SO_SNDBUF, &send_bytes))
+    }
+
+    /// Only frames that this classic BPF program accepts come in.
+    pub(super) fn filter(&self, program: &[libc::sock_filter]) -> io::Result<()> {
+        let len = libc::c_ushort::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // The kernel copies the program and writes nothing to it.
+        let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+        self.set(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+    }
+
+    /// The device takes frames for this group in.
+    pub(super) fn join(&self, index: i32, group: Mac) -> io::Result<()> {
+        let mut address = [0; 8];
+        address[..6].copy_from_slice(&group.0);
+        let membership = libc::packet_mreq {
+            mr_ifindex: index,
+            mr_type: libc::PACKET_MR_MULTICAST as u16,
+            mr_alen: 6,
+            mr_address: address,
+        };
+        self.set(libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)
+    }
+
+    /// From now on frames of this ethertype come in from the device, and what is sent leaves by it.
+    pub(super) fn bind(&self, index: i32, ethertype: u16) -> io::Result<()> {
+        // SAFETY: `sockaddr_ll` is plain data, for which all zeros are valid.
+        let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_protocol = ethertype.to_be();
+        address.sll_ifindex = index;
+        let len = size_of_val(&address) as libc::socklen_t;
+        // SAFETY: `address` is `len` readable bytes for the time of the call.
+        check(unsafe { libc::bind(self.fd(), (&raw const address).cast(), len) }).map(drop)
+    }
+
+    /// Hands over the first frames of `frames`, at most [`BATCH`]; says how many the kernel took.
+    pub(super) fn send(&self, frames: &[Pieces<'_>]) -> io::Result<usize> {
+        // SAFETY: `mmsghdr` is plain data, for which all zeros are valid: no name, no pieces, no control data.
+        let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
+        for (message, pieces) in messages.iter_mut().zip(frames) {
+            // The kernel only reads what the pieces point to. `IoSlice` has the layout of `iovec`.
+            message.msg_hdr.msg_iov = pieces.as_ptr().cast_mut().cast();
+            message.msg_hdr.msg_iovlen = pieces.len() as _;
+        }
+        let count = frames.len().min(BATCH) as libc::c_uint;
+        // SAFETY: the first `count` messages point to pieces that outlive the call.
+        let sent = unsafe { libc::sendmmsg(self.fd(), messages.as_mut_ptr(), count, libc::MSG_DONTWAIT as _) };
+        check(sent).map(|sent| sent as usize)
+    }
+
+    /// Frames that the ring had no room for since the last call.
+    pub(super) fn drops(&self) -> io::Result<u32> {
+        let none = libc::tpacket_stats_v3 { tp_packets: 0, tp_drops: 0, tp_freeze_q_cnt: 0 };
+        self.get(libc::SOL_PACKET, libc::PACKET_STATISTICS, none).map(|stats| stats.tp_drops)
+    }
+
+    /// The error that the socket holds, as `ENETDOWN` when the device is switched off; reading it clears it.
+    pub(super) fn take_error(&self) -> io::Result<()> {
+        match self.get(libc::SOL_SOCKET, libc::SO_ERROR, 0i32)? {
+            0 => Ok(()),
+            code => Err(io::Error::from_raw_os_error(code)),
+        }
+    }
+
+    /// Waits for a frame, an error, or the end of `limit`.
+    pub(super) fn wait(&self, limit: Duration) -> io::Result<()> {
+        let mut poll = libc::pollfd { fd: self.fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: `timespec` is plain data, for which all zeros are valid.
+        let mut timeout: libc::timespec = unsafe { zeroed() };
+        // An hour at most, so that every number fits; who waits longer calls again.
+        let limit = limit.min(Duration::from_secs(3600));
+        timeout.tv_sec = limit.as_secs() as _;
+        timeout.tv_nsec = limit.subsec_nanos() as _;
+        // SAFETY: one `pollfd` and the timeout outlive the call; no signal mask is given.
+        match check(unsafe { libc::ppoll(&raw mut poll, 1, &raw const timeout, ptr::null()) }) {
+            Ok(_) if poll.revents & libc::POLLERR != 0 => self.take_error(),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The ring of received frames: memory that the kernel fills block after block, mapped into this process.
+pub(super) struct Ring {
+    start: NonNull<u8>,
+    block_bytes: usize,
+    blocks: usize,
+    next: usize,
+}
+
+// SAFETY: the mapping belongs to no thread.
+unsafe impl Send for Ring {}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: this is what `mmap` returned, and every `Block` borrows the ring.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.block_bytes * self.blocks) };
+    }
+}
+
+impl Ring {
+    /// Gives the socket a ring of TPACKET_V3 blocks. A block that is not full is handed over after `retire_ms`.
+    pub(super) fn new(socket: &Socket, block_bytes: usize, blocks: usize, retire_ms: u32) -> io::Result<Ring> {
+        socket.set(libc::SOL_PACKET, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V3 as libc::c_int))?;
+        // The kernel wants a frame size, and a count that fits it, although its frames have any size here.
+        const FRAME: usize = 2048;
+        let request = libc::tpacket_req3 {
+            tp_block_size: block_bytes as _,
+            tp_block_nr: blocks as _,
+            tp_frame_size: FRAME as _,
+            tp_frame_nr: (block_bytes / FRAME * blocks) as _,
+            tp_retire_blk_tov: retire_ms,
+            tp_sizeof_priv: 0,
+            tp_feature_req_word: 0,
+        };
+        socket.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
+        // SAFETY: a new mapping at an address of the kernel's choice; the socket's ring has this length.
+        let start = unsafe { libc::mmap(ptr::null_mut(), block_bytes * blocks, protection, flags, socket.fd(), 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Ring { start, block_bytes, blocks, next: 0 })
+    }
+
+    fn block(&self) -> NonNull<u8> {
+        // SAFETY: `next` is always below the number of blocks, so this is inside the mapping.
+        unsafe { self.start.add(self.next * self.block_bytes) }
+    }
+
+    fn header(&self) -> NonNull<libc::tpacket_hdr_v1> {
+        // SAFETY: a block starts with `tpacket_block_desc`: two numbers, then the header proper.
+        unsafe { self.block().add(size_of::<[u32; 2]>()).cast() }
+    }
+
+    fn status(&self) -> &AtomicU32 {
+        // SAFETY: the status is the header's first field, aligned to four bytes, lives as long as the mapping, and is
+        // accessed by this process through this function only; the kernel's accesses are whole words, too.
+        unsafe { self.header().cast::<AtomicU32>().as_ref() }
+    }
+
+    /// True if [`Ring::take`] would return a block.
+    pub(super) fn is_ready(&self) -> bool {
+        self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER != 0
+    }
+
+    /// The next block that the kernel has handed over.
+    pub(super) fn take(&mut self) -> Option<Block<'_>> {
+        // Not `then_some`, which would make a block, and drop it, where there is none.
+        if self.is_ready() { Some(Block { ring: self }) } else { None }
+    }
+}
+
+/// A block of received frames. Dropping it gives it back to the kernel.
+pub(super) struct Block<'a> {
+    ring: &'a mut Ring,
+}
+
+impl Block<'_> {
+    fn header(&self) -> &libc::tpacket_hdr_v1 {
+        // SAFETY: the kernel has handed the block over (its status was read with acquire) and does not write to it until
+        // it is given back by the drop.
+        unsafe { self.ring.header().as_ref() }
+    }
+
+    /// How many frames are in it.
+    pub(super) fn frames(&self) -> u32 {
+        self.header().num_pkts
+    }
+
+    /// Where in its bytes the first frame's description is.
+    pub(super) fn first(&self) -> usize {
+        (self.header().offset_to_first_pkt as usize).saturating_sub(BLOCK_HEADER)
+    }
+
+    /// Everything after the block's own description.
+    pub(super) fn bytes(&self) -> &[u8] {
+        let used = (self.header().blk_len as usize).clamp(BLOCK_HEADER, self.ring.block_bytes);
+        // SAFETY: the bytes are inside the mapping, which the borrowed ring keeps alive, and nobody writes to them before
+        // the drop.
+        unsafe { std::slice::from_raw_parts(self.ring.block().add(BLOCK_HEADER).as_ptr(), used - BLOCK_HEADER) }
+    }
+}
+
+impl Drop for Block<'_> {
+    fn drop(&mut self) {
+        self.ring.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
+        self.ring.next = (self.ring.next + 1) % self.ring.blocks;
+    }
+}

@@ -1,0 +1,16 @@
+//! A frame as it comes from an Ethernet device, from bytes that nobody can trust.
+
+use bytes::Bytes;
+use twowire_fabric::raw::{ENVELOPE, open};
+use twowire_fabric::wire::frame;
+
+/// Opens the bytes, and reads what is in them as a frame.
+pub(crate) fn run(data: &[u8]) {
+    let whole = Bytes::copy_from_slice(data);
+    if let Ok(inner) = open(&whole) {
+        let padding = whole.len() - ENVELOPE - inner.len();
+        assert!(padding == 0 || whole.len() <= 60, "{padding} bytes of padding in a frame of {}", whole.len());
+        assert_eq!(inner, whole[ENVELOPE..ENVELOPE + inner.len()]);
+        let _ = frame::parse(&inner);
+    }
+}
