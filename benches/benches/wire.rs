@@ -13,7 +13,7 @@ use twowire_fabric::routes::encode::TableEncoder;
 use twowire_fabric::topology::transform::shuffle_ports;
 use twowire_fabric::topology::{HostId, Topology, generate};
 use twowire_fabric::wire::endpoint::Data;
-use twowire_fabric::wire::probe::{Probe, ProbeReply};
+use twowire_fabric::wire::probe::{Probe, ProbeReply, Role};
 use twowire_fabric::wire::{DEFAULT_MAX_PAYLOAD, Header, Packet, frame};
 use twowire_mapper::engine::{self, Request, TopologyKind};
 use twowire_mapper::naming;
@@ -27,7 +27,7 @@ fn main() {
     let mut figures = Figures::of("wire");
     let route: Route = "88f88781f9".parse().expect("a route");
     let probe = Packet::with_payload(Probe { session: 1, nonce: 2 }, Bytes::copy_from_slice(route.as_bytes()));
-    let reply = Packet::new(ProbeReply { session: 1, nonce: 2, id: UniqueId(3), epoch: 4 });
+    let reply = Packet::new(ProbeReply { session: 1, nonce: 2, id: UniqueId(3), epoch: 4, role: Role::Node });
     let payload: Bytes = (0..DEFAULT_MAX_PAYLOAD).map(|i| (i * 31) as u8).collect();
     for (name, packet) in [("probe", probe), ("probe reply", reply), ("4 KiB of data", data(payload))] {
         frames(&mut figures, name, &route, &packet);

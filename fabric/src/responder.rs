@@ -7,7 +7,7 @@ use crate::id::UniqueId;
 use crate::protocol::{Protocol, Transmit};
 use crate::route::Route;
 use crate::time::Time;
-use crate::wire::probe::ProbeReply;
+use crate::wire::probe::{ProbeReply, Role};
 use crate::wire::{Header, Packet};
 use std::collections::VecDeque;
 
@@ -32,6 +32,7 @@ pub struct ResponderStats {
 #[derive(Clone, Debug)]
 pub struct Responder {
     id: UniqueId,
+    role: Role,
     epoch: u32,
     ignored_session: Option<u32>,
     queue: VecDeque<Transmit>,
@@ -39,9 +40,19 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// A responder for the card of this id, without routes (epoch 0).
+    /// A responder for a node with the card of this id, without routes (epoch 0).
     pub fn new(id: UniqueId) -> Responder {
-        Responder { id, epoch: 0, ignored_session: None, queue: VecDeque::new(), stats: ResponderStats::default() }
+        Responder::with_role(id, Role::Node)
+    }
+
+    /// The same for the front end, which nodes that look for it recognise by the answers.
+    pub fn front_end(id: UniqueId) -> Responder {
+        Responder::with_role(id, Role::FrontEnd)
+    }
+
+    fn with_role(id: UniqueId, role: Role) -> Responder {
+        let (queue, stats) = (VecDeque::new(), ResponderStats::default());
+        Responder { id, role, epoch: 0, ignored_session: None, queue, stats }
     }
 
     /// Sets the epoch that the answers carry.
@@ -74,7 +85,8 @@ impl Protocol for Responder {
             self.stats.overflowed += 1;
             return;
         }
-        let reply = ProbeReply { session: probe.session, nonce: probe.nonce, id: self.id, epoch: self.epoch };
+        let Responder { id, epoch, role, .. } = *self;
+        let reply = ProbeReply { session: probe.session, nonce: probe.nonce, id, epoch, role };
         self.queue.push_back(Transmit::new(route.reversed(), Packet::new(reply)));
         self.stats.probes += 1;
     }
@@ -105,10 +117,22 @@ mod tests {
         let mut responder = Responder::new(UniqueId(0xa1));
         responder.set_epoch(3);
         responder.handle_packet(Time::ZERO, &probe(7, &[0x88, 0xf8, 0x87]));
-        let reply = ProbeReply { session: 7, nonce: 9, id: UniqueId(0xa1), epoch: 3 };
+        let reply = ProbeReply { session: 7, nonce: 9, id: UniqueId(0xa1), epoch: 3, role: Role::Node };
         let expected = Transmit::new(Route::from_bytes(&[0xf9, 0x88, 0xf8]).unwrap(), Packet::new(reply));
         assert_eq!(responder.poll_transmit(Time::ZERO), Some(expected));
         assert_eq!(responder.poll_transmit(Time::ZERO), None);
+    }
+
+    #[test]
+    fn a_front_end_says_what_it_is() {
+        let mut responder = Responder::front_end(UniqueId(0xa1));
+        responder.handle_packet(Time::ZERO, &probe(7, &[0x88]));
+        let Some(Transmit { packet: Packet { header: Header::ProbeReply(reply), .. }, .. }) =
+            responder.poll_transmit(Time::ZERO)
+        else {
+            panic!("no answer")
+        };
+        assert_eq!((reply.id, reply.role), (UniqueId(0xa1), Role::FrontEnd));
     }
 
     #[test]
@@ -117,7 +141,7 @@ mod tests {
         responder.ignore_session(5);
         responder.handle_packet(Time::ZERO, &probe(5, &[0x81]));
         responder.handle_packet(Time::ZERO, &probe(6, &[0x81, 0x01]));
-        let reply = ProbeReply { session: 6, nonce: 9, id: UniqueId(2), epoch: 0 };
+        let reply = ProbeReply { session: 6, nonce: 9, id: UniqueId(2), epoch: 0, role: Role::Node };
         responder.handle_packet(Time::ZERO, &Packet::new(reply));
         assert_eq!(responder.poll_transmit(Time::ZERO), None);
         assert_eq!(responder.stats(), ResponderStats { probes: 0, malformed: 1, overflowed: 0 });

@@ -1,6 +1,6 @@
 //! Discovery: who is at the end of this route?
 
-use super::{Header, HeaderBytes, PREFIX, WireError, put, take};
+use super::{Header, HeaderBytes, Kind, PREFIX, WireError, put, take};
 use crate::id::UniqueId;
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -20,11 +20,25 @@ pub struct Probe {
     pub nonce: u32,
 }
 
+/// The first of the sessions that nodes take which look for the front end; all higher ones are theirs as well. Who maps
+/// or calls the roll takes a lower one, so that a host can tell by a probe alone which of the two sent it.
+pub const FIRST_SEARCH_SESSION: u32 = 0x8000_0000;
+
+/// What a host is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// A node.
+    #[default]
+    Node = 0,
+    /// A front end: at least it says so.
+    FrontEnd = 1,
+}
+
 /// The answer of a host to a [`Probe`].
 ///
 /// ```text
-/// 4            8            12                          20           24
-/// | session    | nonce      | unique id, LE             | epoch      |
+/// 4            8            12                          20           24     25
+/// | session    | nonce      | unique id, LE             | epoch      | role |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbeReply {
@@ -36,6 +50,8 @@ pub struct ProbeReply {
     pub id: UniqueId,
     /// The epoch of the routes that the host holds; 0 if none.
     pub epoch: u32,
+    /// What the host is.
+    pub role: Role,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -53,8 +69,9 @@ struct ProbeReplyLayout {
     nonce: U32,
     id: U64,
     epoch: U32,
+    role: u8,
 }
-const _: () = assert!(size_of::<ProbeReplyLayout>() == 20);
+const _: () = assert!(size_of::<ProbeReplyLayout>() == 21);
 
 impl Probe {
     pub(super) fn encode(&self, out: &mut HeaderBytes) {
@@ -76,17 +93,24 @@ impl ProbeReply {
                 nonce: self.nonce.into(),
                 id: self.id.0.into(),
                 epoch: self.epoch.into(),
+                role: self.role as u8,
             },
         );
     }
 
     pub(super) fn parse(body: &[u8]) -> Result<(ProbeReply, usize), WireError> {
         let (l, _) = take::<ProbeReplyLayout>(body, PREFIX)?;
+        let role = match l.role {
+            0 => Role::Node,
+            1 => Role::FrontEnd,
+            other => return Err(WireError::Field { kind: Kind::ProbeReply, field: "role", value: other.into() }),
+        };
         let reply = ProbeReply {
             session: l.session.get(),
             nonce: l.nonce.get(),
             id: UniqueId(l.id.get()),
             epoch: l.epoch.get(),
+            role,
         };
         Ok((reply, size_of::<ProbeReplyLayout>()))
     }

@@ -56,7 +56,7 @@ use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, Topology};
-use twowire_fabric::wire::probe::Probe;
+use twowire_fabric::wire::probe::{FIRST_SEARCH_SESSION, Probe};
 use twowire_fabric::wire::{Header, Packet};
 
 /// How discovery goes about it.
@@ -176,7 +176,7 @@ impl Discovery {
     pub fn new(config: DiscoveryConfig, own_id: UniqueId, seed: u64) -> Discovery {
         let mut rng = fastrand::Rng::with_seed(seed);
         // Session 0 is that of announcements, which nobody asked for.
-        let session = rng.u32(1..);
+        let session = rng.u32(1..FIRST_SEARCH_SESSION / 2);
         let attempt = Attempt::new(config.clone(), own_id, rng.fork());
         Discovery { config, own_id, rng, session, attempt, statistics: Statistics::default(), error: None }
     }

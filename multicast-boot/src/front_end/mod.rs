@@ -11,6 +11,7 @@ use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::map::distribute::{LoadTarget, RouteLoader, Stage, TableSource};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::time::Time;
+use twowire_fabric::wire::probe::FIRST_SEARCH_SESSION;
 use twowire_fabric::wire::{Family, Packet};
 
 /// The card of a node that has not answered.
@@ -87,7 +88,7 @@ impl<S: TableSource> FrontEnd<S> {
 
     fn new_roll_call(&mut self, config: RollCallConfig, nodes: impl IntoIterator<Item = NodeNumber>) -> RollCall {
         let with_routes = |node| (node, self.routes.get(&node).cloned().unwrap_or_default());
-        RollCall::new(config, self.rng.u32(1..), nodes.into_iter().map(with_routes))
+        RollCall::new(config, self.rng.u32(1..FIRST_SEARCH_SESSION), nodes.into_iter().map(with_routes))
     }
 
     fn target(&self, node: NodeNumber, id: UniqueId) -> LoadTarget {

@@ -149,6 +149,7 @@ impl Protocol for RollCall {
 mod tests {
     use super::*;
     use twowire_fabric::route::Route;
+    use twowire_fabric::wire::probe::Role;
 
     fn route(text: &str) -> Path {
         text.parse::<Route>().unwrap().into()
@@ -156,7 +157,7 @@ mod tests {
 
     fn reply(probe: &Transmit, id: u64) -> Packet {
         let Header::Probe(Probe { session, nonce }) = probe.packet.header else { panic!("not a probe") };
-        Packet::new(ProbeReply { session, nonce, id: UniqueId(id), epoch: 2 })
+        Packet::new(ProbeReply { session, nonce, id: UniqueId(id), epoch: 2, role: Role::Node })
     }
 
     #[test]
@@ -186,8 +187,10 @@ mod tests {
     fn answers_to_another_session_do_not_count() {
         let mut call = RollCall::new(RollCallConfig::default(), 7, [(NodeNumber(0), vec![route("81")])]);
         call.poll_transmit(Time::ZERO).unwrap();
-        call.handle_packet(Time::ZERO, &Packet::new(ProbeReply { session: 6, nonce: 0, id: UniqueId(1), epoch: 0 }));
-        call.handle_packet(Time::ZERO, &Packet::new(ProbeReply { session: 7, nonce: 9, id: UniqueId(1), epoch: 0 }));
+        let stranger =
+            |session, nonce| Packet::new(ProbeReply { session, nonce, id: UniqueId(1), epoch: 0, role: Role::Node });
+        call.handle_packet(Time::ZERO, &stranger(6, 0));
+        call.handle_packet(Time::ZERO, &stranger(7, 9));
         assert!(!call.is_done());
     }
 }

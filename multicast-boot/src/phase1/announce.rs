@@ -9,7 +9,7 @@ use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::route::Route;
 use twowire_fabric::routes::MasterRecord;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::probe::ProbeReply;
+use twowire_fabric::wire::probe::{ProbeReply, Role};
 use twowire_fabric::wire::{Header, Packet};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -33,7 +33,7 @@ impl Announcement {
     /// Reads a packet as an announcement, if it is one.
     pub fn read(packet: &Packet) -> Option<Announcement> {
         match packet.header {
-            Header::ProbeReply(ProbeReply { session: ANNOUNCEMENT, nonce, id, epoch }) => {
+            Header::ProbeReply(ProbeReply { session: ANNOUNCEMENT, nonce, id, epoch, .. }) => {
                 let node = NodeNumber(i32::try_from(nonce).ok()?);
                 Some(Announcement { node, id, epoch })
             }
@@ -77,7 +77,7 @@ impl Protocol for Announcer {
         let route = self.routes[self.sent % self.routes.len()];
         self.next = Some(at.max(now) + pause.min(LONGEST_PAUSE));
         self.sent += 1;
-        let reply = ProbeReply { session: ANNOUNCEMENT, nonce, id: self.id, epoch: self.epoch };
+        let reply = ProbeReply { session: ANNOUNCEMENT, nonce, id: self.id, epoch: self.epoch, role: Role::Node };
         Some(Transmit::new(route, Packet::new(reply)))
     }
 

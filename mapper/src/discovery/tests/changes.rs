@@ -210,7 +210,13 @@ fn answers_to_others_are_ignored() {
     let session = discovery.session();
     let foreign = [(session ^ 1, 0), (session, 1_000_000)];
     for (session, nonce) in foreign {
-        let reply = twowire_fabric::wire::probe::ProbeReply { session, nonce, id: UniqueId(9999), epoch: 0 };
+        let reply = twowire_fabric::wire::probe::ProbeReply {
+            session,
+            nonce,
+            id: UniqueId(9999),
+            epoch: 0,
+            role: Default::default(),
+        };
         discovery.handle_packet(Time::ZERO, &Packet::new(reply));
     }
     oracle.run(&mut discovery, |discovery| discovery.is_done(), |_| {});

@@ -80,7 +80,8 @@ impl Oracle {
         } else {
             assert_eq!(walk(&self.topology, host, &route.reversed()), Some(self.front_end));
             let id = self.topology.host(host).id;
-            let reply = ProbeReply { session: probe.session, nonce: probe.nonce, id, epoch: 0 };
+            let reply =
+                ProbeReply { session: probe.session, nonce: probe.nonce, id, epoch: 0, role: Default::default() };
             (Packet::new(reply), 2 * crossing + 2 * HOST_WORK)
         };
         if self.rng.f64() < self.loss {
