@@ -1,8 +1,10 @@
 //! Images, and how they reach every node.
 
+pub mod board;
 pub mod cpio;
 pub mod front_end;
 pub mod image;
 pub mod initramfs;
+pub mod node_ranges;
 pub mod phase1;
 pub mod session;

@@ -1,0 +1,36 @@
+//! A log for each node: a file of its name, a line for each change.
+
+use super::Change;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Logs in a folder. They are appended to, so that what happened at earlier boots stays.
+pub struct Journal {
+    dir: PathBuf,
+    began: SystemTime,
+}
+
+impl Journal {
+    /// Logs in this folder, which is made if need be. The times of changes count from `began`.
+    pub fn open(dir: &Path, began: SystemTime) -> io::Result<Journal> {
+        fs::create_dir_all(dir)?;
+        Ok(Journal { dir: dir.to_owned(), began })
+    }
+
+    /// Adds a line to the log of the node.
+    pub fn write(&self, change: &Change) -> io::Result<()> {
+        let at = humantime::format_rfc3339_millis(self.began + Duration::from_millis(change.at_ms));
+        let mut line = format!("{at} {}", change.state);
+        if change.state == "receiving" {
+            line += &format!(" {} %", change.percent);
+        }
+        if let Some(reason) = &change.reason {
+            line += &format!(" {reason}");
+        }
+        line.push('\n');
+        let path = self.dir.join(format!("{}.log", change.node));
+        File::options().create(true).append(true).open(path)?.write_all(line.as_bytes())
+    }
+}
