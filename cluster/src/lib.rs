@@ -1,9 +1,8 @@
 //! Puts the crates together: brings a cluster up over its fabric.
 //!
 //! [`up`] is the main job, in phases: map the fabric, compute and prove routes, load them into the nodes, boot the image on
-//! all nodes at once, and call the roll. It talks to the fabric through [`twowire_fabric::protocol::Port`] alone. [`node`]
-//! is the other side on a simulated fabric: what runs on each node.
+//! all nodes at once, and call the roll. It talks to the fabric through [`twowire_fabric::protocol::Port`] alone.
+//! The other side, what runs on each node, is [`twowire_multicast_boot::phase1`].
 
 pub mod cli;
-pub mod node;
 pub mod up;

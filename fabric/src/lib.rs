@@ -14,6 +14,7 @@
 //! | [`routes`] | the table of routes that a node holds, and how it comes to the node |
 //! | [`map`] | the mapped fabric: numbers, the routes of all pairs, and how they are loaded |
 //! | [`spec`] | `FABRIC`, as command lines name it |
+//! | [`provider`] | opens the port that a `FABRIC` names |
 //! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
 //! | [`xbar`] | crossbars in real time, in a process of their own |
 //! | `raw` | a port on an Ethernet device (Linux only) |
@@ -29,6 +30,8 @@ pub mod middleware;
 #[cfg(feature = "program")]
 pub mod program;
 pub mod protocol;
+#[cfg(target_os = "linux")]
+pub mod provider;
 #[cfg(target_os = "linux")]
 pub mod raw;
 pub mod responder;

@@ -1,10 +1,13 @@
 //! Images, and how they reach every node.
 
 pub mod board;
+pub mod cli;
 pub mod cpio;
+pub mod files;
 pub mod front_end;
 pub mod image;
 pub mod initramfs;
+pub mod kexec;
 pub mod node_ranges;
 pub mod phase1;
 pub mod session;

@@ -1,12 +1,11 @@
 //! The fabric that a bring-up works on.
 
 use super::UpError;
-use crate::node::Node;
 use twowire_fabric::protocol::Port;
-use twowire_fabric::sim::{Fault, FaultSpec, Sim, SimConfig, SimPort};
+use twowire_fabric::sim::{Fault, FaultSpec, SimPort};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, Topology};
-use twowire_multicast_boot::phase1::NodeSetup;
+use twowire_multicast_boot::phase1::simulated::Node;
 
 /// A port of the front end, and what can be counted on its fabric.
 pub trait Fabric: Port {
@@ -18,23 +17,6 @@ impl Fabric for SimPort<Node> {
     fn frames_sent(&self) -> u64 {
         self.sim().stats().frames_sent
     }
-}
-
-/// The front end's port of a simulated fabric, all of whose hosts have power since time 0; `faults` will happen at their times.
-pub fn simulate(
-    topology: &Topology,
-    front_end: HostId,
-    setup: &NodeSetup,
-    faults: &[(Time, Fault)],
-    seed: u64,
-) -> SimPort<Node> {
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let sim_seed = rng.u64(..);
-    let mut sim = Sim::new(topology, SimConfig::default(), sim_seed, |_| Node::new(setup.clone(), rng.u64(..)));
-    for &(at, fault) in faults {
-        sim.inject(at, fault);
-    }
-    SimPort::new(sim, front_end)
 }
 
 /// The faults by what they name in the topology.

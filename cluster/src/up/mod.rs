@@ -31,6 +31,7 @@ use twowire_fabric::spec::{self, FabricSpec};
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_mapper::engine::TopologyKind;
 use twowire_multicast_boot::phase1::NodeSetup;
+use twowire_multicast_boot::phase1::simulated::simulate;
 use twowire_multicast_boot::session::{NodeConfig, SharedStores};
 
 /// What `twowire up` is asked for.
@@ -106,13 +107,13 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError>
     let setup = NodeSetup {
         key: bootable.key.clone(),
         boot: NodeConfig {
-            hand_over: Duration::ZERO,
+            hand_over: Some(Duration::ZERO),
             rate_bits_per_s: Some(SimConfig::default().rate_bits_per_s),
             ..NodeConfig::default()
         },
         stores: Arc::new(SharedStores::default()),
     };
-    let mut port = fabric::simulate(&topology, front_end, &setup, &faults, options.seed);
+    let mut port = simulate(&topology, front_end, &setup, &faults, options.seed);
     phases::run(options, &mut port, &plan, bootable.image, outputs, progress)
 }
 

@@ -230,7 +230,7 @@ impl BringUp<'_> {
     ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
         let phase = self.start("boot", Some(nodes.len() as u64 * 100));
         let timing = Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
-        let plan = transfer_plan(map, routes);
+        let plan = Plan::new(map, Arc::clone(routes));
         let mut root = BootRoot::new(RootConfig { timing }, image.clone(), plan, nodes, self.rng.u64(..));
         root.start(self.port.now());
         front_end.boot = Some(root);
@@ -290,18 +290,6 @@ impl BringUp<'_> {
 fn lost_after_ready(node: NodeNumber) -> NodeFailure {
     let error = "it reported ready, and then answered no roll call".to_owned();
     NodeFailure { node: node.to_string(), stage: "ready".to_owned(), error }
-}
-
-/// The mapped fabric, as the transfer wants to know it.
-fn transfer_plan(map: &Arc<FabricMap>, routes: &Routes) -> Plan {
-    let numbers = (0..=map.last_number().index()).map(NodeNumber::from_index);
-    let hosts = numbers.map(|number| map.host(number)).collect();
-    let (map_of, routes_of) = (Arc::clone(map), Arc::clone(routes));
-    let pair = move |from, to| match (map_of.host(from), map_of.host(to)) {
-        (Some(from), Some(to)) => routes_of.routes(from, to).collect(),
-        _ => Vec::new(),
-    };
-    Plan { topology: Arc::new(map.topology().clone()), hosts, routes: Arc::new(pair), epoch: routes.epoch() }
 }
 
 /// The map with the cards that were seen last.

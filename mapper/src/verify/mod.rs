@@ -17,6 +17,7 @@ mod tests;
 
 pub use report::{CycleStep, Fault, Report};
 
+use std::borrow::Borrow;
 use std::ops::Deref;
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::Topology;
@@ -43,6 +44,12 @@ impl<T> Verified<T> {
 impl<T> Deref for Verified<T> {
     type Target = T;
     fn deref(&self) -> &T {
+        &self.routes
+    }
+}
+
+impl Borrow<RouteSet> for Verified<RouteSet> {
+    fn borrow(&self) -> &RouteSet {
         &self.routes
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod announce;
 pub mod nvram;
+pub mod simulated;
 
 use crate::image::ClusterPublicKey;
 use crate::session::{BootNode, ChunkStores, NodeConfig};
@@ -73,6 +74,11 @@ impl<M: Medium> Phase1<M> {
     /// The boot client.
     pub fn boot(&self) -> &BootNode {
         &self.running.boot
+    }
+
+    /// The boot client, to tell it that phase 2 runs.
+    pub fn boot_mut(&mut self) -> &mut BootNode {
+        &mut self.running.boot
     }
 
     /// The route agent.

@@ -47,7 +47,7 @@ pub(crate) struct Assembly {
 impl Assembly {
     pub(crate) fn new(manifest: Manifest, store: Box<dyn ChunkStore>) -> Assembly {
         let stream = Stream::new(manifest.shape());
-        Assembly {
+        let mut assembly = Assembly {
             stream,
             verifier: TreeVerifier::new(&manifest),
             manifest,
@@ -56,6 +56,40 @@ impl Assembly {
             waiting: Vec::new(),
             fresh: Vec::new(),
             spoiled: [false; TREES],
+        };
+        assembly.take_what_is_left();
+        assembly
+    }
+
+    /// Verifies what an earlier start of the node has left in the store, and holds what is right.
+    fn take_what_is_left(&mut self) {
+        let lists = self.store.take_left_lists();
+        if lists.is_empty() {
+            return;
+        }
+        for (part, bytes) in lists {
+            // A list that does not verify is fetched again, as if it were not there.
+            let _ = self.verify(part, &bytes);
+        }
+        for tree in 0..TREES {
+            for position in 0..self.stream.len(tree) {
+                if self.is_left(tree, position) && self.held[tree].insert(position) {
+                    self.fresh.push((tree as u8, position));
+                }
+            }
+        }
+    }
+
+    /// True if what belongs to this position was left, and is right.
+    fn is_left(&mut self, tree: usize, position: u32) -> bool {
+        match self.stream.part(tree, position) {
+            Some(Part::Chunk(index)) => {
+                let left = self.store.left_chunk(index);
+                left.is_some_and(|bytes| self.verifier.verify_chunk(index, &bytes).is_ok())
+            }
+            Some(Part::Top(piece)) => self.verifier.top(piece).is_some(),
+            Some(Part::Page(page)) => self.verifier.page(page).is_some(),
+            None => false,
         }
     }
 
@@ -118,8 +152,9 @@ impl Assembly {
     }
 
     fn hold(&mut self, tree: u8, position: u32, part: Part, bytes: &Bytes) {
-        if let Part::Chunk(index) = part {
-            self.store.put(index, bytes.clone());
+        match part {
+            Part::Chunk(index) => self.store.put(index, bytes.clone()),
+            Part::Top(_) | Part::Page(_) => self.store.put_list(part, bytes),
         }
         if self.held[usize::from(tree)].insert(position) {
             self.fresh.push((tree, position));

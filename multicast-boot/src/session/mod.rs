@@ -27,7 +27,7 @@ pub mod timing;
 pub mod trees;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -16,13 +16,14 @@ pub struct NodeConfig {
     pub oldest_version: u64,
     /// The rate of the node's link, in bits a second, where it is known: it spaces what it forwards evenly.
     pub rate_bits_per_s: Option<u64>,
-    /// How long it takes from the end of phase 1 until phase 2 runs.
-    pub hand_over: Duration,
+    /// How long it takes from the end of phase 1 until phase 2 runs; `None` if the driver says so, by
+    /// [`BootNode::handed_over`](super::BootNode::handed_over).
+    pub hand_over: Option<Duration>,
 }
 
 impl Default for NodeConfig {
     fn default() -> NodeConfig {
-        let (timing, hand_over) = (Timing::default(), Duration::from_millis(20));
+        let (timing, hand_over) = (Timing::default(), Some(Duration::from_millis(20)));
         NodeConfig { timing, oldest_version: 0, rate_bits_per_s: None, hand_over }
     }
 }

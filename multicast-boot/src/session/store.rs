@@ -1,6 +1,6 @@
 //! Where a node keeps the chunks that it has verified.
 
-use crate::image::Manifest;
+use crate::image::{Manifest, Part};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -12,6 +12,20 @@ pub trait ChunkStore: Send {
 
     /// A chunk that is kept.
     fn get(&self, index: u32) -> Option<Bytes>;
+
+    /// Keeps a list that has just been verified, if the store outlives the process: with it the next start of the node
+    /// can verify what this one leaves.
+    fn put_list(&mut self, _part: Part, _bytes: &Bytes) {}
+
+    /// Lists that an earlier start has left, in the order in which they were kept. Nothing in them is verified.
+    fn take_left_lists(&mut self) -> Vec<(Part, Bytes)> {
+        Vec::new()
+    }
+
+    /// Bytes that an earlier start may have left in the place of a chunk. Nothing in them is verified.
+    fn left_chunk(&self, _index: u32) -> Option<Bytes> {
+        None
+    }
 }
 
 /// Makes a node's store when it has accepted an image.

@@ -201,7 +201,7 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn new(topology: Topology, image: PackedImage, seed: u64) -> Setup {
         let sim = SimConfig::default();
-        let (hand_over, rate_bits_per_s) = (Duration::from_millis(1), Some(sim.rate_bits_per_s));
+        let (hand_over, rate_bits_per_s) = (Some(Duration::from_millis(1)), Some(sim.rate_bits_per_s));
         let timing = Timing { hand_over_timeout: Duration::from_millis(100), ..Timing::default() };
         Setup {
             topology: Arc::new(topology),

@@ -89,3 +89,43 @@ impl Default for Timing {
         }
     }
 }
+
+/// How much longer things may take between processes that share a machine than on the simulated fabric.
+const REAL_TIME_FACTOR: u32 = 20;
+
+impl Timing {
+    /// For real processes, which wait for their turn on a processor: all times are longer, those between frames too.
+    pub fn real_time() -> Timing {
+        Timing::default().scaled(REAL_TIME_FACTOR)
+    }
+
+    fn scaled(self, factor: u32) -> Timing {
+        Timing {
+            loss_delay: self.loss_delay * factor,
+            repeat_min: self.repeat_min * factor,
+            pulse_first: self.pulse_first * factor,
+            pulse_max: self.pulse_max * factor,
+            parent_silence: self.parent_silence * factor,
+            attach_retry: self.attach_retry * factor,
+            attach_attempts: self.attach_attempts,
+            starvation: self.starvation * factor,
+            receipt_interval: self.receipt_interval * factor,
+            child_silence: self.child_silence * factor,
+            offer_retry: self.offer_retry * factor,
+            late_offer_retry: self.late_offer_retry * factor,
+            join_timeout: self.join_timeout * factor,
+            ask_first: self.ask_first * factor,
+            ask_max: self.ask_max * factor,
+            report_retry: self.report_retry * factor,
+            report_interval: self.report_interval * factor,
+            report_spacing: self.report_spacing * factor,
+            refusals: self.refusals,
+            query_interval: self.query_interval * factor,
+            queries: self.queries,
+            no_progress: self.no_progress * factor,
+            hand_over_timeout: self.hand_over_timeout * factor,
+            rejoin_wait: self.rejoin_wait * factor,
+            root_silence: self.root_silence * factor,
+        }
+    }
+}

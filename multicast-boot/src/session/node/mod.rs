@@ -105,6 +105,18 @@ impl BootNode {
         Some(HeldImage::new(&session.assembly))
     }
 
+    /// Phase 2 runs: the node reports that it is ready. Only for a node that is handing over.
+    pub fn handed_over(&mut self, now: Time) {
+        if self.session.as_ref().is_some_and(|s| s.stage == Stage::HandingOver) {
+            self.enter(now, Stage::Ready);
+        }
+    }
+
+    /// True if the front end knows the stage that the node is at.
+    pub fn is_heard(&self) -> bool {
+        self.session.as_ref().is_some_and(|s| !s.report.is_unanswered())
+    }
+
     /// What it has counted.
     pub fn counters(&self) -> NodeCounters {
         let mut counters = self.counters;
@@ -231,8 +243,8 @@ impl BootNode {
     /// The timers of reports and of the hand-over.
     fn time_session(&mut self, now: Time) {
         self.try_hand_over(now);
-        let hand_over_at = |s: &Session| s.stage_since + self.config.hand_over;
-        let handing_over = self.session.as_deref().filter(|s| s.stage == Stage::HandingOver).map(hand_over_at);
+        let hand_over_at = |s: &Session| Some(s.stage_since + self.config.hand_over?);
+        let handing_over = self.session.as_deref().filter(|s| s.stage == Stage::HandingOver).and_then(hand_over_at);
         match handing_over {
             Some(at) if at <= now => self.enter(now, Stage::Ready),
             Some(at) => self.wake_at(at),

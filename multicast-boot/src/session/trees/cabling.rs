@@ -1,9 +1,11 @@
 //! What the fabric looks like to a transfer: where each node is, the routes between any two, and how many edges of the
 //! trees each cable carries.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use twowire_fabric::id::NodeNumber;
+use twowire_fabric::map::{FabricMap, RouteSet};
 use twowire_fabric::route::Route;
 use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
 use twowire_fabric::wire::boot::TREES;
@@ -31,6 +33,20 @@ pub struct Plan {
     pub routes: Arc<dyn PairRoutes + Send + Sync>,
     /// The epoch of the routes.
     pub epoch: u32,
+}
+
+impl Plan {
+    /// The plan of a map and its routes.
+    pub fn new(map: &Arc<FabricMap>, routes: Arc<impl Borrow<RouteSet> + Send + Sync + 'static>) -> Plan {
+        let numbers = (0..=map.last_number().index()).map(NodeNumber::from_index);
+        let hosts = numbers.map(|number| map.host(number)).collect();
+        let (map_of, epoch) = (Arc::clone(map), (*routes).borrow().epoch());
+        let pair = move |from, to| match (map_of.host(from), map_of.host(to)) {
+            (Some(from), Some(to)) => (*routes).borrow().routes(from, to).collect(),
+            _ => Vec::new(),
+        };
+        Plan { topology: Arc::new(map.topology().clone()), hosts, routes: Arc::new(pair), epoch }
+    }
 }
 
 /// An edge of a tree, as it lies on the fabric.

@@ -2,12 +2,13 @@
 //!
 //! The same state machines as on a real node. A power cycle loses all of them but the NVRAM and the keys.
 
+use super::{NodeSetup, Phase1};
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Protocol, Transmit};
-use twowire_fabric::sim::Host;
+use twowire_fabric::sim::{Fault, Host, Sim, SimConfig, SimPort};
 use twowire_fabric::time::Time;
+use twowire_fabric::topology::{HostId, Topology};
 use twowire_fabric::wire::Packet;
-use twowire_multicast_boot::phase1::{NodeSetup, Phase1};
 use twowire_route_store::{MemoryMedium, Store};
 
 /// Bytes of a node's NVRAM.
@@ -59,4 +60,21 @@ impl Protocol for Node {
     fn poll_timeout(&self) -> Option<Time> {
         self.phase1.poll_timeout()
     }
+}
+
+/// The front end's port of a simulated fabric, all of whose hosts have power since time 0; `faults` will happen at their times.
+pub fn simulate(
+    topology: &Topology,
+    front_end: HostId,
+    setup: &NodeSetup,
+    faults: &[(Time, Fault)],
+    seed: u64,
+) -> SimPort<Node> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let sim_seed = rng.u64(..);
+    let mut sim = Sim::new(topology, SimConfig::default(), sim_seed, |_| Node::new(setup.clone(), rng.u64(..)));
+    for &(at, fault) in faults {
+        sim.inject(at, fault);
+    }
+    SimPort::new(sim, front_end)
 }

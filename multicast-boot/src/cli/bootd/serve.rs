@@ -1,0 +1,132 @@
+//! A transfer over each kind of fabric.
+
+use super::Args;
+use crate::cli::desk::Desk;
+use crate::front_end::FrontEnd;
+use crate::image::{ClusterPublicKey, PackedImage};
+use crate::phase1::NodeSetup;
+use crate::phase1::simulated::simulate;
+use crate::session::{BootRoot, NodeConfig, Plan, RootConfig, SharedStores, Timing};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::map::distribute::{Distributor, DistributorConfig, MapTables, RouteLoader};
+use twowire_fabric::map::{FabricMap, RouteSet, routes_text};
+use twowire_fabric::program::Failure;
+use twowire_fabric::program::interrupt::interrupted;
+use twowire_fabric::protocol::{Addressing, Port, Protocol, drive};
+use twowire_fabric::provider;
+use twowire_fabric::sim::SimConfig;
+use twowire_fabric::spec::{self, FabricSpec, SimSpec};
+use twowire_fabric::topology::read_file;
+
+/// Ctrl-C is looked for so often at least, in the time of the fabric.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// What is the same for all kinds of fabric.
+struct Service<'a> {
+    args: &'a Args,
+    image: PackedImage,
+    timing: Timing,
+    desk: &'a mut Desk,
+}
+
+/// Brings the image to all nodes of a fabric.
+pub(super) fn serve(
+    args: &Args,
+    fabric: &FabricSpec,
+    image: PackedImage,
+    key: &ClusterPublicKey,
+    desk: &mut Desk,
+) -> Result<(), Failure> {
+    if let FabricSpec::Sim(simulated) = fabric {
+        let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::default() };
+        let mut port = simulation(args, simulated, key)?;
+        return Service { args, image, timing, desk }.along_trees(&mut port);
+    }
+    let mut port = provider::open(fabric, args.front_end.as_deref()).map_err(Failure::failed)?;
+    let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::real_time() };
+    let mut service = Service { args, image, timing, desk };
+    match port.limits().addressing {
+        Addressing::Hops => service.along_trees(port.as_mut()),
+        Addressing::Cards => Err(Failure::failed("nodes cannot be reached by their cards yet")),
+    }
+}
+
+/// A simulated fabric with nodes in phase 1.
+fn simulation(args: &Args, spec: &SimSpec, key: &ClusterPublicKey) -> Result<impl Port + use<>, Failure> {
+    let topology = spec.topology().map_err(Failure::usage)?;
+    let front_end = spec::front_end(&topology, args.front_end.as_deref()).map_err(Failure::usage)?;
+    let rate_bits_per_s = Some(SimConfig::default().rate_bits_per_s);
+    let boot = NodeConfig { hand_over: Some(Duration::ZERO), rate_bits_per_s, ..NodeConfig::default() };
+    let setup = NodeSetup { key: key.clone(), boot, stores: Arc::new(SharedStores::default()) };
+    Ok(simulate(&topology, front_end, &setup, &[], args.seed))
+}
+
+impl Service<'_> {
+    /// Over a source-routed fabric: loads the routes, then sends along trees.
+    fn along_trees(&mut self, port: &mut dyn Port) -> Result<(), Failure> {
+        let (map, routes) = read_map(self.args)?;
+        let mut rng = fastrand::Rng::with_seed(self.args.seed);
+        let tables = MapTables::new(&map, &routes);
+        let targets: Vec<_> = tables.targets().collect();
+        let nodes: Vec<NodeNumber> = targets.iter().map(|target| target.node).collect();
+        let distributor = Distributor::new(DistributorConfig::default(), routes.epoch(), tables);
+        let endpoint = ReliableEndpoint::new(EndpointConfig::default(), port.unique_id(), rng.u64(..));
+        let mut front_end = FrontEnd::new(RouteLoader::new(distributor, endpoint), targets, rng.u64(..));
+        front_end.load_routes(port.now());
+        drive_on(port, &mut front_end, |front_end| Ok(front_end.loader.distributor.is_done()))?;
+        let plan = Plan::new(&map, Arc::clone(&routes));
+        let config = RootConfig { timing: self.timing };
+        let mut root = BootRoot::new(config, self.image.clone(), plan, &nodes, rng.u64(..));
+        root.start(port.now());
+        front_end.boot = Some(root);
+        drive_on(port, &mut front_end, |front_end| {
+            let root = front_end.boot.as_mut().expect("set above");
+            while root.poll_event().is_some() {}
+            self.desk.poll(root).map(|()| root.is_done())
+        })?;
+        self.desk.finish(front_end.boot.as_ref().expect("set above"))
+    }
+}
+
+/// Runs a state machine until it is done, or Ctrl-C.
+fn drive_on<P: Protocol>(
+    port: &mut dyn Port,
+    machine: &mut P,
+    mut done: impl FnMut(&mut P) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let mut result = Ok(false);
+    while !interrupted() {
+        let slice = port.now() + SLICE;
+        let stopped = drive(port, machine, slice, |machine| {
+            result = done(machine);
+            !matches!(result, Ok(false)) || interrupted()
+        });
+        stopped.map_err(|error| Failure::Failed(format!("the front end's port failed: {error}")))?;
+        match result {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::Interrupted)
+}
+
+/// The map and its routes, as the mapper wrote them.
+fn read_map(args: &Args) -> Result<(Arc<FabricMap>, Arc<RouteSet>), Failure> {
+    let (Some(topo), Some(routes)) = (&args.topo, &args.routes) else {
+        let remedy = "write them with `mapper --fabric FABRIC --topo-out FILE --routes-out FILE`";
+        return Err(Failure::Usage(format!("a source-routed fabric needs --topo and --routes: {remedy}")));
+    };
+    let named = |path: &Path, error: &dyn std::fmt::Display| Failure::Failed(format!("{}: {error}", path.display()));
+    let topology = read_file(topo).map_err(Failure::failed)?;
+    let text = fs::read_to_string(routes)
+        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", routes.display())))?;
+    let map = FabricMap::from_topology(topology).map_err(|error| named(topo, &error))?;
+    let set = routes_text::parse(&text, map.topology()).map_err(|error| named(routes, &error))?;
+    Ok((Arc::new(map), Arc::new(set)))
+}

@@ -1,0 +1,139 @@
+//! From the link to the hand-over.
+
+use super::Args;
+use super::news::News;
+use crate::files::ImageFolder;
+use crate::image::ClusterPublicKey;
+use crate::kexec;
+use crate::phase1::{NodeSetup, Phase1, nvram};
+use crate::session::{BootNode, ChunkStores, NodeConfig, NodeState, SharedStores, Timing};
+use std::sync::Arc;
+use std::time::Duration;
+use twowire_fabric::program::Failure;
+use twowire_fabric::program::interrupt::interrupted;
+use twowire_fabric::protocol::{Addressing, Port, drive};
+use twowire_fabric::provider;
+use twowire_fabric::spec::FabricSpec;
+use twowire_fabric::time::Time;
+use twowire_route_store::{Access, Device, Medium, MemoryMedium, Store};
+
+/// Ctrl-C, the folder and the clock are looked at so often at least.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How long to wait for the front end to hear that the node is ready.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Bytes of NVRAM where there is none: what it says is lost when the program ends.
+const FORGETFUL_BYTES: usize = 1024;
+
+/// Fetches the image, and hands over.
+pub(super) fn fetch(
+    args: &Args,
+    fabric: &FabricSpec,
+    key: ClusterPublicKey,
+    folder: Option<ImageFolder>,
+) -> Result<(), Failure> {
+    let mut news = News::new(args.json);
+    let nvram = open_nvram(args.nvram.as_ref(), &mut news)?;
+    let mut port = provider::open(fabric, None).map_err(Failure::failed)?;
+    news.tell("link up")?;
+    let boot = NodeConfig {
+        timing: Timing::real_time(),
+        oldest_version: args.oldest_version,
+        rate_bits_per_s: port.limits().rate_bits_per_s,
+        hand_over: None,
+    };
+    let stores: Arc<dyn ChunkStores> = match &folder {
+        Some(folder) => Arc::new(folder.clone()),
+        None => Arc::new(SharedStores::default()),
+    };
+    let setup = NodeSetup { key, boot, stores };
+    let seed = getrandom::u64().map_err(Failure::failed)?;
+    let mut node = match port.limits().addressing {
+        Addressing::Hops => Phase1::new(port.now(), &setup, port.unique_id(), nvram, seed),
+        Addressing::Cards => return Err(Failure::failed("nodes cannot be reached by their cards yet")),
+    };
+    let mut work = Work { args, folder, news, since: port.now(), placed_at: None };
+    work.run(port.as_mut(), &mut node)
+}
+
+/// Opens the NVRAM, and says what it holds.
+fn open_nvram(device: Option<&Device>, news: &mut News) -> Result<Store<Box<dyn Medium>>, Failure> {
+    let Some(device) = device else { return Ok(Store::new(Box::new(MemoryMedium::new(FORGETFUL_BYTES)))) };
+    let mut store = Store::new(device.open(Access::Write).map_err(Failure::failed)?);
+    if let Some(record) = nvram::read(&mut store) {
+        let routes = 1 + record.alternates.len();
+        news.tell(&format!("route read: {}, {routes} routes to the front end", record.node))?;
+    }
+    Ok(store)
+}
+
+/// What is left to do.
+struct Work<'a> {
+    args: &'a Args,
+    folder: Option<ImageFolder>,
+    news: News,
+    since: Time,
+    /// When the image was put where phase 2 starts from.
+    placed_at: Option<Time>,
+}
+
+impl Work<'_> {
+    fn run<M: Medium>(&mut self, port: &mut dyn Port, node: &mut Phase1<M>) -> Result<(), Failure> {
+        loop {
+            let (slice, before) = (port.now() + SLICE, node.boot().state());
+            let step = |node: &mut Phase1<M>| node.boot().state() != before || self.may_leave(slice, node.boot());
+            drive(port, node, slice, step).map_err(|error| Failure::Failed(format!("the link failed: {error}")))?;
+            self.news.tell_state(node.boot().state())?;
+            if let Some(problem) = self.folder.as_ref().and_then(ImageFolder::take_problem) {
+                return Err(Failure::failed(problem));
+            }
+            if interrupted() {
+                return Err(Failure::Interrupted);
+            }
+            let now = port.now();
+            match node.boot().state() {
+                NodeState::HandingOver if self.placed_at.is_none() => self.hand_over(now, node.boot_mut())?,
+                NodeState::HandingOver | NodeState::Ready if self.may_leave(now, node.boot()) => return self.leave(),
+                NodeState::HandingOver | NodeState::Ready => {}
+                state => self.check_time(now, state)?,
+            }
+        }
+    }
+
+    /// The image is verified, and nobody depends on this node any more. An ordinary process is ready once the image is in
+    /// its place; on a node that starts a kernel, phase 2 says so.
+    fn hand_over(&mut self, now: Time, boot: &mut BootNode) -> Result<(), Failure> {
+        let image = boot.image().expect("a node hands over to an image that it has verified");
+        self.placed_at = Some(now);
+        if let Some(folder) = &self.folder {
+            folder.place(image.manifest()).map_err(Failure::failed)?;
+            self.news.tell("phase 2 up")?;
+            boot.handed_over(now);
+            return Ok(());
+        }
+        let (kernel, initramfs) = (image.kernel(), image.initramfs());
+        kexec::load(kernel.as_deref(), initramfs.as_deref(), image.manifest().cmdline()).map_err(Failure::failed)
+    }
+
+    /// The front end knows of the last stage, or does not answer any more.
+    fn may_leave(&self, now: Time, boot: &BootNode) -> bool {
+        self.placed_at.is_some_and(|at| boot.is_heard() || now - at >= FAREWELL)
+    }
+
+    fn leave(&mut self) -> Result<(), Failure> {
+        if self.args.kexec {
+            match kexec::start().map_err(Failure::failed)? {}
+        }
+        self.news.tell("ready")
+    }
+
+    fn check_time(&self, now: Time, state: NodeState) -> Result<(), Failure> {
+        match self.args.timeout {
+            Some(limit) if now - self.since >= limit => {
+                Err(Failure::Failed(format!("failed at `{state}`: no image within {limit:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
