@@ -16,6 +16,7 @@
 //! | [`spec`] | `FABRIC`, as command lines name it |
 //! | [`provider`] | opens the port that a `FABRIC` names |
 //! | [`sim`] | the simulator: a fabric and its hosts in virtual time, with faults |
+//! | [`routed_host`] | a host that is mapped and loaded with routes, and does nothing else |
 //! | [`xbar`] | crossbars in real time, in a process of their own |
 //! | `raw` | a port on an Ethernet device (Linux only) |
 //!
@@ -36,6 +37,7 @@ pub mod provider;
 pub mod raw;
 pub mod responder;
 pub mod route;
+pub mod routed_host;
 pub mod routes;
 pub mod sim;
 pub mod spec;

@@ -3,6 +3,7 @@
 use crate::protocol::Port;
 use crate::raw::{RawError, RawOptions, RawPort};
 use crate::spec::FabricSpec;
+use crate::xbar::{AttachError, AttachOptions, XbarPort};
 
 /// Why there is no port.
 #[derive(Debug, thiserror::Error)]
@@ -13,12 +14,32 @@ pub enum OpenError {
     /// The network device.
     #[error(transparent)]
     Raw(#[from] RawError),
+    /// The crossbars of another process.
+    #[error(transparent)]
+    Xbar(#[from] AttachError),
+    /// Two names for the host to be.
+    #[error("`{fabric}` and `{host}` name two hosts: leave one of them out")]
+    TwoHosts {
+        /// The fabric, with a host.
+        fabric: FabricSpec,
+        /// The other name.
+        host: String,
+    },
 }
 
-/// Opens the port of this host on a fabric.
-pub fn open(fabric: &FabricSpec, _host: Option<&str>) -> Result<Box<dyn Port>, OpenError> {
+/// Opens the port of this host on a fabric. Where one process may be any of the hosts, `host` says which.
+pub fn open(fabric: &FabricSpec, host: Option<&str>) -> Result<Box<dyn Port>, OpenError> {
     match fabric {
         FabricSpec::Sim(_) => Err(OpenError::Simulated(fabric.clone())),
+        FabricSpec::Xbar(spec) => {
+            if let Some(host) = host
+                && spec.host.as_ref().is_some_and(|other| other != host)
+            {
+                return Err(OpenError::TwoHosts { fabric: fabric.clone(), host: host.to_owned() });
+            }
+            let host = host.or(spec.host.as_deref()).map(str::to_owned);
+            Ok(Box::new(XbarPort::attach(&spec.path, &AttachOptions { host, ..AttachOptions::default() })?))
+        }
         FabricSpec::Raw(device) => Ok(Box::new(RawPort::open(device, RawOptions::default())?)),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `PROVIDER:WHAT`, where the provider decides what `WHAT` is: `sim:pink`, `sim:clos:hosts=11664,radix=36,levels=3`,
 //! `sim:torus:8x8x8,hosts-per=2`, `sim:hypercube:7`, `sim:random:crossbars=40,radix=16,hosts=100,seed=1`, `sim:FILE`;
-//! `raw:eth1` is a network device.
+//! `xbar:PATH` or `xbar:PATH,host=n17` is a host of a running `xbar serve`; `raw:eth1` is a network device.
 
 use crate::topology::generate::{Clos, GenerateError, Random, Torus, hypercube, pink};
 use crate::topology::{HostId, NodeId, TopoFileError, Topology, read_file};
@@ -30,8 +30,8 @@ pub const PROVIDERS: [Provider; 6] = [
     Provider {
         name: "xbar",
         what: "crossbars in real time, in a process of their own",
-        expects: "its directory",
-        available: false,
+        expects: SERVED,
+        available: cfg!(target_os = "linux"),
     },
     Provider {
         name: "raw",
@@ -52,6 +52,8 @@ pub const PROVIDERS: [Provider; 6] = [
 /// What may follow `sim:`, for errors and help.
 const SIMULATED: &str = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file";
 
+/// What may follow `xbar:`.
+const SERVED: &str = "the path of a running `xbar serve`, as in `xbar:/run/pink` or `xbar:/run/pink,host=n17`";
 /// What may follow `raw:`.
 const DEVICE: &str = "the name of a network device, as in `raw:eth1`";
 
@@ -71,8 +73,19 @@ fn provider_names(present_only: bool) -> String {
 pub enum FabricSpec {
     /// The simulator, with this topology.
     Sim(SimSpec),
+    /// The crossbars of another process, as one of its hosts.
+    Xbar(XbarSpec),
     /// The network device of this name.
     Raw(String),
+}
+
+/// A host of the crossbars that a process serves: `PATH[,host=NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XbarSpec {
+    /// Where the process listens.
+    pub path: PathBuf,
+    /// Which host to be; without a name `master`, else the first.
+    pub host: Option<String>,
 }
 
 /// The topology of a simulated fabric.
@@ -107,6 +120,9 @@ pub enum FabricSpecError {
     /// A provider without what it should provide.
     #[error("`{name}` does not say which fabric: expected `{name}:` and {expects}", name = .0.name, expects = .0.expects)]
     Nothing(&'static Provider),
+    /// An `xbar` without a path or a host's name, or with something else.
+    #[error("xbar: `{0}` is not understood: expected {SERVED}")]
+    Xbar(String),
     /// A name that no network device can have.
     #[error("`{0}` is not {DEVICE}")]
     Device(String),
@@ -162,6 +178,7 @@ impl FromStr for FabricSpec {
         match PROVIDERS.iter().find(|p| p.name == provider) {
             Some(p) if p.available && what.is_empty() => Err(FabricSpecError::Nothing(p)),
             Some(p) if p.available && p.name == "sim" => what.parse().map(FabricSpec::Sim),
+            Some(p) if p.available && p.name == "xbar" => what.parse().map(FabricSpec::Xbar),
             Some(p) if p.available && p.name == "raw" => device(what).map(FabricSpec::Raw),
             Some(_) => Err(FabricSpecError::NoProvider { provider: provider.to_owned() }),
             None => Err(FabricSpecError::UnknownProvider(provider.to_owned())),
@@ -173,6 +190,7 @@ impl fmt::Display for FabricSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FabricSpec::Sim(what) => write!(f, "sim:{what}"),
+            FabricSpec::Xbar(what) => write!(f, "xbar:{what}"),
             FabricSpec::Raw(device) => write!(f, "raw:{device}"),
         }
     }
@@ -185,6 +203,28 @@ fn device(name: &str) -> Result<String, FabricSpecError> {
         return Err(FabricSpecError::Device(name.to_owned()));
     }
     Ok(name.to_owned())
+}
+
+impl FromStr for XbarSpec {
+    type Err = FabricSpecError;
+
+    fn from_str(text: &str) -> Result<XbarSpec, FabricSpecError> {
+        let (path, host) = match text.rsplit_once(',') {
+            None => (text, None),
+            Some((path, word)) => (path, Some(word.strip_prefix("host=").unwrap_or_default())),
+        };
+        if path.is_empty() || host == Some("") {
+            return Err(FabricSpecError::Xbar(text.to_owned()));
+        }
+        Ok(XbarSpec { path: path.into(), host: host.map(str::to_owned) })
+    }
+}
+
+impl fmt::Display for XbarSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        self.host.as_ref().map_or(Ok(()), |host| write!(f, ",host={host}"))
+    }
 }
 
 impl SimSpec {

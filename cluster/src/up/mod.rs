@@ -96,7 +96,8 @@ impl UpError {
 pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError> {
     interrupt::catch();
     let FabricSpec::Sim(simulated) = &options.fabric else {
-        return Err(UpError::usage(format!("{}: `up` brings up simulated fabrics, as `sim:pink`", options.fabric)));
+        let what = "`up` brings up simulated fabrics, as `sim:pink`";
+        return Err(UpError::usage(format!("{}: {what}", options.fabric)));
     };
     let topology = simulated.topology().map_err(UpError::usage)?;
     let front_end = spec::front_end(&topology, options.front_end.as_deref()).map_err(UpError::usage)?;

@@ -38,13 +38,30 @@ fn every_fabric_is_understood_and_written_back() {
 }
 
 #[test]
+fn a_served_fabric_is_a_path_and_perhaps_a_host() {
+    let served = |path: &str, host: Option<&str>| {
+        FabricSpec::Xbar(XbarSpec { path: path.into(), host: host.map(str::to_owned) })
+    };
+    for (text, expected) in [
+        ("xbar:/run/pink", served("/run/pink", None)),
+        ("xbar:./a:b", served("./a:b", None)),
+        ("xbar:x,host=n17", served("x", Some("n17"))),
+        ("xbar:a,b,host=n17", served("a,b", Some("n17"))),
+    ] {
+        assert_eq!(spec(text), expected);
+        assert_eq!(expected.to_string(), text);
+    }
+}
+
+#[test]
 fn wrong_text_is_answered_with_what_would_be_right() {
     let simulated = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file";
     let device = "the name of a network device, as in `raw:eth1`";
+    let served = "the path of a running `xbar serve`, as in `xbar:/run/pink` or `xbar:/run/pink,host=n17`";
     let clos = "expected `hosts=N,radix=N,levels=N[,oversubscription=N]`";
     let torus = "expected the lengths of its dimensions, `8x8x8[,hosts-per=N]`";
     for (text, error) in [
-        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, raw".to_owned()),
+        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, xbar, raw".to_owned()),
         ("raw:", format!("`raw` does not say which fabric: expected `raw:` and {device}")),
         ("raw:eth0:1", format!("`eth0:1` is not {device}")),
         ("raw:a-name-too-long!", format!("`a-name-too-long!` is not {device}")),
@@ -55,6 +72,10 @@ fn wrong_text_is_answered_with_what_would_be_right() {
         ("", "`` is not a provider: expected one of sim, xbar, raw, verbs, umad, ibsim, as in `sim:pink`".into()),
         ("sim", format!("`sim` does not say which fabric: expected `sim:` and {simulated}")),
         ("sim:", format!("`sim` does not say which fabric: expected `sim:` and {simulated}")),
+        ("xbar:", format!("`xbar` does not say which fabric: expected `xbar:` and {served}")),
+        ("xbar:/run/x,n17", format!("xbar: `/run/x,n17` is not understood: expected {served}")),
+        ("xbar:,host=n17", format!("xbar: `,host=n17` is not understood: expected {served}")),
+        ("xbar:x,host=", format!("xbar: `x,host=` is not understood: expected {served}")),
         ("sim:pink:2", "pink: `2` is not understood: expected nothing more".into()),
         ("sim:clos", format!("clos: `hosts=` is missing: {clos}")),
         ("sim:clos:hosts=9,radix=16", format!("clos: `levels=` is missing: {clos}")),
@@ -106,7 +127,7 @@ fn the_front_end_is_the_named_host_else_master_else_the_first() {
 proptest! {
     #[test]
     fn whatever_is_understood_is_written_back_to_the_same(
-        text in "(sim:)?(pink|clos|torus|hypercube|random)?(:[a-z0-9=,x.-]{0,40})?|raw:\\PC{0,20}|\\PC{0,30}"
+        text in "(sim:|xbar:)?(pink|clos|torus|hypercube|random)?(:[a-z0-9=,x.-]{0,40})?(,host=[a-z]{0,2})?|raw:\\PC{0,20}|\\PC{0,30}"
     ) {
         if let Ok(understood) = text.parse::<FabricSpec>() {
             prop_assert_eq!(understood.to_string().parse::<FabricSpec>().unwrap(), understood);

@@ -9,12 +9,14 @@
 //! | `switches` | the crossbars: where a frame goes, and what each port has carried |
 //! | `server` | the process that owns the crossbars: [`Server`] |
 //! | `port` | a host's side: [`XbarPort`] |
+//! | `crowd` | many hosts in one process: [`Crowd`] |
 //! | `control` | a client that cuts cables and reads counters: [`Control`] |
 //!
 //! A frame is copied twice on its way, out of the sender's ring and into the receiver's, however many crossbars are between.
 //! Its CRC-32 goes with it: the crossbars never read more of a frame than its hops.
 
 mod control;
+mod crowd;
 mod message;
 mod port;
 mod ring;
@@ -25,6 +27,7 @@ mod switches;
 mod sys;
 
 pub use control::{Control, ControlError, HostState, PortLine};
+pub use crowd::Crowd;
 pub use message::MessageError;
 pub use port::{AttachError, AttachOptions, XbarPort};
 pub use ring::RingError;
@@ -77,6 +80,14 @@ impl FromStr for Attachment {
 /// The largest frame that a host hands in, for payloads of up to `max_payload` bytes.
 const fn max_frame(max_payload: usize) -> usize {
     crate::route::MAX_HOPS + crate::wire::MAX_HEADER + max_payload + crate::wire::frame::CRC_LEN
+}
+
+/// Lets this process open as many files as the system allows: each host that it serves, or is, takes one.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // If it cannot be raised, the files that are there may be enough.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 #[cfg(test)]

@@ -138,22 +138,28 @@ impl XbarPort {
     }
 
     /// What an event loop watches for input, in place of [`Port::wait`]. See [`XbarPort::prepare_to_sleep`].
-    pub fn watched(&self) -> BorrowedFd<'_> {
-        match &self.link {
-            Link::Rings { .. } => self.socket.as_fd(),
-            Link::Datagrams { socket } => socket.as_fd(),
-        }
+    pub fn watched(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let datagrams = match &self.link {
+            Link::Rings { .. } => None,
+            Link::Datagrams { socket } => Some(socket.as_fd()),
+        };
+        [Some(self.socket.as_fd()), datagrams].into_iter().flatten()
     }
 
-    /// Lets [`XbarPort::watched`] become readable when a frame comes in; false if one is there already. An event loop calls
-    /// it before it sleeps, and [`XbarPort::woken`] after.
+    /// Lets [`XbarPort::watched`] become readable when a frame comes in, or room where there is none; false if it is there
+    /// already. An event loop calls it before it sleeps, and [`XbarPort::woken`] after.
     pub fn prepare_to_sleep(&mut self) -> Result<bool, PortError> {
-        match &mut self.link {
-            Link::Rings { into, .. } => {
-                into.ask_for_frames();
-                Ok(!into.has_frame().map_err(|error| down(&self.path, error))?)
+        let had_room = self.can_send();
+        self.ask_to_be_woken(had_room);
+        Ok(!self.is_ready(had_room)?)
+    }
+
+    fn ask_to_be_woken(&self, had_room: bool) {
+        if let Link::Rings { out, into } = &self.link {
+            into.ask_for_frames();
+            if !had_room {
+                out.ask_for_room();
             }
-            Link::Datagrams { .. } => Ok(true),
         }
     }
 
@@ -240,12 +246,7 @@ impl XbarPort {
 
     /// Sleeps until a message comes, or the socket can be used again.
     fn sleep(&mut self, had_room: bool, deadline: Time) -> Result<(), PortError> {
-        if let Link::Rings { out, into } = &self.link {
-            into.ask_for_frames();
-            if !had_room {
-                out.ask_for_room();
-            }
-        }
+        self.ask_to_be_woken(had_room);
         if self.is_ready(had_room)? {
             return Ok(());
         }

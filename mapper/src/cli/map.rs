@@ -1,6 +1,7 @@
 //! `mapper` without a command: map, route, prove, write.
 
 use super::files::{check_writable, read_map, write_routes, write_text};
+use super::load;
 use super::progress::Progress;
 use super::report::{MapReport, Phase, write_map};
 use super::source::{self, Found};
@@ -23,7 +24,7 @@ use twowire_fabric::topology::Topology;
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("input").required(true).args(["fabric", "from_topo"]))]
 pub(super) struct MapArgs {
-    /// The fabric to map: sim:pink, sim:clos:hosts=N,radix=N,levels=N, sim:torus:8x8x8, sim:FILE.topo, …
+    /// The fabric to map: sim:pink, sim:clos:hosts=N,radix=N,levels=N, sim:torus:8x8x8, sim:FILE.topo, xbar:PATH, …
     #[arg(long, value_name = "FABRIC")]
     pub fabric: Option<FabricSpec>,
     /// Takes the map from a file instead of a fabric, with the names that it has there
@@ -47,6 +48,9 @@ pub(super) struct MapArgs {
     /// Draws the map
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Loads the proven routes into the nodes, and lets all use them
+    #[arg(long, conflicts_with = "from_topo")]
+    load: bool,
     /// Prints one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -57,7 +61,7 @@ pub(super) struct MapArgs {
 /// What matters only where a fabric is probed.
 #[derive(Args, Debug)]
 pub(super) struct FabricArgs {
-    /// The host of a simulated fabric that maps it [default: the one named `master`, else the first]
+    /// The host that maps, by its name in a simulated or served topology [default: the one named `master`, else the first]
     #[arg(long, value_name = "HOST", conflicts_with = "from_topo")]
     pub front_end: Option<String>,
     /// The map of an earlier run: hosts found where one was before keep their numbers
@@ -69,7 +73,7 @@ pub(super) struct FabricArgs {
     /// Probes that may be on their way at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub window: u16,
-    /// Replays a run: same seed and flags, same map
+    /// Replays a run on a simulated fabric: same seed and flags, same map
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 }
@@ -79,19 +83,32 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
     outputs.into_iter().flatten().try_for_each(|path| check_writable(path))?;
     let expected = args.expect.as_deref().map(read_map).transpose()?;
     interrupt::catch();
+    let mut fabric = args.fabric.as_ref().map(|spec| source::open(spec, &args.probing, args.load)).transpose()?;
     let mut clock = Clock::start();
-    let Found { topology, front_end, discovery } = clock.phase("discovery", |progress| source::find(args, progress))?;
-    let request = Request { routes_per_pair: args.routes_per_pair, epoch: 1 };
+    let found = clock.phase("discovery", |progress| match (&mut fabric, &args.from_topo) {
+        (Some(fabric), _) => source::probe(fabric, &args.probing, progress),
+        (None, Some(path)) => source::read(path),
+        (None, None) => Err(Failure::Usage("say what to map: --fabric FABRIC or --from-topo FILE".to_owned())),
+    })?;
+    let Found { topology, front_end, discovery, epoch } = found;
+    // Nodes take routes of a later epoch than those that they hold.
+    let epoch = if args.load { epoch + 1 } else { 1 };
+    let request = Request { routes_per_pair: args.routes_per_pair, epoch };
     let routes =
         clock.phase("routes", |_| engine::compute(&topology, args.topology, request).map_err(Failure::failed))?;
     let proven = clock.phase("proof", |_| verify(&topology, routes, None).map_err(Failure::failed))?;
     clock.phase("output", |_| write(args, &topology, &proven))?;
+    let loaded = match fabric.as_mut().filter(|_| args.load) {
+        None => None,
+        Some(fabric) => Some(clock.phase("loading", |progress| load::load(fabric, &topology, &proven, progress))?),
+    };
     let report = MapReport {
         source: args.fabric.as_ref().map_or_else(String::new, FabricSpec::to_string)
             + &args.from_topo.as_ref().map_or_else(String::new, |path| path.display().to_string()),
         seed: args.probing.seed,
         discovery,
         proof: proven.report().clone(),
+        loaded,
         differences: expected.map(|(expected, its_front_end)| diff(&expected, its_front_end, &topology, front_end)),
         wall_ms: clock.wall_ms(),
         phases: clock.phases,
@@ -101,7 +118,9 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
     } else {
         print(|out| write_map(out, &report))?
     }
-    if report.differences.is_some_and(|differences| !differences.is_empty()) { Err(Failure::Reported) } else { Ok(()) }
+    let differs = report.differences.is_some_and(|differences| !differences.is_empty());
+    let lacks = report.loaded.is_some_and(|loaded| !loaded.not_loaded.is_empty());
+    if differs || lacks { Err(Failure::Reported) } else { Ok(()) }
 }
 
 /// Writes the files that were asked for.

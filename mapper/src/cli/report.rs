@@ -1,5 +1,6 @@
 //! What a run has found out, for people and for machines.
 
+use super::load::LoadReport;
 use crate::diff::Change;
 use crate::verify::Report;
 use serde::Serialize;
@@ -18,6 +19,9 @@ pub(super) struct MapReport {
     /// What the verifier says.
     #[serde(flatten)]
     pub proof: Report,
+    /// How loading the routes went; nothing if it was not asked for.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<LoadReport>,
     /// What differs from the intended cabling; nothing if none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub differences: Option<Vec<Change>>,
@@ -68,6 +72,11 @@ pub(super) fn write_map(out: &mut dyn Write, report: &MapReport) -> io::Result<(
         row(out, "probes", &each)?;
     }
     write_proof(out, &report.proof)?;
+    if let Some(loaded) = &report.loaded {
+        let (nodes, bytes) = (grouped(loaded.committed), grouped(loaded.table_bytes));
+        row(out, "loaded", &format!("{nodes} nodes use their routes, {bytes} bytes, {:.1} ms", loaded.load_ms))?;
+        loaded.not_loaded.iter().try_for_each(|n| writeln!(out, "  {} failed at {}: {}", n.node, n.stage, n.reason))?;
+    }
     let phases: Vec<String> = report.phases.iter().map(|p| format!("{} {:.1} ms", p.name, p.wall_ms)).collect();
     row(out, "wall time", &format!("{:.1} ms ({})", report.wall_ms, phases.join(", ")))?;
     match &report.differences {

@@ -1,0 +1,186 @@
+//! The program `xbar`, run as a user runs it, each time in a directory of its own.
+#![cfg(all(target_os = "linux", feature = "cli"))]
+
+mod sandbox;
+
+use sandbox::{Sandbox, until};
+use serde_json::json;
+use std::fs;
+use twowire_fabric::protocol::{Port, Received, Transmit};
+use twowire_fabric::route::{Hop, Route};
+use twowire_fabric::wire::Packet;
+use twowire_fabric::wire::probe::Probe;
+use twowire_fabric::xbar::{AttachOptions, Attachment, XbarPort};
+
+/// Two crossbars and four hosts.
+const TOPO: &str = "topo 1\nname small\ncrossbar x0 8\ncrossbar x1 8\nhost n0 0x1\nhost n1 0x2\nhost n2 0x3\nhost master 0x4\n\
+    cable n0 x0:0\ncable n1 x0:1\ncable n2 x1:0\ncable master x1:1\ncable x0:7 x1:7\n";
+
+fn attach(sandbox: &Sandbox, host: &str, attachment: Attachment) -> XbarPort {
+    let options = AttachOptions { host: Some(host.to_owned()), attachment, ..AttachOptions::default() };
+    XbarPort::attach(&sandbox.path().join("x"), &options).unwrap()
+}
+
+/// From a host at port `from` of x0 to one at port `to` of x1.
+fn across(from: u8, to: u8) -> Route {
+    Route::from_hops(&[Hop::between(from, 7), Hop::between(7, to)]).unwrap()
+}
+
+/// Asks who is at the end of a route.
+fn probe(port: &mut XbarPort, nonce: u32, way: Route) {
+    let packet = Packet::with_payload(Probe { session: 9, nonce }, way.as_bytes().to_vec().into());
+    port.send(Transmit::new(way, packet)).unwrap();
+}
+
+#[test]
+fn a_fabric_is_served_and_taken_away() {
+    let sandbox = Sandbox::with(TOPO);
+    let serve = sandbox.start("serve --topo small.topo --at x --json");
+    let served = serve.first_json();
+    assert_eq!(served, json!({"at": "x", "topology": "small.topo", "hosts": 4, "crossbars": 2, "cables": 5}));
+    assert!(sandbox.names().contains(&"x".to_owned()));
+    let hosts = sandbox.json("hosts x --json");
+    assert_eq!(hosts["hosts"][3], json!({"name": "master", "id": "0x0000000000000004", "attached": null}));
+
+    let port = XbarPort::attach(&sandbox.path().join("x"), &AttachOptions::default()).unwrap();
+    assert_eq!(port.host_name(), "master", "without a name one is the front end");
+    let attached = json!({"by": "rings", "process": std::process::id()});
+    assert_eq!(sandbox.json("hosts x --json")["hosts"][3]["attached"], attached);
+    assert!(sandbox.ok("hosts x").contains("rings, process"));
+
+    assert_eq!(serve.interrupt().code(), Some(0));
+    assert_eq!(sandbox.names(), ["small.topo"]);
+    sandbox.fails("hosts x", 1, &["no xbar runs at x", "xbar serve"]);
+}
+
+#[test]
+fn hosts_answer_until_their_cable_is_cut() {
+    let sandbox = Sandbox::with(TOPO);
+    let serve = sandbox.serving("--topo small.topo");
+    let respond = sandbox.start("respond x --hosts n1..n2 --json");
+    assert_eq!(respond.first_json(), json!({"hosts": 2}));
+    let mut port = attach(&sandbox, "n0", Attachment::Datagrams);
+    let way = across(0, 0);
+    let mut answered = |nonce: u32| {
+        probe(&mut port, nonce, way);
+        let deadline = port.now() + std::time::Duration::from_millis(300);
+        while port.now() < deadline {
+            if port.recv().unwrap().is_some() {
+                return true;
+            }
+            port.wait(deadline).unwrap();
+        }
+        false
+    };
+    // An answer may be late on a busy machine, and none comes over a cable that is cut.
+    until("an answer", || answered(1));
+    sandbox.ok("cut x x0:7");
+    assert!(!answered(2));
+    sandbox.ok("mend x x1:7");
+    until("an answer", || answered(3));
+    sandbox.ok("kill x x1 x0");
+    assert!(!answered(4));
+    sandbox.ok("revive x x1 x0");
+    until("an answer", || answered(5));
+
+    let counters = sandbox.json("counters x --json");
+    assert_eq!(counters["drops"]["dead-link"].as_u64(), Some(2), "{counters}");
+    let cut = counters["ports"].as_array().unwrap().iter().find(|p| p["port"] == "x0:7").unwrap();
+    assert_eq!(cut["drops"]["dead-link"].as_u64(), Some(1), "{cut}");
+    let table = sandbox.ok("counters x");
+    assert!(table.contains("dead-link 2") && table.contains("x0:7"), "{table}");
+    assert_eq!(respond.interrupt().code(), Some(0));
+    assert_eq!(serve.interrupt().code(), Some(0));
+}
+
+/// A process that is killed with frames on their way to it and from it costs the others nothing.
+#[test]
+fn a_killed_host_stalls_nobody() {
+    let sandbox = Sandbox::with(TOPO);
+    let _serve = sandbox.serving("--topo small.topo");
+    let victim = sandbox.start("respond x --hosts n2 --json");
+    victim.first_json();
+    let (mut a, mut b) = (attach(&sandbox, "n0", Attachment::Rings), attach(&sandbox, "master", Attachment::Rings));
+    let (to_victim, to_b) = (across(0, 0), across(0, 1));
+    let mut victim = Some(victim);
+    for nonce in 0..2_000 {
+        let deadline = a.now() + std::time::Duration::from_secs(20);
+        for way in [to_victim, to_victim, to_b] {
+            while !a.can_send() {
+                assert!(a.now() < deadline, "no room to send frame {nonce}");
+                a.wait(deadline).unwrap();
+            }
+            probe(&mut a, nonce, way);
+        }
+        if nonce == 1_000 {
+            victim.take().unwrap().kill();
+        }
+        while a.recv().unwrap().is_some() {}
+        let deadline = b.now() + std::time::Duration::from_secs(20);
+        loop {
+            match b.recv().unwrap() {
+                Some(Received::Packet(packet)) => {
+                    assert_eq!(packet.header, Probe { session: 9, nonce }.into());
+                    break;
+                }
+                Some(other) => panic!("{other:?}"),
+                None => {
+                    assert!(b.now() < deadline, "frame {nonce} did not come");
+                    b.wait(deadline).unwrap();
+                }
+            }
+        }
+    }
+    until("the end of the killed host", || sandbox.json("hosts x --json")["hosts"][2]["attached"].is_null());
+    let respond = sandbox.start("respond x --hosts n2 --json");
+    assert_eq!(respond.first_json(), json!({"hosts": 1}), "its place is free again");
+}
+
+#[test]
+fn a_killed_server_is_noticed_and_its_socket_replaced() {
+    let sandbox = Sandbox::with(TOPO);
+    let serve = sandbox.serving("--topo small.topo");
+    sandbox.fails("serve --topo small.topo --at x", 1, &["x: an xbar runs there already", "choose another path"]);
+    let respond = sandbox.start("respond x --json");
+    assert_eq!(respond.first_json(), json!({"hosts": 3}), "all but the front end");
+    serve.kill();
+    let (status, stderr) = respond.end();
+    assert_eq!(status.code(), Some(1));
+    assert!(stderr.contains("the port is down: xbar at x"), "{stderr}");
+    assert!(sandbox.names().contains(&"x".to_owned()), "nobody was left to remove it");
+    let again = sandbox.serving("--topo small.topo");
+    assert_eq!(again.interrupt().code(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_reason() {
+    let sandbox = Sandbox::with(TOPO);
+    fs::write(sandbox.path().join("bad.topo"), "topo 1\ncrossbar x0 4\ncable x0:0 x9:0\n").unwrap();
+    fs::write(sandbox.path().join("file"), "mine").unwrap();
+    sandbox.fails("serve --topo bad.topo --at x", 1, &["bad.topo, line 3", "x9"]);
+    sandbox.fails("serve --topo none.topo --at x", 1, &["cannot read none.topo"]);
+    sandbox.fails("serve --topo small.topo --at file", 1, &["file: this is not a socket"]);
+    sandbox.fails("serve --topo small.topo --at no/such/x", 1, &["cannot listen at no/such/x", "choose a path"]);
+    sandbox.fails("serve --topo clos:hosts=9 --at x", 2, &["radix="]);
+    sandbox.fails("serve --topo small.topo --at x --patience 5h", 2, &["at most 1s"]);
+    sandbox.fails("serve --topo small.topo", 2, &["--at"]);
+    let _serve = sandbox.serving("--topo small.topo");
+    sandbox.fails("cut x x7:1", 1, &["x7"]);
+    sandbox.fails("cut x x0:5", 1, &["x0:5"]);
+    sandbox.fails("kill x n0", 1, &["n0"]);
+    sandbox.fails("respond x --hosts n0..n9", 2, &["n9", "xbar hosts"]);
+    sandbox.fails("respond x --hosts n2..n0", 2, &["ends before it begins"]);
+    let _held = attach(&sandbox, "n1", Attachment::Rings);
+    sandbox.fails("respond x --hosts all", 1, &["`n1` is attached already", &std::process::id().to_string()]);
+}
+
+#[test]
+fn help_has_examples_and_completions_are_scripts() {
+    let sandbox = Sandbox::with(TOPO);
+    for command in ["", "serve", "respond", "cut", "mend", "kill", "revive", "counters", "hosts", "completions"] {
+        let help = sandbox.ok(&format!("{command} --help"));
+        assert!(help.contains("Example") && help.contains("Usage: xbar"), "xbar {command}\n{help}");
+    }
+    assert!(sandbox.ok("completions bash").contains("complete -F _xbar"));
+    assert!(sandbox.ok("--version").starts_with("xbar "));
+}
