@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// These may import anything, and nobody imports them.
+/// These may import anything, and only they import one another.
 const TOPS: &[&str] = &["twowire-hwtests", "twowire-benches"];
 
 #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the benches, and the table that README shows of them.
 
-use crate::step;
+use crate::{packages, step};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -21,6 +21,23 @@ pub(crate) fn run(update_readme: bool, no_run: bool) -> Result<(), String> {
         fs::write(&readme, replace(&text, &table)?).map_err(|e| format!("README.md: {e}"))?;
     }
     Ok(())
+}
+
+/// Runs one bench, or, against other programs, the one between namespaces.
+pub(crate) fn run_one(bench: &str, against: &[String], rest: &[String]) -> Result<(), String> {
+    if against.is_empty() {
+        let args = ["bench", "--locked", "-p", "twowire-benches", "--bench", bench, "--"];
+        return step::run(step::cargo(&args).args(rest));
+    }
+    if bench != "boot" {
+        return Err(format!("--against is for the bench `boot`, not for `{bench}`"));
+    }
+    packages::install_rivals();
+    let build = ["build", "--locked", "--release", "-p", "twowire-multicast-boot", "--bins"];
+    step::run(&mut step::cargo(&build))?;
+    let tools = ["twowire"].into_iter().chain(against.iter().map(String::as_str)).collect::<Vec<_>>().join(",");
+    let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "against", "--", "--tools", &tools];
+    step::run(step::cargo(&run).arg("--programs").arg(target_dir().join("release")).args(rest))
 }
 
 fn target_dir() -> std::path::PathBuf {

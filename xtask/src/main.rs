@@ -12,7 +12,9 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only clippy\n  cargo xtask bench --update-readme"
+    after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only clippy\n  cargo xtask bench --update-readme\n  \
+        cargo xtask bench boot --against udpcast,uftp\n  \
+        cargo xtask bench boot --against uftp -- --receivers 4 --mtu 9000 --loss 0 --rounds 1"
 )]
 struct Args {
     #[command(subcommand)]
@@ -29,19 +31,29 @@ enum Command {
     },
     /// Runs the benches and prints the performance table.
     Bench {
+        /// Runs only this bench, without the table.
+        #[arg(value_name = "BENCH")]
+        only: Option<String>,
+        /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp.
+        #[arg(long, value_name = "PROGRAMS", requires = "only", value_delimiter = ',')]
+        against: Vec<String>,
         /// Writes the table into README.md, between its markers.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "only")]
         update_readme: bool,
         /// Takes the figures of the last run instead of running the benches again.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "only")]
         no_run: bool,
+        /// What the bench itself understands, after `--`.
+        #[arg(last = true, requires = "only")]
+        rest: Vec<String>,
     },
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Test { only } => test::run(&only),
-        Command::Bench { update_readme, no_run } => bench::run(update_readme, no_run),
+        Command::Bench { only: Some(only), against, rest, .. } => bench::run_one(&only, &against, &rest),
+        Command::Bench { update_readme, no_run, .. } => bench::run(update_readme, no_run),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

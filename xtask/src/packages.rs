@@ -15,9 +15,26 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
 ];
 
-/// Installs what is missing, or says what is skipped for want of it.
+/// What `cargo xtask bench boot --against` runs besides ours.
+const RIVALS: &[(&str, &str, &str)] = &[
+    ("ip", "iproute2", "the network of namespaces"),
+    ("nft", "nftables", "the loss of frames"),
+    ("udp-sender", "udpcast", "the comparison with udpcast"),
+    ("uftp", "uftp", "the comparison with uftp"),
+];
+
+/// Installs what the tests need, or says what is skipped for want of it.
 pub(crate) fn install() {
-    let missing: Vec<_> = NEEDED.iter().filter(|(program, ..)| !on_path(program)).collect();
+    install_missing(NEEDED);
+}
+
+/// Installs what the comparison needs.
+pub(crate) fn install_rivals() {
+    install_missing(RIVALS);
+}
+
+fn install_missing(needed: &[(&str, &str, &str)]) {
+    let missing: Vec<_> = needed.iter().filter(|(program, ..)| !on_path(program)).collect();
     if missing.is_empty() {
         return;
     }
