@@ -178,7 +178,7 @@ fn a_device_that_cannot_be_used_says_why_and_what_to_do() {
     assert_eq!(error("lo", ring), "raw:lo: not an Ethernet device: expected one of `link/ether` in `ip link`");
     assert_eq!(
         error(DEVICE, 300_000),
-        "raw:e0: a ring of 300000 bytes: expected a multiple of 262144, and at least two of them"
+        "raw:e0: a ring of 300000 bytes: expected a multiple of 131072, and at least two of them"
     );
     network.set_device(0, "mtu 68").unwrap();
     assert_eq!(error(DEVICE, ring), "raw:e0: an MTU of 68 is too small: expected at least 71; `ip link set e0 mtu 71`");
