@@ -9,5 +9,6 @@ pub mod image;
 pub mod initramfs;
 pub mod kexec;
 pub mod node_ranges;
+pub mod multicast;
 pub mod phase1;
 pub mod session;

@@ -77,6 +77,12 @@ pub enum Kind {
     Report = 0x27,
     /// The front end answers a report, or asks for one: [`boot::Instruct`].
     Instruct = 0x28,
+    /// A part of the image, to a group: [`boot::Symbol`].
+    Symbol = 0x29,
+    /// The sender to a group asks what has come: [`boot::Poll`].
+    Poll = 0x2a,
+    /// A node of a group says what has come: [`boot::Status`].
+    Status = 0x2b,
 }
 
 impl Kind {
@@ -100,6 +106,9 @@ impl Kind {
         Kind::Receipt,
         Kind::Report,
         Kind::Instruct,
+        Kind::Symbol,
+        Kind::Poll,
+        Kind::Status,
     ];
 
     /// What this kind is for.
@@ -221,6 +230,12 @@ pub enum Header {
     Report(boot::Report),
     /// See [`Kind::Instruct`].
     Instruct(boot::Instruct),
+    /// See [`Kind::Symbol`].
+    Symbol(boot::Symbol),
+    /// See [`Kind::Poll`].
+    Poll(boot::Poll),
+    /// See [`Kind::Status`].
+    Status(boot::Status),
 }
 
 impl Header {
@@ -245,6 +260,9 @@ impl Header {
             Header::Receipt(_) => Kind::Receipt,
             Header::Report(_) => Kind::Report,
             Header::Instruct(_) => Kind::Instruct,
+            Header::Symbol(_) => Kind::Symbol,
+            Header::Poll(_) => Kind::Poll,
+            Header::Status(_) => Kind::Status,
         }
     }
 
@@ -271,6 +289,9 @@ impl Header {
             Header::Receipt(h) => h.encode(&mut out),
             Header::Report(h) => h.encode(&mut out),
             Header::Instruct(h) => h.encode(&mut out),
+            Header::Symbol(h) => h.encode(&mut out),
+            Header::Poll(h) => h.encode(&mut out),
+            Header::Status(h) => h.encode(&mut out),
         }
         out
     }
@@ -306,6 +327,9 @@ impl Header {
             Kind::Receipt => boot::Receipt::parse(body).map(|(h, n)| (Header::Receipt(h), n))?,
             Kind::Report => boot::Report::parse(body).map(|(h, n)| (Header::Report(h), n))?,
             Kind::Instruct => boot::Instruct::parse(body).map(|(h, n)| (Header::Instruct(h), n))?,
+            Kind::Symbol => boot::Symbol::parse(body).map(|(h, n)| (Header::Symbol(h), n))?,
+            Kind::Poll => boot::Poll::parse(body).map(|(h, n)| (Header::Poll(h), n))?,
+            Kind::Status => boot::Status::parse(body).map(|(h, n)| (Header::Status(h), n))?,
         };
         Ok((header, PREFIX + body_len, prefix.payload_len.get().into()))
     }

@@ -21,5 +21,5 @@ pub mod verifier;
 pub use key::{ClusterPublicKey, ClusterSecretKey, KeyError, KeyId};
 pub use manifest::{ImageError, Manifest, SignedManifest};
 pub use packed::{ImageFileError, ImageParts, PackedImage};
-pub use tree::{CHUNK, HashTree, MAX_PAYLOAD, PAGE_CHUNKS, Shape};
+pub use tree::{CHUNK, HashTree, MAX_PAYLOAD, PAGE_CHUNKS, Shape, VALUE_LEN};
 pub use verifier::{Part, TreeError, TreeVerifier};

@@ -104,6 +104,15 @@ pub fn chunk_value(index: u32, bytes: &[u8], whole: bool) -> Value {
     blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root()
 }
 
+/// The value of all chunks of page `page` together. `whole` says that the payload has no other page.
+pub fn page_value(page: u32, bytes: &[u8], whole: bool) -> Value {
+    if whole {
+        return *blake3::hash(bytes).as_bytes();
+    }
+    let offset = u64::from(page) * (PAGE_CHUNKS * CHUNK) as u64;
+    blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root()
+}
+
 /// Folds the values of neighbouring subtrees, at least one, into the value of all of them. `whole` says that together
 /// they are the payload.
 pub fn fold(values: &[Value], whole: bool) -> Value {

@@ -5,7 +5,7 @@
 //! simulated nodes hold are shared ([`Bytes`]); a node's own state is one bit for each chunk.
 
 use super::manifest::Manifest;
-use super::tree::{PAGE_CHUNKS, Shape, VALUE_LEN, Value, chunk_value, fold};
+use super::tree::{PAGE_CHUNKS, Shape, VALUE_LEN, Value, chunk_value, fold, page_value};
 use bytes::Bytes;
 use std::fmt;
 
@@ -106,9 +106,8 @@ impl TreeVerifier {
     pub fn accept_page(&mut self, page: u32, list: &Bytes) -> Result<(), TreeError> {
         let part = Part::Page(page);
         let expected = self.shape.page_entries(page).ok_or(TreeError::OutOfRange(part))?;
-        let (piece, place) = self.shape.top_of_page(page);
-        let value =
-            value_in(&self.tops[piece as usize], place).ok_or(TreeError::NotYet { part, needs: Part::Top(piece) })?;
+        let (piece, _) = self.shape.top_of_page(page);
+        let value = self.page_value(page).ok_or(TreeError::NotYet { part, needs: Part::Top(piece) })?;
         check_list(part, list, expected, value, self.shape.page_count() == 1)?;
         self.pages[page as usize].get_or_insert_with(|| list.clone());
         Ok(())
@@ -127,10 +126,40 @@ impl TreeVerifier {
         if chunk_value(index, bytes, self.shape.chunk_count() == 1) != value {
             return Err(TreeError::Mismatch(part));
         }
+        self.remember(index);
+        Ok(())
+    }
+
+    /// Checks all chunks of a page at once, for which the top list is enough, and remembers that they came. Says whether
+    /// they are right; `None` if the top list is not here yet, or there is no such page.
+    pub fn verify_chunks_of_page(&mut self, page: u32, bytes: &[u8]) -> Option<bool> {
+        let entries = self.shape.page_entries(page)? as u32;
+        let value = self.page_value(page)?;
+        let right = page_value(page, bytes, self.shape.page_count() == 1) == value;
+        if right {
+            let first = page * PAGE_CHUNKS as u32;
+            (first..first + entries).for_each(|index| self.remember(index));
+        }
+        Some(right)
+    }
+
+    /// True if these are the bytes of chunk `index`; `None` if its page is not here, or there is no such chunk.
+    pub fn is_right(&self, index: u32, bytes: &[u8]) -> Option<bool> {
+        let page = self.pages.get(index as usize / PAGE_CHUNKS)?;
+        let value = value_in(page, index as usize % PAGE_CHUNKS)?;
+        Some(chunk_value(index, bytes, self.shape.chunk_count() == 1) == value)
+    }
+
+    /// The value of all chunks of a page, if its top list is here.
+    fn page_value(&self, page: u32) -> Option<Value> {
+        let (piece, place) = self.shape.top_of_page(page);
+        value_in(&self.tops[piece as usize], place)
+    }
+
+    fn remember(&mut self, index: u32) {
         let (word, bit) = (&mut self.verified[index as usize / 64], 1 << (index % 64));
         self.verified_count += u32::from(*word & bit == 0);
         *word |= bit;
-        Ok(())
     }
 
     /// A verified piece of the top list, to pass on.
@@ -161,17 +190,13 @@ impl TreeVerifier {
     /// Folds the values computed from the received chunks up to the BLAKE3 root, for the comparison with the manifest
     /// before the handover; `None` while a chunk is missing.
     ///
-    /// A chunk's computed value is not kept beside the page's: it was found equal when the chunk was verified, so the
-    /// page is where it is kept.
+    /// A chunk's computed value is not kept beside the page's, nor a page's beside the top list's: it was found equal
+    /// when it was verified, so the top list is where it is kept.
     pub fn root_of_received(&self) -> Option<blake3::Hash> {
         if !self.is_complete() {
             return None;
         }
-        let pages = self
-            .pages
-            .iter()
-            .map(|page| page.as_ref().map(|list| fold(values(list), self.pages.len() == 1)))
-            .collect::<Option<Vec<Value>>>()?;
+        let pages = (0..self.shape.page_count()).map(|page| self.page_value(page)).collect::<Option<Vec<Value>>>()?;
         let sections: Vec<Value> =
             pages.chunks(PAGE_CHUNKS).map(|group| fold(group, self.shape.section_count() == 1)).collect();
         Some(blake3::Hash::from_bytes(fold(&sections, true)))

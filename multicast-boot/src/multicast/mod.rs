@@ -1,0 +1,32 @@
+//! Native multicast: the image to all nodes at once, where the fabric replicates frames.
+//!
+//! The document is `docs/boot-protocol.md`, section "Native multicast". Everything here is sans-IO.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`geometry`] | how an image is cut into blocks and symbols |
+//! | [`code`] | parity symbols |
+//! | [`config`], `flow` | how much may be on its way, and how losses are seen |
+//! | `needs`, [`sender`] | what is lacking, and who sends it |
+//! | [`buffer`], `gathering`, [`receiver`] | the image as it comes |
+
+pub mod buffer;
+pub mod code;
+pub mod config;
+mod flow;
+mod gathering;
+pub mod geometry;
+mod needs;
+pub mod receiver;
+pub mod sender;
+
+#[cfg(test)]
+mod lan;
+#[cfg(test)]
+mod tests;
+
+pub use buffer::{MemoryBuffers, PayloadBuffer, PayloadBuffers};
+pub use config::SenderConfig;
+pub use geometry::Geometry;
+pub use receiver::{Receiver, ReceiverCounters};
+pub use sender::{Sender, SenderCounters};
