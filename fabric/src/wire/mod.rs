@@ -83,6 +83,12 @@ pub enum Kind {
     Poll = 0x2a,
     /// A node of a group says what has come: [`boot::Status`].
     Status = 0x2b,
+    /// The front end offers an image to whoever hears it: [`boot::Call`].
+    Call = 0x2c,
+    /// A node asks for a call, or answers one: [`boot::Enlist`].
+    Enlist = 0x2d,
+    /// The front end tells a node its number: [`boot::Admit`].
+    Admit = 0x2e,
 }
 
 impl Kind {
@@ -109,6 +115,9 @@ impl Kind {
         Kind::Symbol,
         Kind::Poll,
         Kind::Status,
+        Kind::Call,
+        Kind::Enlist,
+        Kind::Admit,
     ];
 
     /// What this kind is for.
@@ -236,6 +245,12 @@ pub enum Header {
     Poll(boot::Poll),
     /// See [`Kind::Status`].
     Status(boot::Status),
+    /// See [`Kind::Call`].
+    Call(boot::Call),
+    /// See [`Kind::Enlist`].
+    Enlist(boot::Enlist),
+    /// See [`Kind::Admit`].
+    Admit(boot::Admit),
 }
 
 impl Header {
@@ -263,6 +278,9 @@ impl Header {
             Header::Symbol(_) => Kind::Symbol,
             Header::Poll(_) => Kind::Poll,
             Header::Status(_) => Kind::Status,
+            Header::Call(_) => Kind::Call,
+            Header::Enlist(_) => Kind::Enlist,
+            Header::Admit(_) => Kind::Admit,
         }
     }
 
@@ -292,6 +310,9 @@ impl Header {
             Header::Symbol(h) => h.encode(&mut out),
             Header::Poll(h) => h.encode(&mut out),
             Header::Status(h) => h.encode(&mut out),
+            Header::Call(h) => h.encode(&mut out),
+            Header::Enlist(h) => h.encode(&mut out),
+            Header::Admit(h) => h.encode(&mut out),
         }
         out
     }
@@ -330,6 +351,9 @@ impl Header {
             Kind::Symbol => boot::Symbol::parse(body).map(|(h, n)| (Header::Symbol(h), n))?,
             Kind::Poll => boot::Poll::parse(body).map(|(h, n)| (Header::Poll(h), n))?,
             Kind::Status => boot::Status::parse(body).map(|(h, n)| (Header::Status(h), n))?,
+            Kind::Call => boot::Call::parse(body).map(|(h, n)| (Header::Call(h), n))?,
+            Kind::Enlist => boot::Enlist::parse(body).map(|(h, n)| (Header::Enlist(h), n))?,
+            Kind::Admit => boot::Admit::parse(body).map(|(h, n)| (Header::Admit(h), n))?,
         };
         Ok((header, PREFIX + body_len, prefix.payload_len.get().into()))
     }

@@ -143,6 +143,11 @@ impl TreeVerifier {
         Some(right)
     }
 
+    /// True if the top list is here that holds the value of this page.
+    pub fn has_top_of(&self, page: u32) -> bool {
+        page < self.shape.page_count() && self.page_value(page).is_some()
+    }
+
     /// True if these are the bytes of chunk `index`; `None` if its page is not here, or there is no such chunk.
     pub fn is_right(&self, index: u32, bytes: &[u8]) -> Option<bool> {
         let page = self.pages.get(index as usize / PAGE_CHUNKS)?;

@@ -8,25 +8,30 @@
 //! | [`code`] | parity symbols |
 //! | [`config`], `flow` | how much may be on its way, and how losses are seen |
 //! | `needs`, [`sender`] | what is lacking, and who sends it |
-//! | [`buffer`], `gathering`, [`receiver`] | the image as it comes |
+//! | `gathering`, [`receiver`] | the image as it comes |
+//! | [`node`] | a node of a group: a machine for a process |
+//!
+//! The front end's machine is [`BootRoot::for_group`](crate::session::BootRoot::for_group).
 
-pub mod buffer;
 pub mod code;
 pub mod config;
 mod flow;
 mod gathering;
 pub mod geometry;
 mod needs;
+pub mod node;
 pub mod receiver;
 pub mod sender;
 
 #[cfg(test)]
 mod lan;
 #[cfg(test)]
+mod session_tests;
+#[cfg(test)]
 mod tests;
 
-pub use buffer::{MemoryBuffers, PayloadBuffer, PayloadBuffers};
 pub use config::SenderConfig;
 pub use geometry::Geometry;
+pub use node::MulticastNode;
 pub use receiver::{Receiver, ReceiverCounters};
 pub use sender::{Sender, SenderCounters};

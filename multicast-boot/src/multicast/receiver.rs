@@ -1,11 +1,11 @@
 //! A receiver: puts symbols in their place, restores and verifies, and says what it lacks when it is asked.
 
-use super::buffer::PayloadBuffer;
 use super::code::Decoder;
 use super::gathering::{Gathering, Taken};
 use super::geometry::{Geometry, Part, all_symbols};
 use crate::image::{CHUNK, Manifest, PAGE_CHUNKS, TreeError, TreeVerifier};
-use bytes::Bytes;
+use crate::session::{ChunkStore, HeldImage};
+use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::wire::boot::{LACK_LEN, Lack, Poll, Status, Symbol, put_lack};
@@ -37,14 +37,41 @@ struct GatheredList {
     bytes: Vec<u8>,
 }
 
-/// What is known of the chunks of a page.
-#[derive(Clone, Copy)]
+/// The chunks of a page as their symbols come.
 struct Page {
     /// How many of its blocks are not full.
     open: u8,
-    /// Its bytes are what an earlier start left in the buffer, and have not been verified.
+    /// The store may have its chunks from an earlier start; they have not been looked at.
     is_found: bool,
+    /// From its first symbol until it is verified.
+    bytes: Option<BytesMut>,
 }
+
+/// Memory for pages, used again and again.
+#[derive(Default)]
+struct Pool {
+    free: Vec<BytesMut>,
+}
+
+impl Pool {
+    fn take(&mut self, len: usize) -> BytesMut {
+        let mut bytes = self.free.pop().unwrap_or_else(|| BytesMut::zeroed(len));
+        bytes.resize(len, 0);
+        bytes
+    }
+
+    /// Takes a page back, if nobody else holds a part of it.
+    fn give(&mut self, bytes: Bytes) {
+        if let Ok(bytes) = bytes.try_into_mut()
+            && self.free.len() < POOLED
+        {
+            self.free.push(bytes);
+        }
+    }
+}
+
+/// Pages of memory that are kept for later ones, at most.
+const POOLED: usize = 16;
 
 /// One node's copy of the image as it comes.
 pub struct Receiver {
@@ -52,7 +79,9 @@ pub struct Receiver {
     own: NodeNumber,
     geometry: Geometry,
     verifier: TreeVerifier,
-    buffer: Box<dyn PayloadBuffer>,
+    manifest: Manifest,
+    store: Box<dyn ChunkStore>,
+    pool: Pool,
     blocks: Vec<Gathering>,
     /// Lists that are wanted: by their block.
     lists: BTreeMap<u32, GatheredList>,
@@ -65,7 +94,7 @@ pub struct Receiver {
     next: Option<u32>,
     /// Every block below it is full.
     full_below: u32,
-    /// The buffer held something at the start.
+    /// Parts of the image were there when the session began.
     found_parts: bool,
     /// The newest poll that has to be answered, with what had come before it, and what had been lost in bursts.
     answer: Option<(Poll, u64, u64)>,
@@ -73,25 +102,31 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// A receiver of the image of a manifest whose signature has been checked. The buffer has the payload's length.
+    /// A receiver of the image of a manifest whose signature has been checked. What the store has of it already is
+    /// verified, page by page, and not asked for.
     pub fn new(
         session: u32,
         own: NodeNumber,
-        manifest: &Manifest,
+        manifest: Manifest,
         geometry: Geometry,
-        buffer: Box<dyn PayloadBuffer>,
+        store: Box<dyn ChunkStore>,
     ) -> Receiver {
         let shape = manifest.shape();
         let list = |block| (block, GatheredList::new(&geometry, block));
-        let page = |page| Page { open: geometry.blocks_of_page(page).len() as u8, is_found: false };
-        let mut receiver = Receiver {
+        let page = |page| Page {
+            open: geometry.blocks_of_page(page).len() as u8,
+            is_found: store.get(page * PAGE_CHUNKS as u32).is_some(),
+            bytes: None,
+        };
+        Receiver {
             session,
             own,
             geometry,
-            verifier: TreeVerifier::new(manifest),
+            verifier: TreeVerifier::new(&manifest),
             blocks: (0..geometry.payload_blocks()).map(|block| Gathering::new(geometry.symbols(block))).collect(),
             lists: (0..shape.top_count()).map(|piece| list(geometry.top_block(piece))).collect(),
             pages: (0..shape.page_count()).map(page).collect(),
+            pool: Pool::default(),
             waiting: Vec::new(),
             parity_room: PARITY_ROOM,
             decoder: Decoder::default(),
@@ -100,28 +135,22 @@ impl Receiver {
             found_parts: false,
             answer: None,
             counters: ReceiverCounters::default(),
-            buffer,
-        };
-        if receiver.buffer.may_hold_parts() {
-            receiver.believe_all();
+            manifest,
+            store,
         }
-        receiver
+    }
+
+    /// The same image, cut in another way, with what has been verified of it.
+    pub fn cut_anew(self, session: u32, own: NodeNumber, geometry: Geometry) -> Receiver {
+        Receiver::new(session, own, self.manifest, geometry, self.store)
     }
 
     /// Goes on in another session of the same image, cut in the same way, with all that it has.
     pub fn resume(&mut self, session: u32, own: NodeNumber) {
         (self.session, self.own) = (session, own);
         (self.next, self.answer) = (None, None);
-        self.found_parts = true;
+        self.found_parts = self.verifier.verified_count() > 0;
         self.counters = ReceiverCounters { rejected: self.counters.rejected, ..ReceiverCounters::default() };
-    }
-
-    /// Takes the buffer's content for the payload, until the top lists show what of it is right.
-    fn believe_all(&mut self) {
-        self.blocks.iter_mut().for_each(|block| block.fill(&mut self.parity_room));
-        self.pages.fill(Page { open: 0, is_found: true });
-        self.waiting = (0..self.pages.len() as u32).collect();
-        self.found_parts = true;
     }
 
     /// The session that it takes part in.
@@ -150,27 +179,34 @@ impl Receiver {
         (u64::from(self.verifier.verified_count()) * 100 / u64::from(shape.chunk_count())) as u8
     }
 
-    /// The payload, once all of it is verified.
-    pub fn payload(&self) -> Option<&[u8]> {
-        self.is_complete().then(|| self.buffer.bytes())
+    /// True if nothing has come.
+    pub fn is_empty(&self) -> bool {
+        self.counters.received == 0 && self.verifier.verified_count() == 0
+    }
+
+    /// The image, once all of it is verified.
+    pub fn image(&self) -> Option<HeldImage<'_>> {
+        self.is_complete().then(|| HeldImage::new(&self.manifest, self.store.as_ref()))
+    }
+
+    /// The signed manifest's content.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The node has got its number.
+    pub(crate) fn set_own(&mut self, own: NodeNumber) {
+        self.own = own;
+    }
+
+    /// The node's number.
+    pub fn own(&self) -> NodeNumber {
+        self.own
     }
 
     /// The hash folded from what was verified; `None` before all was.
     pub fn root(&self) -> Option<blake3::Hash> {
         self.verifier.root_of_received()
-    }
-
-    /// The verified bytes of a source symbol, to send to another node.
-    pub fn symbol(&self, block: u32, index: u16) -> Option<Bytes> {
-        let place = self.geometry.place(block);
-        let held = matches!(self.geometry.part(block)?, Part::Payload(_)) && self.is_verified(block);
-        let range = self.geometry.symbol(place.len(), index);
-        (held && !range.is_empty()).then(|| Bytes::copy_from_slice(&self.buffer.bytes()[place][range]))
-    }
-
-    /// True if this block of the payload is verified.
-    fn is_verified(&self, block: u32) -> bool {
-        self.verifier.is_verified((self.geometry.place(block).start / CHUNK) as u32)
     }
 
     /// Takes a symbol.
@@ -179,11 +215,9 @@ impl Receiver {
             return;
         }
         self.count(symbol.sequence);
-        let taken = match self.blocks.get_mut(symbol.block as usize) {
-            Some(block) => {
-                let place = &mut self.buffer.bytes_mut()[self.geometry.place(symbol.block)];
-                block.take(&self.geometry, place, symbol.index, bytes, &mut self.parity_room, &mut self.decoder)
-            }
+        let taken = match self.blocks.get(symbol.block as usize).map(Gathering::is_full) {
+            Some(true) => Taken::Duplicate,
+            Some(false) => self.take_for_payload(symbol, bytes),
             None => self.take_for_list(symbol, bytes),
         };
         match taken {
@@ -213,6 +247,15 @@ impl Receiver {
         if gap >= BURST {
             self.counters.overrun += u64::from(gap);
         }
+    }
+
+    fn take_for_payload(&mut self, symbol: &Symbol, bytes: &Bytes) -> Taken {
+        let (geometry, page) = (self.geometry, self.geometry.page_of(symbol.block));
+        let (of_page, block) = (geometry.place_of_page(page), geometry.place(symbol.block));
+        let memory = self.pages[page as usize].bytes.get_or_insert_with(|| self.pool.take(of_page.len()));
+        let place = &mut memory[block.start - of_page.start..block.end - of_page.start];
+        let (room, decoder) = (&mut self.parity_room, &mut self.decoder);
+        self.blocks[symbol.block as usize].take(&geometry, place, symbol.index, bytes, room, decoder)
     }
 
     fn take_for_list(&mut self, symbol: &Symbol, bytes: &Bytes) -> Taken {
@@ -249,6 +292,7 @@ impl Receiver {
             taken |= self.try_list(block);
         }
         if taken {
+            self.look_at_found();
             let waiting = std::mem::take(&mut self.waiting);
             self.waiting = waiting.into_iter().filter(|&page| !self.verify(page)).collect();
         }
@@ -277,23 +321,54 @@ impl Receiver {
         }
     }
 
-    /// Verifies a page all of whose blocks are full. Returns false if a list is missing for it; a page that turns out
-    /// to be wrong is no longer full.
+    /// Verifies the pages of which an earlier start has left something in the store, as far as the top lists are here.
+    fn look_at_found(&mut self) {
+        for page in 0..self.pages.len() as u32 {
+            if !self.pages[page as usize].is_found || !self.verifier.has_top_of(page) {
+                continue;
+            }
+            self.pages[page as usize].is_found = false;
+            let mut bytes = self.pool.take(0);
+            let first = page * PAGE_CHUNKS as u32;
+            (first..first + PAGE_CHUNKS as u32)
+                .map_while(|index| self.store.get(index))
+                .for_each(|chunk| bytes.extend_from_slice(&chunk));
+            let whole = bytes.len() == self.geometry.place_of_page(page).len();
+            if whole && self.verifier.verify_chunks_of_page(page, &bytes) == Some(true) {
+                self.found_parts = true;
+                for block in self.geometry.blocks_of_page(page) {
+                    self.blocks[block as usize].fill(&mut self.parity_room);
+                }
+                (self.pages[page as usize].open, self.pages[page as usize].bytes) = (0, None);
+            }
+            self.pool.give(bytes.freeze());
+        }
+    }
+
+    /// Verifies a page all of whose blocks are full, and stores it. Returns false if a list is missing for it; a page
+    /// that turns out to be wrong is no longer full.
     fn verify(&mut self, page: u32) -> bool {
-        let bytes = &self.buffer.bytes()[self.geometry.place_of_page(page)];
+        let Some(bytes) = &self.pages[page as usize].bytes else { return true };
         match self.verifier.verify_chunks_of_page(page, bytes) {
             None => return false,
-            Some(true) => {}
-            // Little of it may be right, so asking for all of it is cheaper than looking for what is.
-            Some(false) if self.pages[page as usize].is_found => self.drop_symbols(page, |_| u64::MAX),
+            Some(true) => self.keep(page),
             Some(false) if self.verifier.page(page).is_none() => {
                 self.want_page(page);
                 return false;
             }
             Some(false) => self.drop_wrong_chunks(page),
         }
-        self.pages[page as usize].is_found = false;
         true
+    }
+
+    /// Stores the chunks of a page that has been verified.
+    fn keep(&mut self, page: u32) {
+        let Some(bytes) = self.pages[page as usize].bytes.take() else { return };
+        let bytes = bytes.freeze();
+        for (index, start) in (page * PAGE_CHUNKS as u32..).zip((0..bytes.len()).step_by(CHUNK)) {
+            self.store.put(index, bytes.slice(start..bytes.len().min(start + CHUNK)));
+        }
+        self.pool.give(bytes);
     }
 
     fn want_page(&mut self, page: u32) {
@@ -303,10 +378,9 @@ impl Receiver {
 
     /// Forgets the symbols that lie in wrong chunks of a page whose list is here.
     fn drop_wrong_chunks(&mut self, page: u32) {
+        let Some(bytes) = &self.pages[page as usize].bytes else { return };
         let mut wrong: BTreeMap<u32, u64> = BTreeMap::new();
-        let place = self.geometry.place_of_page(page);
-        let chunks = self.buffer.bytes()[place.clone()].chunks(CHUNK);
-        for (index, bytes) in (page * PAGE_CHUNKS as u32..).zip(chunks) {
+        for (index, bytes) in (page * PAGE_CHUNKS as u32..).zip(bytes.chunks(CHUNK)) {
             if self.verifier.is_right(index, bytes) == Some(false) {
                 let start = index as usize * CHUNK;
                 let block = self.geometry.block_at(start);
@@ -314,21 +388,12 @@ impl Receiver {
                 *wrong.entry(block).or_default() |= self.geometry.symbols_over(offset..offset + bytes.len());
             }
         }
-        self.drop_symbols(page, |block| wrong.get(&block).copied().unwrap_or(0));
-    }
-
-    /// Forgets symbols of the blocks of a page, all of which are full.
-    fn drop_symbols(&mut self, page: u32, symbols: impl Fn(u32) -> u64) {
-        let is_found = self.pages[page as usize].is_found;
-        for block in self.geometry.blocks_of_page(page) {
-            let dropped = symbols(block) & all_symbols(self.geometry.symbols(block));
-            if dropped == 0 {
-                continue;
-            }
+        for (block, symbols) in wrong {
+            let dropped = symbols & all_symbols(self.geometry.symbols(block));
             self.blocks[block as usize].forget(dropped, &mut self.parity_room);
             self.pages[page as usize].open += 1;
             self.full_below = self.full_below.min(block);
-            self.counters.rejected += if is_found { 0 } else { u64::from(dropped.count_ones()) };
+            self.counters.rejected += u64::from(dropped.count_ones());
         }
     }
 
@@ -362,7 +427,7 @@ impl Receiver {
             received: received as u32,
             overrun: overrun as u32,
             complete: self.is_complete(),
-            holds: self.found_parts && self.verifier.verified_count() > 0,
+            holds: self.found_parts,
         };
         Some((status, payload.into()))
     }
@@ -374,7 +439,9 @@ impl Receiver {
         let is_full = |block: &u32| self.blocks.get(*block as usize).is_some_and(Gathering::is_full);
         self.full_below = (self.full_below..).find(|block| !is_full(block)).unwrap_or(self.full_below);
         let end = horizon.min(self.blocks.len() as u32);
-        for block in (self.full_below..end).filter(|block| !is_full(block)) {
+        // What the store may have is not asked for before the top lists show what of it is right.
+        let is_found = |block: u32| self.pages[self.geometry.page_of(block) as usize].is_found;
+        for block in (self.full_below..end).filter(|&block| !is_full(&block) && !is_found(block)) {
             let gathering = &self.blocks[block as usize];
             let blank = gathering.is_blank(self.geometry.symbols(block));
             if let Some(run) = lacks.last_mut().filter(|run| blank && extends(run, block, &self.geometry)) {

@@ -1,5 +1,6 @@
 //! A node's copy of the image while it grows: every list and chunk is verified before it is kept or passed on.
 
+use super::held::HeldImage;
 use super::positions::Positions;
 use super::store::ChunkStore;
 use super::stream::Stream;
@@ -199,8 +200,8 @@ impl Assembly {
         self.verifier.root_of_received() == Some(self.manifest.root())
     }
 
-    /// A chunk that is held.
-    pub(crate) fn chunk(&self, index: u32) -> Option<Bytes> {
-        self.store.get(index)
+    /// The image, once all chunks are held.
+    pub(crate) fn image(&self) -> HeldImage<'_> {
+        HeldImage::new(&self.manifest, self.store.as_ref())
     }
 }

@@ -1,22 +1,24 @@
 //! A whole image as a node holds it.
 
-use super::assembly::Assembly;
+use super::store::ChunkStore;
 use crate::image::{CHUNK, Manifest};
 use std::ops::Range;
 
 /// The image that a node has received and verified.
 pub struct HeldImage<'a> {
-    assembly: &'a Assembly,
+    manifest: &'a Manifest,
+    store: &'a dyn ChunkStore,
 }
 
 impl<'a> HeldImage<'a> {
-    pub(crate) fn new(assembly: &'a Assembly) -> HeldImage<'a> {
-        HeldImage { assembly }
+    /// The image in this store, all chunks of which have been verified.
+    pub(crate) fn new(manifest: &'a Manifest, store: &'a dyn ChunkStore) -> HeldImage<'a> {
+        HeldImage { manifest, store }
     }
 
     /// The signed manifest's content.
     pub fn manifest(&self) -> &'a Manifest {
-        self.assembly.manifest()
+        self.manifest
     }
 
     /// The kernel's bytes; `None` if there is none.
@@ -33,7 +35,7 @@ impl<'a> HeldImage<'a> {
     pub fn hash(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         let chunks = self.manifest().shape().chunk_count();
-        (0..chunks).filter_map(|index| self.assembly.chunk(index)).for_each(|chunk| _ = hasher.update(&chunk));
+        (0..chunks).filter_map(|index| self.store.get(index)).for_each(|chunk| _ = hasher.update(&chunk));
         hasher.finalize()
     }
 
@@ -43,7 +45,7 @@ impl<'a> HeldImage<'a> {
         let mut at = range.start;
         while at < range.end {
             let start = at - at % CHUNK as u64;
-            let chunk = self.assembly.chunk((start / CHUNK as u64) as u32).expect("a verified image is complete");
+            let chunk = self.store.get((start / CHUNK as u64) as u32).expect("a verified image is complete");
             let end = (range.end - start).min(chunk.len() as u64) as usize;
             bytes.extend_from_slice(&chunk[(at - start) as usize..end]);
             at = start + end as u64;

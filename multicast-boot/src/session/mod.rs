@@ -10,10 +10,12 @@
 //! | [`root`] | the front end: who takes part, and how far they are |
 //! | [`node`], [`node_state`] | a node |
 //! | `mover` | what moves the bytes between them: the side towards the session |
+//! | [`group`] | a mover: to all nodes at once, where the fabric replicates frames |
 //! | [`trees`] | a mover: two trees laid over a source-routed fabric |
 //! | [`progress`] | what the front end knows of the nodes |
 
 mod assembly;
+pub mod group;
 mod held;
 mod mover;
 pub mod node;
@@ -31,6 +33,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use group::{FRONT_ENDS, GroupConfig, GroupError, NODES};
 pub use held::HeldImage;
 pub use node::BootNode;
 pub use node_state::{NodeConfig, NodeCounters, NodeState};

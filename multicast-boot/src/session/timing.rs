@@ -36,6 +36,10 @@ pub struct Timing {
     pub ask_first: Duration,
     /// See [`Timing::ask_first`].
     pub ask_max: Duration,
+    /// How often a root calls where nodes are not known: first, and at most.
+    pub call_first: Duration,
+    /// See [`Timing::call_first`].
+    pub call_max: Duration,
     /// Before an important report is repeated.
     pub report_retry: Duration,
     /// How often a node reports its progress, at least.
@@ -76,6 +80,8 @@ impl Default for Timing {
             join_timeout: Duration::from_millis(20),
             ask_first: Duration::from_millis(2),
             ask_max: Duration::from_millis(50),
+            call_first: Duration::from_millis(1),
+            call_max: Duration::from_millis(20),
             report_retry: Duration::from_millis(3),
             report_interval: Duration::from_millis(20),
             report_spacing: Duration::from_micros(20),
@@ -90,42 +96,35 @@ impl Default for Timing {
     }
 }
 
-/// How much longer things may take between processes that share a machine than on the simulated fabric.
-const REAL_TIME_FACTOR: u32 = 20;
-
 impl Timing {
-    /// For real processes, which wait for their turn on a processor: all times are longer, those between frames too.
-    pub fn real_time() -> Timing {
-        Timing::default().scaled(REAL_TIME_FACTOR)
-    }
-
-    fn scaled(self, factor: u32) -> Timing {
+    /// For processes on real machines, where a node may not get the processor for some tens of milliseconds.
+    pub fn real() -> Timing {
         Timing {
-            loss_delay: self.loss_delay * factor,
-            repeat_min: self.repeat_min * factor,
-            pulse_first: self.pulse_first * factor,
-            pulse_max: self.pulse_max * factor,
-            parent_silence: self.parent_silence * factor,
-            attach_retry: self.attach_retry * factor,
-            attach_attempts: self.attach_attempts,
-            starvation: self.starvation * factor,
-            receipt_interval: self.receipt_interval * factor,
-            child_silence: self.child_silence * factor,
-            offer_retry: self.offer_retry * factor,
-            late_offer_retry: self.late_offer_retry * factor,
-            join_timeout: self.join_timeout * factor,
-            ask_first: self.ask_first * factor,
-            ask_max: self.ask_max * factor,
-            report_retry: self.report_retry * factor,
-            report_interval: self.report_interval * factor,
-            report_spacing: self.report_spacing * factor,
-            refusals: self.refusals,
-            query_interval: self.query_interval * factor,
-            queries: self.queries,
-            no_progress: self.no_progress * factor,
-            hand_over_timeout: self.hand_over_timeout * factor,
-            rejoin_wait: self.rejoin_wait * factor,
-            root_silence: self.root_silence * factor,
+            loss_delay: Duration::from_millis(5),
+            repeat_min: Duration::from_millis(20),
+            pulse_first: Duration::from_millis(5),
+            pulse_max: Duration::from_millis(30),
+            parent_silence: Duration::from_millis(200),
+            attach_retry: Duration::from_millis(50),
+            starvation: Duration::from_secs(1),
+            receipt_interval: Duration::from_millis(100),
+            child_silence: Duration::from_secs(2),
+            offer_retry: Duration::from_millis(20),
+            late_offer_retry: Duration::from_millis(500),
+            join_timeout: Duration::from_secs(3),
+            ask_first: Duration::from_millis(20),
+            ask_max: Duration::from_secs(1),
+            call_first: Duration::from_millis(20),
+            call_max: Duration::from_secs(1),
+            report_retry: Duration::from_millis(50),
+            report_interval: Duration::from_millis(250),
+            query_interval: Duration::from_millis(100),
+            queries: 10,
+            no_progress: Duration::from_secs(20),
+            hand_over_timeout: Duration::from_secs(60),
+            rejoin_wait: Duration::from_secs(2),
+            root_silence: Duration::from_secs(2),
+            ..Timing::default()
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn serve(
         return Service { args, image, timing, desk }.along_trees(&mut port);
     }
     let mut port = provider::open(fabric, args.front_end.as_deref()).map_err(Failure::failed)?;
-    let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::real_time() };
+    let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::real() };
     let mut service = Service { args, image, timing, desk };
     match port.limits().addressing {
         Addressing::Hops => service.along_trees(port.as_mut()),

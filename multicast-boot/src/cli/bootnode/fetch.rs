@@ -38,7 +38,7 @@ pub(super) fn fetch(
     let mut port = provider::open(fabric, None).map_err(Failure::failed)?;
     news.tell("link up")?;
     let boot = NodeConfig {
-        timing: Timing::real_time(),
+        timing: Timing::real(),
         oldest_version: args.oldest_version,
         rate_bits_per_s: port.limits().rate_bits_per_s,
         hand_over: None,

@@ -2,7 +2,7 @@
 
 mod location;
 mod offers;
-mod reporting;
+pub(crate) mod reporting;
 
 use super::assembly::Assembly;
 use super::held::HeldImage;
@@ -102,7 +102,7 @@ impl BootNode {
     /// The image, once the node has verified all of it.
     pub fn image(&self) -> Option<HeldImage<'_>> {
         let session = self.session.as_ref().filter(|s| s.stage >= Stage::Verified)?;
-        Some(HeldImage::new(&session.assembly))
+        Some(session.assembly.image())
     }
 
     /// Phase 2 runs: the node reports that it is ready. Only for a node that is handing over.

@@ -6,39 +6,39 @@ use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::TREES;
 
 /// What the root has been told.
-pub(super) struct Reporting {
+pub(crate) struct Reporting {
     interval: Duration,
     serial: u32,
-    pub(super) due: bool,
+    pub(crate) due: bool,
     /// The report that must be answered, if it has not been yet.
     unanswered: Option<u32>,
     /// When the next one is due at the latest.
     at: Time,
     /// Reports sent without an answer: each takes another path.
-    pub(super) tries: usize,
-    pub(super) orphaned: [bool; TREES],
+    pub(crate) tries: usize,
+    pub(crate) orphaned: [bool; TREES],
 }
 
 impl Reporting {
     /// Reports every `interval`, at the latest from `at` on.
-    pub(super) fn new(interval: Duration, at: Time) -> Reporting {
+    pub(crate) fn new(interval: Duration, at: Time) -> Reporting {
         Reporting { interval, serial: 0, due: false, unanswered: None, at, tries: 0, orphaned: [false; TREES] }
     }
 
     /// The next report must be answered.
-    pub(super) fn needs_answer(&mut self) {
+    pub(crate) fn needs_answer(&mut self) {
         self.unanswered = Some(self.serial + 1);
         self.tries = 0;
         self.due = true;
     }
 
     /// True until the root has answered what it must answer.
-    pub(super) fn is_unanswered(&self) -> bool {
+    pub(crate) fn is_unanswered(&self) -> bool {
         self.unanswered.is_some()
     }
 
     /// The root has had this report.
-    pub(super) fn answered(&mut self, serial: u32) {
+    pub(crate) fn answered(&mut self, serial: u32) {
         if self.unanswered.is_some_and(|unanswered| serial >= unanswered) {
             self.unanswered = None;
             self.tries = 0;
@@ -46,7 +46,7 @@ impl Reporting {
     }
 
     /// In which trees nothing is heard: the root must hear of a new one.
-    pub(super) fn set_orphaned(&mut self, orphaned: [bool; TREES]) {
+    pub(crate) fn set_orphaned(&mut self, orphaned: [bool; TREES]) {
         let is_new = std::iter::zip(orphaned, self.orphaned).any(|(now, before)| now && !before);
         self.orphaned = orphaned;
         if is_new {
@@ -55,7 +55,7 @@ impl Reporting {
     }
 
     /// A report is sent now: its serial.
-    pub(super) fn next(&mut self, now: Time, timing: &Timing) -> u32 {
+    pub(crate) fn next(&mut self, now: Time, timing: &Timing) -> u32 {
         self.due = false;
         self.serial += 1;
         if let Some(unanswered) = &mut self.unanswered {
@@ -68,13 +68,13 @@ impl Reporting {
     }
 
     /// Makes the next report due if it is time; says when to ask again.
-    pub(super) fn on_timeout(&mut self, now: Time) -> Time {
+    pub(crate) fn on_timeout(&mut self, now: Time) -> Time {
         self.due |= self.at <= now;
         self.next_timeout()
     }
 
     /// When the next report becomes due.
-    pub(super) fn next_timeout(&self) -> Time {
+    pub(crate) fn next_timeout(&self) -> Time {
         if self.due { Time::MAX } else { self.at }
     }
 }

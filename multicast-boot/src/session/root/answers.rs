@@ -10,32 +10,33 @@ use twowire_fabric::wire::boot::{Answer, Join, Report, Stage, TREES};
 impl Control {
     pub(super) fn on_join(&mut self, now: Time, join: &Join) {
         let Some(index) = self.index_of(join.from) else { return };
+        let of_session = join.session == self.session || join.answer == Answer::Asks;
+        let answer = of_session.then_some(join.answer);
+        self.on_answer(now, index, join.incarnation, answer, join.key_id);
+    }
+
+    /// What a node says to the offer; `None` if it speaks of another one.
+    pub(super) fn on_answer(&mut self, now: Time, index: usize, incarnation: u32, answer: Option<Answer>, key_id: u64) {
         if self.phase == Phase::Idle {
             return;
         }
         let member = &mut self.members[index];
         member.heard = now;
-        if member.incarnation.is_some_and(|known| known != join.incarnation) {
+        if member.incarnation.is_some_and(|known| known != incarnation) {
             self.has_restarted(now, index);
         }
-        if join.answer == Answer::Asks {
-            return self.offer(index);
-        }
-        if join.session != self.session {
-            return;
-        }
-        match join.answer {
-            Answer::Accepts => self.has_joined(now, index, join.incarnation),
+        match answer {
+            Some(Answer::Asks) => self.offer(index),
+            Some(Answer::Accepts) => self.has_joined(now, index, incarnation),
             // It may get the right routes yet: it is offered the image again.
-            Answer::Asks | Answer::WrongEpoch => {}
-            Answer::WrongKey | Answer::BadManifest | Answer::TooOld | Answer::NoRoom => {
+            Some(Answer::WrongEpoch) | None => {}
+            Some(answer) => {
                 let member = &mut self.members[index];
                 member.refusals += 1;
                 if member.refusals < self.timing.refusals {
                     return self.offer(index);
                 }
-                let key = KeyId(join.key_id.to_le_bytes());
-                self.fail(now, index, FailureReason::Refused { answer: join.answer, key });
+                self.fail(now, index, FailureReason::Refused { answer, key: KeyId(key_id.to_le_bytes()) });
             }
         }
     }

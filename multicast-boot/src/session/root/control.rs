@@ -11,7 +11,7 @@ use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
-use twowire_fabric::wire::boot::{Assign, Instruct, Offer, Stage};
+use twowire_fabric::wire::boot::{Assign, Call, Instruct, Offer, Stage};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -21,16 +21,28 @@ pub(super) enum Phase {
     Done,
 }
 
+/// How the image is offered to a node.
+pub(super) enum Invitation {
+    /// To nodes that hold routes of this epoch.
+    Mapped(u32),
+    /// To cards.
+    Called(Call),
+}
+
 /// The session as the root keeps it.
 pub(crate) struct Control {
     pub(crate) timing: Timing,
     pub(crate) session: u32,
-    epoch: u32,
     signed_manifest: Bytes,
+    invitation: Invitation,
     pub(crate) members: Vec<Member>,
     /// The index of each node's member, by [`NodeNumber::index`].
     by_number: Vec<Option<usize>>,
     pub(super) phase: Phase,
+    /// The transfer begins when so many take part and none of the members is waited for.
+    pub(super) expected: usize,
+    /// The transfer is not over when all are settled.
+    pub(super) stays: bool,
     /// Members to whom something is due.
     outbox: VecDeque<usize>,
     pub(super) report_interval: Duration,
@@ -47,7 +59,7 @@ impl Control {
     pub(super) fn new(
         timing: Timing,
         session: u32,
-        epoch: u32,
+        invitation: Invitation,
         signed_manifest: Bytes,
         members: Vec<Member>,
     ) -> Control {
@@ -57,8 +69,10 @@ impl Control {
         Control {
             timing,
             session,
-            epoch,
+            invitation,
             signed_manifest,
+            expected: 0,
+            stays: false,
             members,
             by_number,
             phase: Phase::Idle,
@@ -93,6 +107,20 @@ impl Control {
     /// The member of a node; `None` for the front end and for strangers.
     pub(crate) fn index_of(&self, number: NodeNumber) -> Option<usize> {
         self.by_number.get(number.index()).copied().flatten()
+    }
+
+    /// The index of a node, which becomes a member if it is none.
+    pub(super) fn index_or_add(&mut self, number: NodeNumber, member: impl FnOnce() -> Member) -> usize {
+        if let Some(index) = self.index_of(number) {
+            return index;
+        }
+        if self.by_number.len() <= number.index() {
+            self.by_number.resize(number.index() + 1, None);
+        }
+        let index = self.members.len();
+        self.by_number[number.index()] = Some(index);
+        self.members.push(member());
+        index
     }
 
     pub(crate) fn is_sending(&self) -> bool {
@@ -181,9 +209,8 @@ impl Control {
     }
 
     pub(super) fn begin_when_all_have_joined(&mut self, now: Time) {
-        let waits = |m: &Member| m.incarnation.is_none() && m.failed.is_none();
         if let Phase::Joining { until } = self.phase
-            && (now >= until || !self.members.iter().any(waits))
+            && self.has_enough(now >= until)
         {
             self.phase = Phase::Sending;
             self.outcome.laid = now;
@@ -193,10 +220,21 @@ impl Control {
         }
     }
 
+    /// True if those that take part are enough to begin.
+    fn has_enough(&self, is_late: bool) -> bool {
+        let waits = |m: &Member| m.incarnation.is_none() && m.failed.is_none();
+        let joined = self.members.iter().filter(|m| m.takes_part()).count();
+        if is_late {
+            joined >= self.expected.min(1)
+        } else {
+            joined >= self.expected && !self.members.iter().any(waits)
+        }
+    }
+
     /// Ends the transfer when nothing is expected any more, and no node that was lost may still come back.
     pub(super) fn finish_when_settled(&mut self, now: Time) {
         let wait_over = self.last_loss.is_none_or(|at| now - at >= self.timing.rejoin_wait);
-        if self.is_sending() && wait_over && self.members.iter().all(Member::is_settled) {
+        if !self.stays && self.is_sending() && wait_over && self.members.iter().all(Member::is_settled) {
             self.phase = Phase::Done;
             self.event(BootEvent::Done);
         }
@@ -224,8 +262,13 @@ impl Control {
         if std::mem::take(&mut member.due.offer) {
             member.sent = now;
             let report_ms = u16::try_from(self.report_interval.as_millis()).unwrap_or(u16::MAX);
-            let offer = Offer { session, epoch: self.epoch, to: member.number, report_ms };
-            return Some(Packet::with_payload(offer, self.signed_manifest.clone()));
+            let manifest = self.signed_manifest.clone();
+            return Some(match self.invitation {
+                Invitation::Mapped(epoch) => {
+                    Packet::with_payload(Offer { session, epoch, to: member.number, report_ms }, manifest)
+                }
+                Invitation::Called(call) => Packet::with_payload(Call { report_ms, ..call }, manifest),
+            });
         }
         let (to, incarnation) = (member.number, member.incarnation.unwrap_or(0));
         if std::mem::take(&mut member.due.assign) {

@@ -1,22 +1,25 @@
 //! The front end's side of a transfer: offers the image, admits nodes, watches over them, and lets a mover bring them
 //! the bytes.
 
+mod admission;
 mod answers;
 pub(crate) mod control;
 mod member;
 mod watch;
 
+use super::group::{GroupConfig, GroupError, GroupRoot, NODES};
 use super::mover::RootMover;
 use super::progress::{BootEvent, NodeFailure, Outcome, Progress, Reached};
 use super::timing::Timing;
 use super::trees::{Plan, TreeRoot};
 use crate::image::PackedImage;
-use control::{Control, Phase};
+use admission::Admission;
+use control::{Control, Invitation, Phase};
 use member::Member;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::Stage;
+use twowire_fabric::wire::boot::{Call, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 /// How the root behaves.
@@ -30,6 +33,8 @@ pub struct RootConfig {
 pub struct BootRoot {
     control: Control,
     mover: Box<dyn RootMover>,
+    /// Where nodes are not known before they come.
+    admission: Option<Box<Admission>>,
 }
 
 impl BootRoot {
@@ -41,13 +46,34 @@ impl BootRoot {
         let (epoch, signed_manifest) = (plan.epoch, image.signed_manifest().as_bytes().clone());
         let members = members.into_iter().map(|(number, paths)| Member::new(number, paths)).collect();
         let mover = TreeRoot::new(session, image, plan, nodes, config.timing, seed);
-        let control = Control::new(config.timing, session, epoch, signed_manifest, members);
-        BootRoot { control, mover: Box::new(mover) }
+        let invitation = Invitation::Mapped(epoch);
+        let control = Control::new(config.timing, session, invitation, signed_manifest, members);
+        BootRoot { control, mover: Box::new(mover), admission: None }
+    }
+
+    /// A root that will bring `image` to all nodes that join, by native multicast. Its port must have joined the group
+    /// [`FRONT_ENDS`](super::FRONT_ENDS), the nodes' ports [`NODES`].
+    pub fn for_group(config: GroupConfig, image: PackedImage, seed: u64) -> Result<BootRoot, GroupError> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let session = rng.u32(1..);
+        let signed_manifest = image.signed_manifest().as_bytes().clone();
+        let (mover, symbol) = GroupRoot::new(&config, session, image)?;
+        let known = config.numbers.iter().map(|&(card, number)| Member::new(number, vec![Path::Card(card)])).collect();
+        let report_ms = u16::try_from(config.timing.report_interval.as_millis()).unwrap_or(u16::MAX);
+        let call = Call { session, root: config.card, report_ms, symbol, group: NODES };
+        let admission = Admission::new(&config, call, signed_manifest.clone(), &mut rng);
+        let invitation = Invitation::Called(call);
+        let mut control = Control::new(config.timing, session, invitation, signed_manifest, known);
+        (control.expected, control.stays) = (config.expected.max(1), config.stays);
+        Ok(BootRoot { control, mover: Box::new(mover), admission: Some(Box::new(admission)) })
     }
 
     /// Begins: offers the image to all nodes.
     pub fn start(&mut self, now: Time) {
         self.control.start(now);
+        if let Some(admission) = &mut self.admission {
+            admission.start(now);
+        }
         self.tell_mover(now);
     }
 
@@ -104,6 +130,11 @@ impl Protocol for BootRoot {
     fn handle_packet(&mut self, now: Time, packet: &Packet) {
         match &packet.header {
             Header::Join(join) => self.control.on_join(now, join),
+            Header::Enlist(enlist) => {
+                if let Some(admission) = &mut self.admission {
+                    admission.on_enlist(now, &mut self.control, enlist);
+                }
+            }
             Header::Report(report) => self.control.on_report(now, report),
             _ => self.mover.handle_packet(now, &mut self.control, packet),
         }
@@ -116,6 +147,9 @@ impl Protocol for BootRoot {
             return;
         }
         self.mover.handle_timeout(now);
+        if let Some(admission) = &mut self.admission {
+            admission.on_timeout(now);
+        }
         if self.control.deadline > now {
             return;
         }
@@ -127,12 +161,14 @@ impl Protocol for BootRoot {
     }
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
-        let due = self.control.poll_transmit(now, self.mover.as_ref());
+        let admission = self.admission.as_mut().and_then(|admission| admission.poll_transmit());
+        let due = admission.or_else(|| self.control.poll_transmit(now, self.mover.as_ref()));
         due.or_else(|| self.mover.poll_transmit(now))
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        let at = self.control.deadline.min(self.mover.next_timeout());
+        let calls = self.admission.as_ref().map_or(Time::MAX, |admission| admission.next_timeout());
+        let at = self.control.deadline.min(self.mover.next_timeout()).min(calls);
         (at != Time::MAX && !self.is_done()).then_some(at)
     }
 }
