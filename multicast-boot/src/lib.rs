@@ -8,7 +8,7 @@ pub mod front_end;
 pub mod image;
 pub mod initramfs;
 pub mod kexec;
-pub mod node_ranges;
 pub mod multicast;
+pub mod node_ranges;
 pub mod phase1;
 pub mod session;

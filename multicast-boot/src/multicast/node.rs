@@ -4,7 +4,7 @@ use super::receiver::Receiver;
 use super::{Geometry, ReceiverCounters};
 use crate::image::{ClusterPublicKey, ImageError, Manifest, SignedManifest};
 use crate::session::node::reporting::Reporting;
-use crate::session::{ChunkStores, FRONT_ENDS, HeldImage, NodeConfig, NodeCounters, NodeState};
+use crate::session::{BootClient, ChunkStores, FRONT_ENDS, HeldImage, NodeConfig, NodeCounters, NodeState};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,29 +90,9 @@ impl MulticastNode {
         }
     }
 
-    /// How far it is.
-    pub fn state(&self) -> NodeState {
-        match (&self.session, &self.refused) {
-            (Some(session), _) => match session.stage {
-                Stage::Offered | Stage::Joined => NodeState::Joined,
-                Stage::Receiving => NodeState::Receiving { percent: session.receiver.percent() },
-                Stage::Verified => NodeState::Verified,
-                Stage::HandingOver => NodeState::HandingOver,
-                Stage::Ready => NodeState::Ready,
-            },
-            (None, Some(refused)) => NodeState::Refused(refused.answer),
-            (None, None) => NodeState::Asking,
-        }
-    }
-
     /// The number that the front end gave it.
     pub fn number(&self) -> Option<NodeNumber> {
         self.session.as_ref().filter(|s| s.admitted).map(|s| s.receiver.own())
-    }
-
-    /// The image, once the node has verified all of it.
-    pub fn image(&self) -> Option<HeldImage<'_>> {
-        self.session.as_ref().filter(|s| s.stage >= Stage::Verified)?.receiver.image()
     }
 
     /// What it has counted.
@@ -347,8 +327,8 @@ impl MulticastNode {
     /// The timers of reports and of the hand-over.
     fn time_session(&mut self, now: Time) {
         self.try_hand_over(now);
-        let hand_over_at = |s: &Session| s.stage_since + self.config.hand_over;
-        match self.session.as_deref().filter(|s| s.stage == Stage::HandingOver).map(hand_over_at) {
+        let hand_over_at = |s: &Session| Some(s.stage_since + self.config.hand_over?);
+        match self.session.as_deref().filter(|s| s.stage == Stage::HandingOver).and_then(hand_over_at) {
             Some(at) if at <= now => self.enter(now, Stage::Ready),
             Some(at) => self.wake_at(at),
             None => {}
@@ -360,6 +340,36 @@ impl MulticastNode {
         let waits = session.stage == Stage::Verified;
         let root_at = if waits { session.root_heard + self.config.timing.root_silence } else { Time::MAX };
         self.wake_at(report_at.min(root_at.max(now + self.config.timing.report_retry)));
+    }
+}
+
+impl BootClient for MulticastNode {
+    fn state(&self) -> NodeState {
+        match (&self.session, &self.refused) {
+            (Some(session), _) => match session.stage {
+                Stage::Offered | Stage::Joined => NodeState::Joined,
+                Stage::Receiving => NodeState::Receiving { percent: session.receiver.percent() },
+                Stage::Verified => NodeState::Verified,
+                Stage::HandingOver => NodeState::HandingOver,
+                Stage::Ready => NodeState::Ready,
+            },
+            (None, Some(refused)) => NodeState::Refused(refused.answer),
+            (None, None) => NodeState::Asking,
+        }
+    }
+
+    fn image(&self) -> Option<HeldImage<'_>> {
+        self.session.as_ref().filter(|s| s.stage >= Stage::Verified)?.receiver.image()
+    }
+
+    fn handed_over(&mut self, now: Time) {
+        if self.session.as_ref().is_some_and(|s| s.stage == Stage::HandingOver) {
+            self.enter(now, Stage::Ready);
+        }
+    }
+
+    fn is_heard(&self) -> bool {
+        self.session.as_ref().is_some_and(|s| !s.report.is_unanswered())
     }
 }
 

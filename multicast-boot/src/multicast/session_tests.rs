@@ -4,6 +4,7 @@ use super::MulticastNode;
 use super::lan::{Lan, LanConfig};
 use super::tests::image;
 use crate::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, Manifest, PackedImage};
+use crate::session::BootClient;
 use crate::session::{
     BootEvent, BootRoot, ChunkStore, ChunkStores, FailureReason, GroupConfig, GroupError, NODES, NodeConfig, NodeState,
     Outcome, SharedStores, Timing,
@@ -62,7 +63,7 @@ fn key() -> ClusterPublicKey {
 }
 
 fn node<S: ChunkStores + 'static>(host: usize, stores: &Arc<S>, seed: u64) -> Host {
-    let hand_over = Duration::from_millis(5);
+    let hand_over = Some(Duration::from_millis(5));
     let config = NodeConfig { timing: Timing::real(), hand_over, ..NodeConfig::default() };
     Host::Node(Box::new(MulticastNode::new(config, key(), stores.clone(), card(host), PORT, seed)))
 }

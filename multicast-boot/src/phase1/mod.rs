@@ -8,7 +8,7 @@ pub mod nvram;
 pub mod simulated;
 
 use crate::image::ClusterPublicKey;
-use crate::session::{BootNode, ChunkStores, NodeConfig};
+use crate::session::{BootClient, BootNode, ChunkStores, HeldImage, NodeConfig, NodeState};
 use announce::Announcer;
 use std::sync::Arc;
 use twowire_fabric::endpoint::{EndpointConfig, Event, ReliableEndpoint};
@@ -76,11 +76,6 @@ impl<M: Medium> Phase1<M> {
         &self.running.boot
     }
 
-    /// The boot client, to tell it that phase 2 runs.
-    pub fn boot_mut(&mut self) -> &mut BootNode {
-        &mut self.running.boot
-    }
-
     /// The route agent.
     pub fn agent(&self) -> &RouteAgent {
         &self.running.agent
@@ -119,6 +114,24 @@ impl<M: Medium> Phase1<M> {
         if let Some(announcer) = &mut self.running.announcer {
             announcer.stop();
         }
+    }
+}
+
+impl<M: Medium> BootClient for Phase1<M> {
+    fn state(&self) -> NodeState {
+        self.running.boot.state()
+    }
+
+    fn image(&self) -> Option<HeldImage<'_>> {
+        self.running.boot.image()
+    }
+
+    fn handed_over(&mut self, now: Time) {
+        self.running.boot.handed_over(now);
+    }
+
+    fn is_heard(&self) -> bool {
+        self.running.boot.is_heard()
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`progress`] | what the front end knows of the nodes |
 
 mod assembly;
+mod client;
 pub mod group;
 mod held;
 mod mover;
@@ -33,6 +34,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use client::BootClient;
 pub use group::{FRONT_ENDS, GroupConfig, GroupError, NODES};
 pub use held::HeldImage;
 pub use node::BootNode;

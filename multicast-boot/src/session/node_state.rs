@@ -17,7 +17,7 @@ pub struct NodeConfig {
     /// The rate of the node's link, in bits a second, where it is known: it spaces what it forwards evenly.
     pub rate_bits_per_s: Option<u64>,
     /// How long it takes from the end of phase 1 until phase 2 runs; `None` if the driver says so, by
-    /// [`BootNode::handed_over`](super::BootNode::handed_over).
+    /// [`BootClient::handed_over`](super::BootClient::handed_over).
     pub hand_over: Option<Duration>,
 }
 

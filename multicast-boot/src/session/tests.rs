@@ -1,5 +1,6 @@
 //! Whole transfers on the simulated fabric.
 
+use super::BootClient;
 use super::testing::{Cluster, Setup, image, key, star};
 use super::{FailureReason, NodeState, Outcome};
 use crate::image::{ClusterSecretKey, ImageParts, PackedImage};

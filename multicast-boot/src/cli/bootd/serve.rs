@@ -6,7 +6,7 @@ use crate::front_end::FrontEnd;
 use crate::image::{ClusterPublicKey, PackedImage};
 use crate::phase1::NodeSetup;
 use crate::phase1::simulated::simulate;
-use crate::session::{BootRoot, NodeConfig, Plan, RootConfig, SharedStores, Timing};
+use crate::session::{BootRoot, FRONT_ENDS, GroupConfig, NodeConfig, Plan, RootConfig, SharedStores, Timing};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub(super) fn serve(
     let mut service = Service { args, image, timing, desk };
     match port.limits().addressing {
         Addressing::Hops => service.along_trees(port.as_mut()),
-        Addressing::Cards => Err(Failure::failed("nodes cannot be reached by their cards yet")),
+        Addressing::Cards => service.for_a_group(port.as_mut()),
     }
 }
 
@@ -90,6 +90,25 @@ impl Service<'_> {
             self.desk.poll(root).map(|()| root.is_done())
         })?;
         self.desk.finish(front_end.boot.as_ref().expect("set above"))
+    }
+
+    /// Over a fabric that replicates frames: nodes join by themselves.
+    fn for_a_group(&mut self, port: &mut dyn Port) -> Result<(), Failure> {
+        let config = GroupConfig {
+            timing: self.timing,
+            expected: self.args.nodes.unwrap_or(1),
+            stays: self.args.nodes.is_none(),
+            ..GroupConfig::new(port.unique_id(), port.limits().max_payload)
+        };
+        let seed = getrandom::u64().map_err(Failure::failed)?;
+        port.join(FRONT_ENDS).map_err(Failure::failed)?;
+        let mut root = BootRoot::for_group(config, self.image.clone(), seed).map_err(Failure::failed)?;
+        root.start(port.now());
+        drive_on(port, &mut root, |root| {
+            while root.poll_event().is_some() {}
+            self.desk.poll(root).map(|()| root.is_done())
+        })?;
+        self.desk.finish(&root)
     }
 }
 

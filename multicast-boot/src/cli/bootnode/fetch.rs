@@ -5,8 +5,9 @@ use super::news::News;
 use crate::files::ImageFolder;
 use crate::image::ClusterPublicKey;
 use crate::kexec;
+use crate::multicast::MulticastNode;
 use crate::phase1::{NodeSetup, Phase1, nvram};
-use crate::session::{BootNode, ChunkStores, NodeConfig, NodeState, SharedStores, Timing};
+use crate::session::{BootClient, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::program::Failure;
@@ -49,12 +50,19 @@ pub(super) fn fetch(
     };
     let setup = NodeSetup { key, boot, stores };
     let seed = getrandom::u64().map_err(Failure::failed)?;
-    let mut node = match port.limits().addressing {
-        Addressing::Hops => Phase1::new(port.now(), &setup, port.unique_id(), nvram, seed),
-        Addressing::Cards => return Err(Failure::failed("nodes cannot be reached by their cards yet")),
-    };
+    let (limits, id) = (port.limits(), port.unique_id());
     let mut work = Work { args, folder, news, since: port.now(), placed_at: None };
-    work.run(port.as_mut(), &mut node)
+    match limits.addressing {
+        Addressing::Hops => {
+            let mut node = Phase1::new(port.now(), &setup, id, nvram, seed);
+            work.run(port.as_mut(), &mut node)
+        }
+        Addressing::Cards => {
+            port.join(NODES).map_err(Failure::failed)?;
+            let NodeSetup { key, boot, stores } = setup;
+            work.run(port.as_mut(), &mut MulticastNode::new(boot, key, stores, id, limits.max_payload, seed))
+        }
+    }
 }
 
 /// Opens the NVRAM, and says what it holds.
@@ -79,12 +87,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run<M: Medium>(&mut self, port: &mut dyn Port, node: &mut Phase1<M>) -> Result<(), Failure> {
+    fn run<N: BootClient>(&mut self, port: &mut dyn Port, node: &mut N) -> Result<(), Failure> {
         loop {
-            let (slice, before) = (port.now() + SLICE, node.boot().state());
-            let step = |node: &mut Phase1<M>| node.boot().state() != before || self.may_leave(slice, node.boot());
+            let (slice, before) = (port.now() + SLICE, node.state());
+            let step = |node: &mut N| node.state() != before || self.may_leave(slice, node);
             drive(port, node, slice, step).map_err(|error| Failure::Failed(format!("the link failed: {error}")))?;
-            self.news.tell_state(node.boot().state())?;
+            self.news.tell_state(node.state())?;
             if let Some(problem) = self.folder.as_ref().and_then(ImageFolder::take_problem) {
                 return Err(Failure::failed(problem));
             }
@@ -92,9 +100,9 @@ impl Work<'_> {
                 return Err(Failure::Interrupted);
             }
             let now = port.now();
-            match node.boot().state() {
-                NodeState::HandingOver if self.placed_at.is_none() => self.hand_over(now, node.boot_mut())?,
-                NodeState::HandingOver | NodeState::Ready if self.may_leave(now, node.boot()) => return self.leave(),
+            match node.state() {
+                NodeState::HandingOver if self.placed_at.is_none() => self.hand_over(now, node)?,
+                NodeState::HandingOver | NodeState::Ready if self.may_leave(now, node) => return self.leave(),
                 NodeState::HandingOver | NodeState::Ready => {}
                 state => self.check_time(now, state)?,
             }
@@ -103,7 +111,7 @@ impl Work<'_> {
 
     /// The image is verified, and nobody depends on this node any more. An ordinary process is ready once the image is in
     /// its place; on a node that starts a kernel, phase 2 says so.
-    fn hand_over(&mut self, now: Time, boot: &mut BootNode) -> Result<(), Failure> {
+    fn hand_over(&mut self, now: Time, boot: &mut impl BootClient) -> Result<(), Failure> {
         let image = boot.image().expect("a node hands over to an image that it has verified");
         self.placed_at = Some(now);
         if let Some(folder) = &self.folder {
@@ -117,7 +125,7 @@ impl Work<'_> {
     }
 
     /// The front end knows of the last stage, or does not answer any more.
-    fn may_leave(&self, now: Time, boot: &BootNode) -> bool {
+    fn may_leave(&self, now: Time, boot: &impl BootClient) -> bool {
         self.placed_at.is_some_and(|at| boot.is_heard() || now - at >= FAREWELL)
     }
 

@@ -5,6 +5,7 @@ mod offers;
 pub(crate) mod reporting;
 
 use super::assembly::Assembly;
+use super::client::BootClient;
 use super::held::HeldImage;
 use super::mover::{Context, NodeMover};
 use super::node_state::{NodeConfig, NodeCounters, NodeState};
@@ -81,40 +82,6 @@ impl BootNode {
     pub fn set_routes(&mut self, routes: impl Into<Arc<RouteTable>>) {
         self.location = Some(Location::new(routes.into()));
         self.deadline = Time::ZERO;
-    }
-
-    /// How far it is.
-    pub fn state(&self) -> NodeState {
-        match (&self.session, &self.refused, &self.location) {
-            (Some(session), ..) => match session.stage {
-                Stage::Offered | Stage::Joined => NodeState::Joined,
-                Stage::Receiving => NodeState::Receiving { percent: session.assembly.percent() },
-                Stage::Verified => NodeState::Verified,
-                Stage::HandingOver => NodeState::HandingOver,
-                Stage::Ready => NodeState::Ready,
-            },
-            (None, Some(answer), _) => NodeState::Refused(*answer),
-            (None, None, Some(_)) => NodeState::Asking,
-            (None, None, None) => NodeState::NoRoutes,
-        }
-    }
-
-    /// The image, once the node has verified all of it.
-    pub fn image(&self) -> Option<HeldImage<'_>> {
-        let session = self.session.as_ref().filter(|s| s.stage >= Stage::Verified)?;
-        Some(session.assembly.image())
-    }
-
-    /// Phase 2 runs: the node reports that it is ready. Only for a node that is handing over.
-    pub fn handed_over(&mut self, now: Time) {
-        if self.session.as_ref().is_some_and(|s| s.stage == Stage::HandingOver) {
-            self.enter(now, Stage::Ready);
-        }
-    }
-
-    /// True if the front end knows the stage that the node is at.
-    pub fn is_heard(&self) -> bool {
-        self.session.as_ref().is_some_and(|s| !s.report.is_unanswered())
     }
 
     /// What it has counted.
@@ -258,6 +225,38 @@ impl BootNode {
         let root_at = if waits { session.root_heard + self.config.timing.root_silence } else { Time::MAX };
         let root_at = if root_at <= now { now + self.config.timing.report_retry } else { root_at };
         self.wake_at(report_at.min(root_at));
+    }
+}
+
+impl BootClient for BootNode {
+    fn state(&self) -> NodeState {
+        match (&self.session, &self.refused, &self.location) {
+            (Some(session), ..) => match session.stage {
+                Stage::Offered | Stage::Joined => NodeState::Joined,
+                Stage::Receiving => NodeState::Receiving { percent: session.assembly.percent() },
+                Stage::Verified => NodeState::Verified,
+                Stage::HandingOver => NodeState::HandingOver,
+                Stage::Ready => NodeState::Ready,
+            },
+            (None, Some(answer), _) => NodeState::Refused(*answer),
+            (None, None, Some(_)) => NodeState::Asking,
+            (None, None, None) => NodeState::NoRoutes,
+        }
+    }
+
+    fn image(&self) -> Option<HeldImage<'_>> {
+        let session = self.session.as_ref().filter(|s| s.stage >= Stage::Verified)?;
+        Some(session.assembly.image())
+    }
+
+    fn handed_over(&mut self, now: Time) {
+        if self.session.as_ref().is_some_and(|s| s.stage == Stage::HandingOver) {
+            self.enter(now, Stage::Ready);
+        }
+    }
+
+    fn is_heard(&self) -> bool {
+        self.session.as_ref().is_some_and(|s| !s.report.is_unanswered())
     }
 }
 

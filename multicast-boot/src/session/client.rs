@@ -1,0 +1,21 @@
+//! What a program sees of a node, whatever moves its image.
+
+use super::held::HeldImage;
+use super::node_state::NodeState;
+use twowire_fabric::protocol::Protocol;
+use twowire_fabric::time::Time;
+
+/// A node's side of a transfer, for the program that runs it.
+pub trait BootClient: Protocol {
+    /// How far it is.
+    fn state(&self) -> NodeState;
+
+    /// The image, once the node has verified all of it.
+    fn image(&self) -> Option<HeldImage<'_>>;
+
+    /// Phase 2 runs: the node reports that it is ready. Only for a node that is handing over.
+    fn handed_over(&mut self, now: Time);
+
+    /// True if the front end knows the stage that the node is at.
+    fn is_heard(&self) -> bool;
+}
