@@ -20,8 +20,8 @@ pub(crate) struct LanConfig {
     pub(crate) delay: Duration,
     /// The chance that one receiver loses a frame.
     pub(crate) loss: f64,
-    /// The chance that a loss begins a burst, and the mean number of frames in it.
-    pub(crate) burst: (f64, u32),
+    /// The chance that a loss begins a burst, and how long that lasts at most.
+    pub(crate) burst: (f64, Duration),
     pub(crate) duplicated: f64,
     /// The chance that a frame is late, and by how much at most.
     pub(crate) late: (f64, Duration),
@@ -37,7 +37,7 @@ impl Default for LanConfig {
             rate_bits_per_s: 10_000_000_000,
             delay: Duration::from_micros(10),
             loss: 0.0,
-            burst: (0.0, 0),
+            burst: (0.0, Duration::ZERO),
             duplicated: 0.0,
             late: (0.0, Duration::ZERO),
             buffer: 4 << 20,
@@ -61,7 +61,7 @@ pub(crate) struct LanHost<P> {
     buffered: usize,
     busy_until: Time,
     link_free: Time,
-    burst_left: u32,
+    burst_until: Time,
     wakes: Option<Time>,
 }
 
@@ -92,7 +92,7 @@ impl<P: Protocol> Lan<P> {
             buffered: 0,
             busy_until: Time::ZERO,
             link_free: Time::ZERO,
-            burst_left: 0,
+            burst_until: Time::ZERO,
             wakes: None,
         };
         let hosts: Vec<LanHost<P>> = (0..).zip(machines).map(host).collect();
@@ -237,13 +237,12 @@ impl<P: Protocol> Lan<P> {
 
     fn is_lost(&mut self, to: usize) -> bool {
         let host = &mut self.hosts[to];
-        if host.burst_left > 0 {
-            host.burst_left -= 1;
+        if host.burst_until > self.now {
             return true;
         }
         let lost = self.rng.f64() < self.config.loss;
         if lost && self.rng.f64() < self.config.burst.0 {
-            host.burst_left = self.rng.u32(0..2 * self.config.burst.1.max(1));
+            host.burst_until = self.now + self.config.burst.1.mul_f64(self.rng.f64());
         }
         lost
     }

@@ -308,7 +308,7 @@ proptest! {
         len in 1usize..2_000_000,
         nodes in 1usize..24,
         loss in prop_oneof![Just(0.0), 0.0..0.3],
-        burst in (0.0..0.1, 1u32..100),
+        burst in (0.0..0.1, (0u64..500).prop_map(Duration::from_micros)),
         duplicated in 0.0..0.05,
         late in (0.0..0.05, (0u64..500).prop_map(Duration::from_micros)),
         crashes in prop::collection::vec((any::<prop::sample::Index>(), 0u64..400, 1u64..200), 0..4),

@@ -300,7 +300,7 @@ proptest! {
         receivers in 1usize..20,
         port in prop_oneof![Just(1430), Just(8930), 1024usize..9000],
         loss in prop_oneof![Just(0.0), 0.0..0.3],
-        burst in (0.0..0.1, 1u32..100),
+        burst in (0.0..0.1, (0u64..500).prop_map(Duration::from_micros)),
         duplicated in 0.0..0.05,
         late in (0.0..0.05, (0u64..500).prop_map(Duration::from_micros)),
         buffer in (16usize..4096).prop_map(|kib| kib << 10),
