@@ -1,15 +1,12 @@
 //! A received image as files of a folder.
 //!
-//! While it comes, the payload is one file, `payload.HASH`, mapped into memory; its room is reserved before the first
-//! byte. `lists.HASH` beside it has the lists that verify it. What a killed process leaves there is verified and used by
+//! While it comes, the payload is one file, `payload.HASH`, whose room is reserved before the first byte. `lists.HASH` beside it has the lists that verify it. What a killed process leaves there is verified and used by
 //! the next one. Once all is verified the parts are placed: `kernel`, `initramfs` and `cmdline`, each whole or not at all.
 
 mod lists;
-mod mapped;
+mod payload;
 mod place;
 mod store;
-#[allow(unsafe_code)]
-mod sys;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +14,7 @@ mod tests;
 pub use place::Placed;
 
 use crate::image::Manifest;
-use mapped::MappedPayload;
+use payload::Payload;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,9 +32,9 @@ pub enum FolderError {
         /// Why not.
         source: io::Error,
     },
-    /// No room for the payload.
-    #[error("no room for the {bytes} bytes of the image in {dir}: {source}; free some, or give another folder", dir = .dir.display())]
-    Room {
+    /// The payload cannot be kept.
+    #[error("cannot keep the {bytes} bytes of the image in {dir}: {source}; make room, or give another folder", dir = .dir.display())]
+    Payload {
         /// The folder.
         dir: PathBuf,
         /// Bytes of the payload.
@@ -71,20 +68,20 @@ impl ImageFolder {
         Ok(ImageFolder { dir: dir.to_owned(), problem: Arc::default() })
     }
 
-    /// Why the folder had no room for the image that was offered last.
+    /// Why the folder did not take the image that was offered last, or a part of it.
     pub fn take_problem(&self) -> Option<FolderError> {
         self.problem.lock().expect("nothing panics while it holds this lock").take()
     }
 
     fn note(&self, manifest: &Manifest, source: io::Error) {
-        let problem = FolderError::Room { dir: self.dir.clone(), bytes: manifest.payload_len(), source };
+        let problem = FolderError::Payload { dir: self.dir.clone(), bytes: manifest.payload_len(), source };
         *self.problem.lock().expect("nothing panics while it holds this lock") = Some(problem);
     }
 
     /// The payload's file, its room reserved. What does not belong to this image goes.
-    fn payload(&self, manifest: &Manifest) -> Option<MappedPayload> {
+    fn payload(&self, manifest: &Manifest) -> Option<Payload> {
         self.remove_all_but(Some(manifest));
-        let made = MappedPayload::open(&self.payload_path(manifest), manifest.payload_len());
+        let made = Payload::open(&self.payload_path(manifest), manifest.payload_len());
         made.map_err(|source| self.note(manifest, source)).ok()
     }
 

@@ -2,14 +2,16 @@
 
 use super::ImageFolder;
 use super::lists::ListFile;
-use super::mapped::MappedPayload;
+use super::payload::Payload;
 use crate::image::{Manifest, Part};
 use crate::session::{ChunkStore, ChunkStores};
 use bytes::Bytes;
 
 /// The payload as chunks.
 struct Chunks {
-    payload: MappedPayload,
+    folder: ImageFolder,
+    manifest: Manifest,
+    payload: Payload,
     lists: ListFile,
     left_lists: Vec<(Part, Bytes)>,
 }
@@ -19,19 +21,23 @@ impl ChunkStores for ImageFolder {
         let payload = self.payload(manifest)?;
         let opened = ListFile::open(&self.lists_path(manifest));
         let (lists, left_lists) = opened.map_err(|source| self.note(manifest, source)).ok()?;
-        Some(Box::new(Chunks { payload, lists, left_lists }))
+        Some(Box::new(Chunks { folder: self.clone(), manifest: manifest.clone(), payload, lists, left_lists }))
     }
 }
 
 impl ChunkStore for Chunks {
     fn put(&mut self, index: u32, bytes: Bytes) {
-        if let Some(range) = self.payload.range(index).filter(|range| range.len() == bytes.len()) {
-            self.payload.bytes_mut()[range].copy_from_slice(&bytes);
+        self.put_run(index, &bytes);
+    }
+
+    fn put_run(&mut self, first: u32, bytes: &Bytes) {
+        if let Err(error) = self.payload.write(first, bytes) {
+            self.folder.note(&self.manifest, error);
         }
     }
 
     fn get(&self, index: u32) -> Option<Bytes> {
-        Some(Bytes::copy_from_slice(&self.payload.bytes()[self.payload.range(index)?]))
+        self.payload.read(index).map(Bytes::from).map_err(|error| self.folder.note(&self.manifest, error)).ok()
     }
 
     fn put_list(&mut self, part: Part, bytes: &Bytes) {

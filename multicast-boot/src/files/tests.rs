@@ -77,6 +77,6 @@ fn a_folder_that_cannot_be_used_is_named_with_the_remedy() {
     fs::create_dir(folder.payload_path(with_kernel().manifest())).unwrap();
     assert!(ChunkStores::open(&folder, with_kernel().manifest()).is_none());
     let problem = folder.take_problem().unwrap().to_string();
-    assert!(problem.contains("no room for the"), "{problem}");
+    assert!(problem.contains("cannot keep the"), "{problem}");
     assert!(folder.take_problem().is_none());
 }

@@ -115,7 +115,7 @@ impl Receiver {
         let list = |block| (block, GatheredList::new(&geometry, block));
         let page = |page| Page {
             open: geometry.blocks_of_page(page).len() as u8,
-            is_found: store.get(page * PAGE_CHUNKS as u32).is_some(),
+            is_found: store.left_chunk(page * PAGE_CHUNKS as u32).is_some(),
             bytes: None,
         };
         Receiver {
@@ -331,7 +331,7 @@ impl Receiver {
             let mut bytes = self.pool.take(0);
             let first = page * PAGE_CHUNKS as u32;
             (first..first + PAGE_CHUNKS as u32)
-                .map_while(|index| self.store.get(index))
+                .map_while(|index| self.store.left_chunk(index))
                 .for_each(|chunk| bytes.extend_from_slice(&chunk));
             let whole = bytes.len() == self.geometry.place_of_page(page).len();
             if whole && self.verifier.verify_chunks_of_page(page, &bytes) == Some(true) {
@@ -365,9 +365,7 @@ impl Receiver {
     fn keep(&mut self, page: u32) {
         let Some(bytes) = self.pages[page as usize].bytes.take() else { return };
         let bytes = bytes.freeze();
-        for (index, start) in (page * PAGE_CHUNKS as u32..).zip((0..bytes.len()).step_by(CHUNK)) {
-            self.store.put(index, bytes.slice(start..bytes.len().min(start + CHUNK)));
-        }
+        self.store.put_run(page * PAGE_CHUNKS as u32, &bytes);
         self.pool.give(bytes);
     }
 

@@ -1,6 +1,6 @@
 //! Where a node keeps the chunks that it has verified.
 
-use crate::image::{Manifest, Part};
+use crate::image::{CHUNK, Manifest, Part};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -9,6 +9,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 pub trait ChunkStore: Send {
     /// Keeps a chunk that has just been verified.
     fn put(&mut self, index: u32, bytes: Bytes);
+
+    /// Keeps chunks that follow one another, from `first` on, and have just been verified.
+    fn put_run(&mut self, first: u32, bytes: &Bytes) {
+        for (index, start) in (first..).zip((0..bytes.len()).step_by(CHUNK)) {
+            self.put(index, bytes.slice(start..bytes.len().min(start + CHUNK)));
+        }
+    }
 
     /// A chunk that is kept.
     fn get(&self, index: u32) -> Option<Bytes>;
@@ -84,7 +91,7 @@ impl ChunkStore for SharedStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{CHUNK, ClusterSecretKey, ImageParts, PackedImage};
+    use crate::image::{ClusterSecretKey, ImageParts, PackedImage};
 
     #[test]
     fn a_node_holds_what_it_was_given_and_nothing_else() {
