@@ -18,7 +18,7 @@ use twowire_fabric::wire::Packet;
 use twowire_mapper::engine::{self, Request, TopologyKind};
 use twowire_multicast_boot::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
 use twowire_multicast_boot::session::{
-    BootNode, BootRoot, NodeConfig, NodeCounters, Outcome, Plan, Progress, RootConfig, SharedStores,
+    BootClient, BootNode, BootRoot, NodeConfig, NodeCounters, Outcome, Plan, Progress, RootConfig, SharedStores,
 };
 
 const MIB: usize = 1 << 20;
@@ -92,6 +92,8 @@ fn main() {
 /// What a run has shown.
 struct Run {
     size_over_rate: Duration,
+    /// When the last node had verified the image; the root learns of it later.
+    last_verified: Time,
     outcome: Outcome,
     progress: Progress,
     counters: NodeCounters,
@@ -104,13 +106,14 @@ struct Run {
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let o = &self.outcome;
-        let ratio = (o.last_verified - o.started).as_secs_f64() / self.size_over_rate.as_secs_f64();
+        let ratio = (self.last_verified - o.started).as_secs_f64() / self.size_over_rate.as_secs_f64();
         let deliveries = self.chunks as f64 * (self.hosts - 1) as f64;
         write!(
             f,
-            "ratio {ratio:.4} (joined {:.2} ms), ready {} of {}, busiest cable {:.1} after {} swaps, root sent {:.3} x, \
+            "ratio {ratio:.4} (joined {:.2} ms, root told {:.2} ms later), ready {} of {}, busiest cable {:.1} after {} swaps, root sent {:.3} x, \
              lost {}, duplicates {}, wall {:.1} s ({:.0} ns a chunk), peak {} MiB",
             (o.laid - o.started).as_secs_f64() * 1e3,
+            (o.last_verified - self.last_verified).as_secs_f64() * 1e3,
             o.ready,
             o.ready + o.failed.len(),
             o.busiest_cable,
@@ -128,7 +131,8 @@ impl std::fmt::Display for Run {
 
 enum Machine {
     FrontEnd(Box<BootRoot>),
-    Node(Box<BootNode>),
+    /// With the instant at which it had verified the image.
+    Node(Box<BootNode>, Option<Time>),
     Absent,
 }
 
@@ -136,28 +140,33 @@ impl Protocol for Machine {
     fn handle_packet(&mut self, now: Time, packet: &Packet) {
         match self {
             Machine::FrontEnd(root) => root.handle_packet(now, packet),
-            Machine::Node(node) => node.handle_packet(now, packet),
+            Machine::Node(node, verified) => {
+                node.handle_packet(now, packet);
+                if verified.is_none() && node.image().is_some() {
+                    *verified = Some(now);
+                }
+            }
             Machine::Absent => {}
         }
     }
     fn handle_timeout(&mut self, now: Time) {
         match self {
             Machine::FrontEnd(root) => root.handle_timeout(now),
-            Machine::Node(node) => node.handle_timeout(now),
+            Machine::Node(node, _) => node.handle_timeout(now),
             Machine::Absent => {}
         }
     }
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         match self {
             Machine::FrontEnd(root) => root.poll_transmit(now),
-            Machine::Node(node) => node.poll_transmit(now),
+            Machine::Node(node, _) => node.poll_transmit(now),
             Machine::Absent => None,
         }
     }
     fn poll_timeout(&self) -> Option<Time> {
         match self {
             Machine::FrontEnd(root) => root.poll_timeout(),
-            Machine::Node(node) => node.poll_timeout(),
+            Machine::Node(node, _) => node.poll_timeout(),
             Machine::Absent => None,
         }
     }
@@ -230,7 +239,7 @@ fn run(row: &Row, seed: u64) -> Run {
                 let config = NodeConfig { rate_bits_per_s: Some(rate), ..NodeConfig::default() };
                 let mut node = BootNode::with_stores(config, public, stores.clone(), seed);
                 node.set_routes(route_table(&plan, NodeNumber::from_index(index)));
-                Machine::Node(Box::new(node))
+                Machine::Node(Box::new(node), None)
             }
         }
     });
@@ -247,9 +256,10 @@ fn run(row: &Row, seed: u64) -> Run {
         }
     };
     let wall = start.elapsed();
-    let mut counters = NodeCounters::default();
+    let (mut counters, mut last_verified) = (NodeCounters::default(), Time::ZERO);
     for machine in sim.hosts() {
-        if let Machine::Node(node) = machine {
+        if let Machine::Node(node, verified) = machine {
+            last_verified = last_verified.max(verified.unwrap_or(Time::ZERO));
             let c = node.counters();
             counters.lost += c.lost;
             counters.duplicates += c.duplicates;
@@ -257,6 +267,7 @@ fn run(row: &Row, seed: u64) -> Run {
     }
     Run {
         size_over_rate: Duration::from_secs_f64((row.mib * MIB * 8) as f64 / rate as f64),
+        last_verified,
         outcome: root.outcome(),
         progress: root.progress(),
         counters,

@@ -20,6 +20,10 @@ pub(crate) fn run(data: &[u8]) {
         let mended = Bytes::from([&data[..len], &crc].concat());
         if let Ok(packet) = frame::parse(&mended) {
             assert_eq!(frame::encode(&Route::EMPTY, &packet), mended);
+            if let Header::Relay(mut relay) = packet.header {
+                relay.check = frame::crc(&packet.payload, &[]);
+                assert!(relay.frames(&packet.payload).count() <= packet.payload.len());
+            }
         }
     }
 }

@@ -89,6 +89,8 @@ pub enum Kind {
     Enlist = 0x2d,
     /// The front end tells a node its number: [`boot::Admit`].
     Admit = 0x2e,
+    /// Frames that a node passes on for the front end: [`boot::Relay`].
+    Relay = 0x2f,
 }
 
 impl Kind {
@@ -118,6 +120,7 @@ impl Kind {
         Kind::Call,
         Kind::Enlist,
         Kind::Admit,
+        Kind::Relay,
     ];
 
     /// What this kind is for.
@@ -251,6 +254,8 @@ pub enum Header {
     Enlist(boot::Enlist),
     /// See [`Kind::Admit`].
     Admit(boot::Admit),
+    /// See [`Kind::Relay`].
+    Relay(boot::Relay),
 }
 
 impl Header {
@@ -281,6 +286,7 @@ impl Header {
             Header::Call(_) => Kind::Call,
             Header::Enlist(_) => Kind::Enlist,
             Header::Admit(_) => Kind::Admit,
+            Header::Relay(_) => Kind::Relay,
         }
     }
 
@@ -313,6 +319,7 @@ impl Header {
             Header::Call(h) => h.encode(&mut out),
             Header::Enlist(h) => h.encode(&mut out),
             Header::Admit(h) => h.encode(&mut out),
+            Header::Relay(h) => h.encode(&mut out),
         }
         out
     }
@@ -354,6 +361,7 @@ impl Header {
             Kind::Call => boot::Call::parse(body).map(|(h, n)| (Header::Call(h), n))?,
             Kind::Enlist => boot::Enlist::parse(body).map(|(h, n)| (Header::Enlist(h), n))?,
             Kind::Admit => boot::Admit::parse(body).map(|(h, n)| (Header::Admit(h), n))?,
+            Kind::Relay => boot::Relay::parse(body).map(|(h, n)| (Header::Relay(h), n))?,
         };
         Ok((header, PREFIX + body_len, prefix.payload_len.get().into()))
     }

@@ -26,6 +26,8 @@ pub struct Timing {
     pub receipt_interval: Duration,
     /// A child of which nothing is heard for so long is no longer fed.
     pub child_silence: Duration,
+    /// How long a node that passes frames on collects answers before it sends them to the root.
+    pub relay_delay: Duration,
     /// Between two rounds of offers or assignments to those that have not confirmed.
     pub offer_retry: Duration,
     /// Between two rounds of offers to those that are silent after the transfer has started.
@@ -75,6 +77,7 @@ impl Default for Timing {
             starvation: Duration::from_millis(25),
             receipt_interval: Duration::from_millis(15),
             child_silence: Duration::from_millis(50),
+            relay_delay: Duration::from_micros(100),
             offer_retry: Duration::from_micros(500),
             late_offer_retry: Duration::from_millis(10),
             join_timeout: Duration::from_millis(20),
@@ -109,6 +112,7 @@ impl Timing {
             starvation: Duration::from_secs(1),
             receipt_interval: Duration::from_millis(100),
             child_silence: Duration::from_secs(2),
+            relay_delay: Duration::from_millis(2),
             offer_retry: Duration::from_millis(20),
             late_offer_retry: Duration::from_millis(500),
             join_timeout: Duration::from_secs(3),

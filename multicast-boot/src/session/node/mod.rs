@@ -2,6 +2,7 @@
 
 mod location;
 mod offers;
+mod relay;
 pub(crate) mod reporting;
 
 use super::assembly::Assembly;
@@ -11,14 +12,17 @@ use super::mover::{Context, NodeMover};
 use super::node_state::{NodeConfig, NodeCounters, NodeState};
 use super::store::{ChunkStores, SharedStores};
 use crate::image::ClusterPublicKey;
+use bytes::Bytes;
 pub(crate) use location::Location;
 use offers::Asking;
+use relay::Relaying;
 use reporting::Reporting;
 use std::sync::Arc;
+use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Answer, Assign, Instruct, Report, Stage};
+use twowire_fabric::wire::boot::{Answer, Assign, Instruct, Relay, Report, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 /// The transfer that the node takes part in.
@@ -47,6 +51,9 @@ pub struct BootNode {
     /// The last offer that was refused.
     refused: Option<Answer>,
     asking: Asking,
+    relaying: Relaying,
+    /// The node that passed the root's last frame on: the next answer goes back through it.
+    via: Option<NodeNumber>,
     counters: NodeCounters,
     /// Of the session; the mover has its own.
     deadline: Time,
@@ -72,6 +79,8 @@ impl BootNode {
             location: None,
             session: None,
             refused: None,
+            relaying: Relaying::default(),
+            via: None,
             counters: NodeCounters::default(),
             deadline: Time::MAX,
         }
@@ -99,7 +108,7 @@ impl BootNode {
     }
 
     /// True if a frame to this start of this node is meant.
-    fn is_for_us(&self, to: twowire_fabric::id::NodeNumber, incarnation: u32) -> bool {
+    fn is_for_us(&self, to: NodeNumber, incarnation: u32) -> bool {
         self.location.as_ref().is_some_and(|location| location.own() == to) && incarnation == self.incarnation
     }
 
@@ -187,11 +196,11 @@ impl BootNode {
 
     fn poll_report(&mut self, now: Time) -> Option<Transmit> {
         let session = self.session.as_mut().filter(|s| s.report.due)?;
-        let location = self.location.as_ref()?;
+        let own = self.location.as_ref()?.own();
         let serial = session.report.next(now, &self.config.timing);
         let frame = Report {
             session: session.id,
-            from: location.own(),
+            from: own,
             incarnation: self.incarnation,
             serial,
             revision: session.revision,
@@ -202,9 +211,44 @@ impl BootNode {
             repaired: session.mover.lost(),
             rejected: u32::try_from(self.counters.rejected).unwrap_or(u32::MAX),
         };
-        let (at, path) = (session.report.next_timeout(), location.to_front_end(session.report.tries.saturating_sub(1)));
+        let (at, tries) = (session.report.next_timeout(), session.report.tries.saturating_sub(1));
         self.wake_at(at);
-        Some(Transmit::new(path?, Packet::new(frame)))
+        self.send_to_root(frame, tries)
+    }
+
+    /// A frame for the root: back through the node that passed the question on, or else along the path of this attempt.
+    fn send_to_root(&mut self, header: impl Into<Header>, attempt: usize) -> Option<Transmit> {
+        let (header, location) = (header.into(), self.location.as_ref()?);
+        let session = self.session.as_ref().map_or(0, |session| session.id);
+        let via = self.via.take().and_then(|via| location.path_to(via, 0));
+        match via {
+            Some(path) => Some(Transmit::new(path, Relay::packet(session, location.own(), &Bytes::new(), &[header]))),
+            None => Some(Transmit::new(location.to_front_end(attempt)?, Packet::new(header))),
+        }
+    }
+
+    /// Several frames in one: those for us are taken, those for others passed on, answers collected for the root.
+    fn on_relay(&mut self, now: Time, relay: &Relay, payload: &Bytes) {
+        let Some(own) = self.location.as_ref().map(Location::own) else { return };
+        let from_root = relay.from == NodeNumber::FRONT_END;
+        for packet in relay.frames(payload) {
+            let to = match &packet.header {
+                Header::Offer(offer) => offer.to,
+                Header::Assign(assign) => assign.to,
+                Header::Join(_) | Header::Report(_) => {
+                    let flush_at = now + self.config.timing.relay_delay;
+                    self.relaying.collect(relay.session, packet.header, flush_at);
+                    continue;
+                }
+                _ => continue,
+            };
+            if to == own {
+                self.handle_packet(now, &packet);
+                self.via = Some(relay.from).filter(|_| !from_root);
+            } else if from_root {
+                self.relaying.pass(relay.session, to, &packet);
+            }
+        }
     }
 
     /// The timers of reports and of the hand-over.
@@ -266,6 +310,7 @@ impl Protocol for BootNode {
             Header::Offer(offer) => self.on_offer(now, offer, &packet.payload),
             Header::Assign(assign) => self.on_assign(now, assign),
             Header::Instruct(instruct) => self.on_instruct(now, instruct),
+            Header::Relay(relay) => self.on_relay(now, relay, &packet.payload),
             Header::Join(_) | Header::Report(_) => {}
             _ => {
                 self.with_mover(now, |mover, context| mover.handle_packet(context, packet));
@@ -276,6 +321,7 @@ impl Protocol for BootNode {
 
     fn handle_timeout(&mut self, now: Time) {
         self.deadline = Time::MAX;
+        self.relaying.on_timeout(now);
         self.time_asking(now);
         self.with_mover(now, |mover, context| mover.handle_timeout(context));
         self.note_orphaned();
@@ -284,13 +330,14 @@ impl Protocol for BootNode {
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         self.poll_join()
+            .or_else(|| self.relaying.poll_transmit(now, self.location.as_ref()?))
             .or_else(|| self.poll_report(now))
             .or_else(|| self.with_mover(now, |mover, context| mover.poll_transmit(context)).flatten())
     }
 
     fn poll_timeout(&self) -> Option<Time> {
         let mover = self.session.as_ref().map_or(Time::MAX, |session| session.mover.next_timeout());
-        let at = self.deadline.min(mover);
+        let at = self.deadline.min(mover).min(self.relaying.next_timeout());
         (at != Time::MAX).then_some(at)
     }
 }

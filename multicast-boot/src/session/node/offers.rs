@@ -9,14 +9,14 @@ use bytes::Bytes;
 use std::time::Duration;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::Packet;
 use twowire_fabric::wire::boot::{Answer, Join, Offer, Stage};
 
 /// How a node asks for an offer, and what it has to answer.
 pub(super) struct Asking {
     /// An answer to send: the session and what to say.
     pub(super) due: Option<(u32, Answer)>,
-    at: Time,
+    /// When it asks next; `None` before it knows when it could.
+    at: Option<Time>,
     interval: Duration,
     /// Joins sent: each takes another path.
     count: usize,
@@ -24,7 +24,7 @@ pub(super) struct Asking {
 
 impl Asking {
     pub(super) fn new(first: Duration) -> Asking {
-        Asking { due: None, at: Time::ZERO, interval: first, count: 0 }
+        Asking { due: None, at: None, interval: first, count: 0 }
     }
 }
 
@@ -107,23 +107,24 @@ impl BootNode {
             answer,
             key_id: u64::from_le_bytes(self.key.id().0),
         };
-        let path = location.to_front_end(self.asking.count)?;
         self.asking.count += 1;
-        Some(Transmit::new(path, Packet::new(join)))
+        self.send_to_root(join, self.asking.count - 1)
     }
 
-    /// A node that has had no offer asks for one.
+    /// A node that has had no offer asks for one; not at once, for an offer may be on its way to all who got their
+    /// routes together.
     pub(super) fn time_asking(&mut self, now: Time) {
         if self.session.is_some() || self.location.is_none() {
             return;
         }
         let asking = &mut self.asking;
-        if asking.at <= now && asking.due.is_none() {
+        let mut at = *asking.at.get_or_insert_with(|| now + asking.interval.mul_f64(0.5 + 0.5 * self.rng.f64()));
+        if at <= now && asking.due.is_none() {
             asking.due = Some((0, Answer::Asks));
-            asking.at = now + asking.interval;
+            at = now + asking.interval;
             asking.interval = (2 * asking.interval).min(self.config.timing.ask_max);
         }
-        let at = asking.at;
+        asking.at = Some(at);
         self.wake_at(at);
     }
 }

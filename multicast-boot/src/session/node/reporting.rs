@@ -14,6 +14,9 @@ pub(crate) struct Reporting {
     unanswered: Option<u32>,
     /// When the next one is due at the latest.
     at: Time,
+    /// When the next one is due that nothing has caused. Its beat is the node's own, so that the reports of all nodes do
+    /// not meet at the root, whatever has made them report together once.
+    beat: Time,
     /// Reports sent without an answer: each takes another path.
     pub(crate) tries: usize,
     pub(crate) orphaned: [bool; TREES],
@@ -22,7 +25,16 @@ pub(crate) struct Reporting {
 impl Reporting {
     /// Reports every `interval`, at the latest from `at` on.
     pub(crate) fn new(interval: Duration, at: Time) -> Reporting {
-        Reporting { interval, serial: 0, due: false, unanswered: None, at, tries: 0, orphaned: [false; TREES] }
+        Reporting {
+            interval,
+            serial: 0,
+            due: false,
+            unanswered: None,
+            at,
+            beat: at,
+            tries: 0,
+            orphaned: [false; TREES],
+        }
     }
 
     /// The next report must be answered.
@@ -42,6 +54,7 @@ impl Reporting {
         if self.unanswered.is_some_and(|unanswered| serial >= unanswered) {
             self.unanswered = None;
             self.tries = 0;
+            self.at = self.beat;
         }
     }
 
@@ -62,8 +75,11 @@ impl Reporting {
             *unanswered = (*unanswered).min(self.serial);
             self.tries += 1;
         }
-        let retry = if self.is_unanswered() { timing.report_retry.min(self.interval) } else { self.interval };
-        self.at = now + retry;
+        while self.beat <= now {
+            self.beat += self.interval;
+        }
+        let retry = if self.is_unanswered() { now + timing.report_retry } else { Time::MAX };
+        self.at = retry.min(self.beat);
         self.serial
     }
 

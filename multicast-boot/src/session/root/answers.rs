@@ -26,7 +26,13 @@ impl Control {
             self.has_restarted(now, index);
         }
         match answer {
-            Some(Answer::Asks) => self.offer(index),
+            // An offer may have crossed the question.
+            Some(Answer::Asks) => {
+                let member = &self.members[index];
+                if member.takes_part() || now - member.sent >= member.retry_after(&self.timing) {
+                    self.offer(index);
+                }
+            }
             Some(Answer::Accepts) => self.has_joined(now, index, incarnation),
             // It may get the right routes yet: it is offered the image again.
             Some(Answer::WrongEpoch) | None => {}

@@ -1,6 +1,6 @@
 //! Who takes part, and what is due to whom.
 
-use super::super::mover::{Change, RootMover};
+use super::super::mover::Change;
 use super::super::progress::{BootEvent, FailureReason, NodeFailure, Outcome, Reached};
 use super::super::timing::Timing;
 use super::member::Member;
@@ -8,10 +8,8 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
-use twowire_fabric::protocol::Transmit;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::Packet;
-use twowire_fabric::wire::boot::{Assign, Call, Instruct, Offer, Stage};
+use twowire_fabric::wire::boot::{Call, Stage};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -33,8 +31,8 @@ pub(super) enum Invitation {
 pub(crate) struct Control {
     pub(crate) timing: Timing,
     pub(crate) session: u32,
-    signed_manifest: Bytes,
-    invitation: Invitation,
+    pub(super) signed_manifest: Bytes,
+    pub(super) invitation: Invitation,
     pub(crate) members: Vec<Member>,
     /// The index of each node's member, by [`NodeNumber::index`].
     by_number: Vec<Option<usize>>,
@@ -44,7 +42,7 @@ pub(crate) struct Control {
     /// The transfer is not over when all are settled.
     pub(super) stays: bool,
     /// Members to whom something is due.
-    outbox: VecDeque<usize>,
+    pub(super) outbox: VecDeque<usize>,
     pub(super) report_interval: Duration,
     pub(super) deadline: Time,
     pub(super) events: VecDeque<BootEvent>,
@@ -150,7 +148,7 @@ impl Control {
         self.queue(index);
     }
 
-    fn queue(&mut self, index: usize) {
+    pub(super) fn queue(&mut self, index: usize) {
         if !std::mem::replace(&mut self.members[index].due.queued, true) {
             self.outbox.push_back(index);
         }
@@ -223,11 +221,11 @@ impl Control {
     /// True if those that take part are enough to begin.
     fn has_enough(&self, is_late: bool) -> bool {
         let waits = |m: &Member| m.incarnation.is_none() && m.failed.is_none();
-        let joined = self.members.iter().filter(|m| m.takes_part()).count();
+        let joined = || self.members.iter().filter(|m| m.takes_part()).count();
         if is_late {
-            joined >= self.expected.min(1)
+            joined() >= self.expected.min(1)
         } else {
-            joined >= self.expected && !self.members.iter().any(waits)
+            !self.members.iter().any(waits) && joined() >= self.expected
         }
     }
 
@@ -238,48 +236,5 @@ impl Control {
             self.phase = Phase::Done;
             self.event(BootEvent::Done);
         }
-    }
-
-    /// The next frame that is due to a node.
-    pub(super) fn poll_transmit(&mut self, now: Time, mover: &dyn RootMover) -> Option<Transmit> {
-        loop {
-            let index = self.outbox.pop_front()?;
-            self.members[index].due.queued = false;
-            let Some(path) = self.members[index].path() else { continue };
-            let Some(packet) = self.next_due(now, index, mover) else { continue };
-            let due = self.members[index].due;
-            if due.offer || due.assign || due.instruct {
-                self.queue(index);
-            }
-            return Some(Transmit::new(path, packet));
-        }
-    }
-
-    /// The most urgent of the frames that are due to a node.
-    fn next_due(&mut self, now: Time, index: usize, mover: &dyn RootMover) -> Option<Packet> {
-        let session = self.session;
-        let member = &mut self.members[index];
-        if std::mem::take(&mut member.due.offer) {
-            member.sent = now;
-            let report_ms = u16::try_from(self.report_interval.as_millis()).unwrap_or(u16::MAX);
-            let manifest = self.signed_manifest.clone();
-            return Some(match self.invitation {
-                Invitation::Mapped(epoch) => {
-                    Packet::with_payload(Offer { session, epoch, to: member.number, report_ms }, manifest)
-                }
-                Invitation::Called(call) => Packet::with_payload(Call { report_ms, ..call }, manifest),
-            });
-        }
-        let (to, incarnation) = (member.number, member.incarnation.unwrap_or(0));
-        if std::mem::take(&mut member.due.assign) {
-            member.sent = now;
-            let (revision, late, parents) = (member.revision, member.late, mover.parents(index));
-            return Some(Packet::new(Assign { session, to, incarnation, revision, parents, late }));
-        }
-        std::mem::take(&mut member.due.instruct).then(|| {
-            let report_now = std::mem::take(&mut member.due.report_now);
-            let (answers, hand_over) = (member.report_serial, member.released);
-            Packet::new(Instruct { session, to, incarnation, answers, report_now, hand_over })
-        })
     }
 }

@@ -5,6 +5,7 @@ mod admission;
 mod answers;
 pub(crate) mod control;
 mod member;
+mod outbox;
 mod watch;
 
 use super::group::{GroupConfig, GroupError, GroupRoot, NODES};
@@ -129,6 +130,7 @@ impl BootRoot {
 impl Protocol for BootRoot {
     fn handle_packet(&mut self, now: Time, packet: &Packet) {
         match &packet.header {
+            Header::Relay(relay) => relay.frames(&packet.payload).for_each(|packet| self.handle_packet(now, &packet)),
             Header::Join(join) => self.control.on_join(now, join),
             Header::Enlist(enlist) => {
                 if let Some(admission) = &mut self.admission {
@@ -157,7 +159,7 @@ impl Protocol for BootRoot {
         let soon = self.control.watch_all(now);
         self.tell_mover(now);
         let timing = &self.control.timing;
-        self.control.deadline = now + if soon { timing.offer_retry } else { timing.query_interval };
+        self.control.deadline = now + if soon { timing.offer_retry / 2 } else { timing.query_interval };
     }
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {

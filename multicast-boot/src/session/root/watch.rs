@@ -36,7 +36,7 @@ impl Control {
         }
         let member = &mut self.members[index];
         let unconfirmed = member.confirmed < member.revision && !member.due.assign;
-        if unconfirmed && now - member.sent >= self.timing.offer_retry {
+        if unconfirmed && now - member.sent >= member.retry_after(&self.timing) {
             member.tries += 1;
             self.assign(index);
         }
@@ -48,7 +48,7 @@ impl Control {
         let (timing, sending) = (self.timing, self.is_sending());
         let member = &mut self.members[index];
         let idle = now - member.progress_at;
-        let retry = if sending { timing.late_offer_retry } else { timing.offer_retry };
+        let retry = if sending { timing.late_offer_retry } else { member.retry_after(&timing) };
         if sending && idle >= timing.no_progress {
             self.fail(now, index, FailureReason::DidNotJoin(idle));
         } else if !member.due.offer && now - member.sent >= retry {

@@ -1,0 +1,93 @@
+//! The frames that are due to nodes, in turn; those to many go in groups that one node passes on.
+
+use super::super::mover::RootMover;
+use super::control::{Control, Invitation};
+use super::member::Member;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::protocol::Transmit;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::boot::{Assign, Call, Instruct, Offer, Relay};
+use twowire_fabric::wire::{Header, Packet};
+
+/// To fewer nodes the root sends a frame each.
+const MIN_RELAYED: usize = 8;
+
+impl Control {
+    /// The next frame that is due to a node.
+    pub(super) fn poll_transmit(&mut self, now: Time, mover: &dyn RootMover) -> Option<Transmit> {
+        loop {
+            let index = self.outbox.pop_front()?;
+            self.members[index].due.queued = false;
+            let Some(path) = self.members[index].path() else { continue };
+            let Some(packet) = self.next_due(now, index, mover) else { continue };
+            let due = self.members[index].due;
+            if due.offer || due.assign || due.instruct {
+                self.queue(index);
+            }
+            let packet = if self.may_relay(index, &packet) { self.with_others(now, packet, mover) } else { packet };
+            return Some(Transmit::new(path, packet));
+        }
+    }
+
+    /// True if a frame to a node may go together with others: on a mapped fabric each node reaches all others. Only a
+    /// first attempt may: the node that passes it on may be dead.
+    fn may_relay(&self, index: usize, packet: &Packet) -> bool {
+        let kind = matches!(packet.header, Header::Offer(_) | Header::Assign(_));
+        matches!(self.invitation, Invitation::Mapped(_))
+            && kind
+            && self.members[index].tries == 0
+            && self.outbox.len() >= MIN_RELAYED
+    }
+
+    /// Puts a frame together with those to the next nodes, for its own to pass on: about as many as there are such
+    /// groups, so that the root and the node that passes them on need about the same time.
+    fn with_others(&mut self, now: Time, packet: Packet, mover: &dyn RootMover) -> Packet {
+        let size = self.members.len().isqrt().min(Relay::capacity(&packet.payload, &packet.header));
+        let is_offer = matches!(packet.header, Header::Offer(_));
+        let mut headers = vec![packet.header];
+        while headers.len() < size
+            && let Some(&next) = self.outbox.front()
+        {
+            let Member { due, tries, .. } = self.members[next];
+            let alike = if is_offer { due.offer } else { due.assign && !due.offer };
+            if tries > 0 || !alike {
+                break;
+            }
+            self.outbox.pop_front();
+            self.members[next].due.queued = false;
+            headers.extend(self.next_due(now, next, mover).map(|packet| packet.header));
+            if self.members[next].due.instruct {
+                self.queue(next);
+            }
+        }
+        Relay::packet(self.session, NodeNumber::FRONT_END, &packet.payload, &headers)
+    }
+
+    /// The most urgent of the frames that are due to a node.
+    fn next_due(&mut self, now: Time, index: usize, mover: &dyn RootMover) -> Option<Packet> {
+        let session = self.session;
+        let member = &mut self.members[index];
+        if std::mem::take(&mut member.due.offer) {
+            member.sent = now;
+            let report_ms = u16::try_from(self.report_interval.as_millis()).unwrap_or(u16::MAX);
+            let manifest = self.signed_manifest.clone();
+            return Some(match self.invitation {
+                Invitation::Mapped(epoch) => {
+                    Packet::with_payload(Offer { session, epoch, to: member.number, report_ms }, manifest)
+                }
+                Invitation::Called(call) => Packet::with_payload(Call { report_ms, ..call }, manifest),
+            });
+        }
+        let (to, incarnation) = (member.number, member.incarnation.unwrap_or(0));
+        if std::mem::take(&mut member.due.assign) {
+            member.sent = now;
+            let (revision, late, parents) = (member.revision, member.late, mover.parents(index));
+            return Some(Packet::new(Assign { session, to, incarnation, revision, parents, late }));
+        }
+        std::mem::take(&mut member.due.instruct).then(|| {
+            let report_now = std::mem::take(&mut member.due.report_now);
+            let (answers, hand_over) = (member.report_serial, member.released);
+            Packet::new(Instruct { session, to, incarnation, answers, report_now, hand_over })
+        })
+    }
+}
