@@ -106,6 +106,13 @@ fn an_image_is_packed_verified_and_booted_with_its_key_only() {
     assert!(succeeds(dir.path(), &["image", "inspect", "img"]).contains("not checked"));
     assert!(succeeds(dir.path(), &["image", "verify", "img", "--key", "a.key.pub"]).contains("verified"));
     fails(dir.path(), &["image", "verify", "img", "--key", "b.key.pub"], 1, "img");
+    fs::write(dir.path().join("images"), "images 1\nn0-n3 img\nfallback all img\n").unwrap();
+    let listed = succeeds(dir.path(), &["image", "list", "images", "--key", "a.key.pub"]);
+    assert!(listed.starts_with("normal    n0-n3 ") && listed.contains("signature verified"), "{listed}");
+    fails(dir.path(), &["image", "list", "images", "--key", "b.key.pub"], 1, "img");
+    fs::write(dir.path().join("images"), "images 1\nn0-n3 img\nn3 img\n").unwrap();
+    fails(dir.path(), &["image", "list", "images"], 1, "images:3: n3 has an image already, by line 2");
+    fails(dir.path(), &["image", "pack", "--initrd", "initrd", "--align", "--key", "a.key", "-o", "x"], 1, "initrd");
     succeeds(dir.path(), &["up", "--fabric", SMALL, "--image", "img", "--key", "a.key.pub"]);
 
     let out = twowire(dir.path(), &["up", "--fabric", SMALL, "--image", "img", "--key", "b.key.pub", "--json"]);

@@ -20,6 +20,12 @@ impl NodeRanges {
         after > 0 && node <= self.0[after - 1].1
     }
 
+    /// The first node that is in both sets.
+    pub fn first_in_common(&self, other: &NodeRanges) -> Option<NodeNumber> {
+        let starts = self.0.iter().chain(&other.0).map(|&(first, _)| first);
+        starts.filter(|&node| self.contains(node) && other.contains(node)).min()
+    }
+
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -89,6 +95,17 @@ mod tests {
         let members: Vec<i32> = (0..10).filter(|&n| ranges.contains(NodeNumber(n))).collect();
         assert_eq!(members, [0, 1, 2, 3, 4, 5, 7]);
         assert_eq!(members.into_iter().map(NodeNumber).collect::<NodeRanges>(), ranges);
+    }
+
+    #[test]
+    fn what_two_sets_have_in_common() {
+        let set = |text: &str| text.parse::<NodeRanges>().unwrap();
+        for (a, b, common) in
+            [("n0-n5", "n5-n9", Some(5)), ("n0-n4,n9", "n5-n8", None), ("n3,n7-n9", "n0-n99", Some(3))]
+        {
+            assert_eq!(set(a).first_in_common(&set(b)), common.map(NodeNumber), "{a} and {b}");
+            assert_eq!(set(b).first_in_common(&set(a)), common.map(NodeNumber), "{b} and {a}");
+        }
     }
 
     #[test]

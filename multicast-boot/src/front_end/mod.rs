@@ -10,9 +10,10 @@ use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::map::distribute::{LoadTarget, RouteLoader, Stage, TableSource};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
+use twowire_fabric::responder::Responder;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::probe::FIRST_SEARCH_SESSION;
-use twowire_fabric::wire::{Family, Packet};
+use twowire_fabric::wire::{Family, Header, Packet};
 
 /// The card of a node that has not answered.
 pub const UNKNOWN_CARD: UniqueId = UniqueId(0);
@@ -31,6 +32,8 @@ pub struct FrontEnd<S> {
     pub boot: Option<BootRoot>,
     /// A roll call that is being held.
     pub roll_call: Option<RollCall>,
+    /// Answers nodes that look for the front end.
+    responder: Responder,
     routes: BTreeMap<NodeNumber, Vec<Path>>,
     cards: BTreeMap<NodeNumber, UniqueId>,
     watch: Option<RollCall>,
@@ -49,6 +52,7 @@ impl<S: TableSource> FrontEnd<S> {
             }
         }
         FrontEnd {
+            responder: Responder::front_end(loader.endpoint.unique_id()),
             loader,
             boot: None,
             roll_call: None,
@@ -151,7 +155,13 @@ impl<S: TableSource> Protocol for FrontEnd<S> {
             return self.announced(now, announcement);
         }
         match packet.header.kind().family() {
-            Family::Discovery => self.roll_calls().for_each(|call| call.handle_packet(now, packet)),
+            Family::Discovery => {
+                // One's own probes, should they come back, are not to be taken for a node's answers.
+                if matches!(packet.header, Header::Probe(probe) if probe.session >= FIRST_SEARCH_SESSION) {
+                    self.responder.handle_packet(now, packet);
+                }
+                self.roll_calls().for_each(|call| call.handle_packet(now, packet));
+            }
             Family::Endpoint => self.loader.handle_packet(now, packet),
             Family::Boot => self.boot.iter_mut().for_each(|boot| boot.handle_packet(now, packet)),
         }
@@ -173,6 +183,7 @@ impl<S: TableSource> Protocol for FrontEnd<S> {
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         let probe = self.roll_calls().find_map(|call| call.poll_transmit(now));
+        let probe = probe.or_else(|| self.responder.poll_transmit(now));
         probe.or_else(|| self.loader.poll_transmit(now)).or_else(|| self.boot.as_mut()?.poll_transmit(now))
     }
 

@@ -1,5 +1,7 @@
-//! The bodies of `twowire image pack|inspect|verify` and `twowire key new`: each returns a report to print.
+//! The bodies of `twowire image pack|inspect|verify|list` and `twowire key new`: each returns a report to print.
 
+use super::align::{AlignError, align};
+use super::catalogue::{Catalogue, CatalogueError, Purpose};
 use super::key::{ClusterPublicKey, ClusterSecretKey, KeyError};
 use super::manifest::{ImageError, Manifest, PartInfo};
 use super::packed::{HEADER_LEN, ImageFileError, ImageParts, PackedImage};
@@ -21,6 +23,17 @@ pub enum CommandError {
     /// What was asked for cannot be packed.
     #[error("cannot pack the image: {0}")]
     Pack(#[from] ImageError),
+    /// The initramfs cannot be aligned.
+    #[error("cannot align {}: {source}", .path.display())]
+    Align {
+        /// The initramfs's file.
+        path: PathBuf,
+        /// Why not.
+        source: AlignError,
+    },
+    /// The list of images.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
 }
 
 /// What `twowire image pack` is asked for.
@@ -30,6 +43,8 @@ pub struct PackRequest<'a> {
     pub kernel: Option<&'a Path>,
     /// The initramfs's file, if any.
     pub initrd: Option<&'a Path>,
+    /// Puts the initramfs's larger files at multiples of a chunk: see [`super::align`].
+    pub align: bool,
     /// The kernel's command line.
     pub cmdline: &'a str,
     /// The image's name.
@@ -100,7 +115,7 @@ pub fn pack(request: &PackRequest<'_>) -> Result<ImageReport, CommandError> {
         name: request.name.to_owned(),
         version: request.version,
         kernel: request.kernel.map_or(Ok(Bytes::new()), read_part)?,
-        initramfs: request.initrd.map_or(Ok(Bytes::new()), read_part)?,
+        initramfs: request.initrd.map_or(Ok(Bytes::new()), |path| read_initramfs(path, request.align))?,
         cmdline: request.cmdline.to_owned(),
     };
     let image = PackedImage::pack(&parts, &key)?;
@@ -141,6 +156,40 @@ fn create(path: &Path, mode: u32, text: &str) -> Result<(), KeyError> {
         std::io::ErrorKind::AlreadyExists => KeyError::Exists(path.to_owned()),
         _ => KeyError::Write { path: path.to_owned(), source },
     })
+}
+
+fn read_initramfs(path: &Path, aligned: bool) -> Result<Bytes, CommandError> {
+    let bytes = read_part(path)?;
+    if !aligned {
+        return Ok(bytes);
+    }
+    align(&bytes).map(Bytes::from).map_err(|source| CommandError::Align { path: path.to_owned(), source })
+}
+
+/// One line of a list of images, for people and machines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedImage {
+    /// For which nodes.
+    pub nodes: String,
+    /// True if it is the fallback.
+    pub fallback: bool,
+    /// What the image holds.
+    #[serde(flatten)]
+    pub image: ImageReport,
+}
+
+/// `twowire image list`: which image each node boots. Every image is read and its hashes are checked; with a key, its
+/// signature as well.
+pub fn list(path: &Path, key: Option<&Path>) -> Result<Vec<ListedImage>, CommandError> {
+    let catalogue = Catalogue::open(path)?;
+    let listed = catalogue.entries().iter().map(|entry| {
+        let image = match key {
+            Some(key) => verify(&entry.file, key)?,
+            None => inspect(&entry.file)?,
+        };
+        Ok(ListedImage { nodes: entry.nodes.to_string(), fallback: entry.purpose == Purpose::Fallback, image })
+    });
+    listed.collect()
 }
 
 fn read_part(path: &Path) -> Result<Bytes, ImageFileError> {

@@ -15,6 +15,7 @@ fn the_commands_work_together() {
     let request = PackRequest {
         kernel: None,
         initrd: Some(&at("initrd")),
+        align: false,
         cmdline: "quiet",
         name: "compute",
         version: 1,
@@ -33,6 +34,17 @@ fn the_commands_work_together() {
     assert!(error.contains("/k exists: a key is never overwritten"), "{error}");
     let error = pack(&PackRequest { output: &at("no/img"), ..request.clone() }).unwrap_err();
     assert!(error.to_string().contains("cannot write") && error.to_string().contains("no/img"), "{error}");
+    let error = pack(&PackRequest { align: true, ..request.clone() }).unwrap_err().to_string();
+    assert!(error.contains("cannot align") && error.contains("initrd: it is no uncompressed `newc`"), "{error}");
+    fs::write(at("images"), "images 1\nn0-n9 img\nfallback all img\n").unwrap();
+    let listed = list(&at("images"), None).unwrap();
+    let lines: Vec<_> = listed.iter().map(|line| (line.nodes.as_str(), line.fallback)).collect();
+    assert_eq!(lines, [("n0-n9", false), ("n0-n2147483647", true)]);
+    assert!(!listed[0].image.signature_checked && listed[0].image.payload_bytes == 9000);
+    assert!(list(&at("images"), Some(&at("k.pub"))).unwrap()[1].image.signature_checked);
+    assert!(list(&at("images"), Some(&at("other.pub"))).unwrap_err().to_string().contains("signed with key"));
+    fs::write(at("images"), "images 1\nn0-n9 absent.img\n").unwrap();
+    assert!(list(&at("images"), None).unwrap_err().to_string().contains("absent.img"));
     let error = inspect(&at("nothing")).unwrap_err().to_string();
     assert!(error.contains("cannot read") && error.contains("nothing"), "{error}");
 }

@@ -9,12 +9,18 @@
 //! | [`tree`] | BLAKE3's tree over the payload, cut into lists that fit a frame |
 //! | [`verifier`] | a receiver's side of the tree: checks lists and chunks as they arrive |
 //! | [`packed`] | a whole image in memory and on disk |
+//! | [`align`] | an initramfs whose files are at multiples of a chunk |
+//! | [`reuse`](mod@reuse) | which chunks of a new image a node holds already in an older one |
+//! | [`catalogue`] | which image each node boots |
 //! | [`command`] | the bodies of `twowire image` and `twowire key` |
 
+pub mod align;
+pub mod catalogue;
 pub mod command;
 pub mod key;
 pub mod manifest;
 pub mod packed;
+pub mod reuse;
 pub mod tree;
 pub mod verifier;
 

@@ -27,6 +27,7 @@ impl Files {
         pack(&PackRequest {
             kernel: None,
             initrd: Some(&payload),
+            align: false,
             cmdline: "",
             name: "against",
             version: 1,
