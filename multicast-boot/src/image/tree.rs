@@ -138,13 +138,33 @@ pub struct HashTree {
     pages: Bytes,
 }
 
+/// Bytes that are worth a thread of their own.
+const THREAD_BYTES: usize = 4 << 20;
+
+/// The values of all chunks of a payload, by as many threads as the machine has cores.
+fn chunk_values(payload: &[u8]) -> Vec<Value> {
+    let whole = payload.len() <= CHUNK;
+    let values = |first: usize, part: &[u8]| -> Vec<Value> {
+        part.chunks(CHUNK).zip(first as u32..).map(|(chunk, index)| chunk_value(index, chunk, whole)).collect()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.min(payload.len() / THREAD_BYTES).max(1);
+    if threads == 1 {
+        return values(0, payload);
+    }
+    let chunks = payload.len().div_ceil(CHUNK).div_ceil(threads);
+    std::thread::scope(|scope| {
+        let parts = payload.chunks(chunks * CHUNK).enumerate();
+        let threads: Vec<_> = parts.map(|(i, part)| scope.spawn(move || values(i * chunks, part))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("hashing does not panic")).collect()
+    })
+}
+
 impl HashTree {
     /// Hashes a payload; `None` unless it has 1 to [`MAX_PAYLOAD`] bytes.
     pub fn new(payload: &[u8]) -> Option<HashTree> {
         let shape = Shape::new(payload.len() as u64)?;
-        let whole = shape.chunk_count() == 1;
-        let chunks: Vec<Value> =
-            payload.chunks(CHUNK).zip(0..).map(|(chunk, index)| chunk_value(index, chunk, whole)).collect();
+        let chunks = chunk_values(payload);
         let pages = fold_groups(&chunks);
         let sections = fold_groups(&pages);
         let root = fold(&sections, true);
