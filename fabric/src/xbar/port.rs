@@ -13,9 +13,13 @@ use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path as FilePath, PathBuf};
 use std::time::{Duration, Instant};
+
+/// Frames are gathered until they have so many bytes, or the caller has no more for now.
+const GATHERED: u64 = 16 << 10;
 
 /// How to attach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +39,7 @@ impl Default for AttachOptions {
         AttachOptions {
             host: None,
             attachment: Attachment::Rings,
-            ring_bytes: 256 << 10,
+            ring_bytes: 512 << 10,
             spin: Duration::from_micros(5),
         }
     }
@@ -72,8 +76,15 @@ pub enum AttachError {
 
 #[derive(Debug)]
 enum Link {
-    Rings { out: Producer, into: Consumer },
-    Datagrams { socket: OwnedFd },
+    Rings {
+        out: Producer,
+        into: Consumer,
+    },
+    /// `room` is true if the socket was seen to have room, and nothing was sent since.
+    Datagrams {
+        socket: OwnedFd,
+        room: Cell<bool>,
+    },
 }
 
 /// A host of an `xbar` fabric.
@@ -111,7 +122,7 @@ impl XbarPort {
             Err(error) => return Err(wrong(error.to_string())),
         };
         let link = match options.attachment {
-            Attachment::Datagrams => Link::Datagrams { socket: fd },
+            Attachment::Datagrams => Link::Datagrams { socket: fd, room: Cell::new(false) },
             Attachment::Rings => {
                 let max_frame = max_frame(max_payload);
                 if !ring_bytes.is_power_of_two() || ring_bytes < ring::least_capacity(max_frame) {
@@ -141,7 +152,7 @@ impl XbarPort {
     pub fn watched(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let datagrams = match &self.link {
             Link::Rings { .. } => None,
-            Link::Datagrams { socket } => Some(socket.as_fd()),
+            Link::Datagrams { socket, .. } => Some(socket.as_fd()),
         };
         [Some(self.socket.as_fd()), datagrams].into_iter().flatten()
     }
@@ -149,6 +160,7 @@ impl XbarPort {
     /// Lets [`XbarPort::watched`] become readable when a frame comes in, or room where there is none; false if it is there
     /// already. An event loop calls it before it sleeps, and [`XbarPort::woken`] after.
     pub fn prepare_to_sleep(&mut self) -> Result<bool, PortError> {
+        self.hand_over()?;
         let had_room = self.can_send();
         self.ask_to_be_woken(had_room);
         Ok(!self.is_ready(had_room)?)
@@ -180,11 +192,12 @@ impl XbarPort {
         match &mut self.link {
             Link::Rings { out, .. } => {
                 out.push(parts);
-                if out.publish() {
-                    socket::ring(&self.socket).map_err(|error| down(&self.path, error))?;
+                if out.untold() >= GATHERED {
+                    self.hand_over()?;
                 }
             }
-            Link::Datagrams { socket } => {
+            Link::Datagrams { socket, room } => {
+                room.set(false);
                 self.frame.clear();
                 parts.iter().for_each(|part| self.frame.extend_from_slice(part));
                 match send(&*socket, &self.frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -196,30 +209,44 @@ impl XbarPort {
         Ok(())
     }
 
+    /// Lets the server see all that was pushed.
+    fn hand_over(&mut self) -> Result<(), PortError> {
+        if let Link::Rings { out, .. } = &mut self.link
+            && out.untold() > 0
+            && out.publish()
+        {
+            socket::ring(&self.socket).map_err(|error| down(&self.path, error))?;
+        }
+        Ok(())
+    }
+
     fn room(&self) -> Result<bool, RingError> {
         match &self.link {
             Link::Rings { out, .. } => out.has_room_for_any(),
-            Link::Datagrams { socket } => {
+            Link::Datagrams { room, .. } if room.get() => Ok(true),
+            Link::Datagrams { socket, room } => {
                 let mut fds = [PollFd::new(socket, PollFlags::OUT)];
                 let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-                Ok(polled.is_ok() && fds[0].revents().contains(PollFlags::OUT))
+                room.set(polled.is_ok() && fds[0].revents().contains(PollFlags::OUT));
+                Ok(room.get())
             }
         }
     }
 
     /// Takes the next frame's bytes; `None` if there is none.
     fn pop(&mut self) -> Result<Option<Bytes>, PortError> {
+        self.hand_over()?;
         let mut frame = Vec::new();
         match &mut self.link {
             Link::Rings { into, .. } => {
                 if !into.pop(&mut frame).map_err(|error| down(&self.path, error))? {
                     return Ok(None);
                 }
-                if into.publish() {
+                if into.publish_by_and_by() {
                     socket::ring(&self.socket).map_err(|error| down(&self.path, error))?;
                 }
             }
-            Link::Datagrams { socket } => {
+            Link::Datagrams { socket, .. } => {
                 self.frame.resize(max_frame(self.max_payload), 0);
                 match recv(&*socket, &mut self.frame[..], RecvFlags::DONTWAIT) {
                     Ok((len, _)) => frame.extend_from_slice(&self.frame[..len]),
@@ -237,7 +264,7 @@ impl XbarPort {
         Ok(room
             || match &mut self.link {
                 Link::Rings { into, .. } => into.has_frame().map_err(|error| down(&self.path, error))?,
-                Link::Datagrams { socket } => {
+                Link::Datagrams { socket, .. } => {
                     let mut fds = [PollFd::new(socket, PollFlags::IN)];
                     poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
                 }
@@ -253,7 +280,7 @@ impl XbarPort {
         let left = deadline - self.now();
         let timeout = Timespec { tv_sec: left.as_secs().min(3600) as _, tv_nsec: left.subsec_nanos().into() };
         let mut fds = vec![PollFd::new(&self.socket, PollFlags::IN)];
-        if let Link::Datagrams { socket } = &self.link {
+        if let Link::Datagrams { socket, .. } = &self.link {
             let flags = if had_room { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
             fds.push(PollFd::new(socket, flags));
         }
@@ -266,6 +293,13 @@ impl XbarPort {
             self.woken()?;
         }
         Ok(())
+    }
+}
+
+impl Drop for XbarPort {
+    fn drop(&mut self) {
+        // A server that has ended takes nothing more.
+        let _ = self.hand_over();
     }
 }
 
@@ -313,6 +347,10 @@ impl Port for XbarPort {
         self.push(&[route.as_bytes(), &header, &packet.payload, &crc])
     }
 
+    fn flush(&mut self) -> Result<(), PortError> {
+        self.hand_over()
+    }
+
     fn recv(&mut self) -> Result<Option<Received>, PortError> {
         let Some(frame) = self.pop()? else { return Ok(None) };
         Ok(Some(match frame::parse(&frame) {
@@ -325,6 +363,7 @@ impl Port for XbarPort {
     }
 
     fn wait(&mut self, deadline: Time) -> Result<(), PortError> {
+        self.hand_over()?;
         let had_room = self.can_send();
         let spin_until = self.now() + self.spin;
         while !self.is_ready(had_room)? {

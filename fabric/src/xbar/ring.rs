@@ -129,6 +129,12 @@ impl Ring {
         self.memory.read(self.data, tail);
     }
 
+    fn append(&self, position: u64, len: usize, out: &mut Vec<u8>) {
+        let (at, first) = self.parts(position, len);
+        self.memory.append(at, first, out);
+        self.memory.append(self.data, len - first, out);
+    }
+
     fn write(&self, position: u64, bytes: &[u8]) {
         let (at, first) = self.parts(position, bytes.len());
         let (head, tail) = bytes.split_at(first);
@@ -142,13 +148,15 @@ impl Ring {
 pub(super) struct Producer {
     ring: Ring,
     produced: u64,
+    /// What the consumer has been told.
+    told: u64,
     /// The consumer's position when it was last looked at.
     consumed: Cell<u64>,
 }
 
 impl Producer {
     pub(super) fn new(ring: Ring) -> Producer {
-        Producer { ring, produced: 0, consumed: Cell::new(0) }
+        Producer { ring, produced: 0, told: 0, consumed: Cell::new(0) }
     }
 
     /// True if a frame of this size fits now.
@@ -187,8 +195,14 @@ impl Producer {
 
     /// Lets the consumer see what was put in; true if it sleeps and is to be woken.
     pub(super) fn publish(&mut self) -> bool {
+        self.told = self.produced;
         self.ring.tell(PRODUCED, self.produced);
         self.ring.take(CONSUMER_WAITS)
+    }
+
+    /// Bytes that the consumer has not been told of.
+    pub(super) fn untold(&self) -> u64 {
+        self.produced - self.told
     }
 
     /// Asks to be woken when room comes back. Look for room once more afterwards.
@@ -202,13 +216,15 @@ impl Producer {
 pub(super) struct Consumer {
     ring: Ring,
     consumed: u64,
+    /// What the producer has been told.
+    told: u64,
     /// The producer's position when it was last looked at.
     produced: u64,
 }
 
 impl Consumer {
     pub(super) fn new(ring: Ring) -> Consumer {
-        Consumer { ring, consumed: 0, produced: 0 }
+        Consumer { ring, consumed: 0, told: 0, produced: 0 }
     }
 
     /// Takes the next frame out into `frame`, which is replaced; false if there is none. The producer gets its room
@@ -224,8 +240,8 @@ impl Consumer {
         if len > max || record(len) > available {
             return Err(RingError::Length { len, available, max });
         }
-        frame.resize(len, 0);
-        self.ring.read(self.consumed + LENGTH as u64, frame);
+        frame.clear();
+        self.ring.append(self.consumed + LENGTH as u64, len, frame);
         self.consumed += record(len);
         Ok(true)
     }
@@ -240,8 +256,16 @@ impl Consumer {
 
     /// Gives room back; true if the producer waits for it and is to be woken.
     pub(super) fn publish(&mut self) -> bool {
+        self.told = self.consumed;
         self.ring.tell(CONSUMED, self.consumed);
         self.ring.take(PRODUCER_WAITS)
+    }
+
+    /// Like [`Consumer::publish`], but lets room add up while there are frames: up to an eighth of the ring.
+    pub(super) fn publish_by_and_by(&mut self) -> bool {
+        let untold = self.consumed - self.told;
+        let due = self.produced == self.consumed || untold >= self.ring.capacity / 8;
+        untold > 0 && due && self.publish()
     }
 
     /// Asks to be woken when a frame comes in. Look for one once more afterwards.

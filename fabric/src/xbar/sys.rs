@@ -67,6 +67,18 @@ impl SharedMemory {
         unsafe { std::ptr::copy_nonoverlapping(self.base.as_ptr().add(offset), out.as_mut_ptr(), out.len()) }
     }
 
+    /// Copies bytes out, to the end of `out`.
+    pub(super) fn append(&self, offset: usize, len: usize, out: &mut Vec<u8>) {
+        assert!(offset <= self.len && len <= self.len - offset, "bytes within the mapping");
+        out.reserve(len);
+        // SAFETY: as for `read`; there is room for `len` bytes behind those of `out`, and they are written before they
+        // become part of it.
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.base.as_ptr().add(offset), out.as_mut_ptr().add(out.len()), len);
+            out.set_len(out.len() + len);
+        }
+    }
+
     /// Copies bytes in.
     pub(super) fn write(&self, offset: usize, bytes: &[u8]) {
         assert!(offset <= self.len && bytes.len() <= self.len - offset, "bytes within the mapping");

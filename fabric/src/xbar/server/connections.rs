@@ -12,13 +12,16 @@ use crate::topology::HostId;
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SocketFlags, SocketType, accept_with, socketpair, sockopt::socket_peercred,
+    AddressFamily, RecvFlags, SocketFlags, SocketType, accept_with, socketpair,
+    sockopt::{set_socket_send_buffer_size, socket_peercred},
 };
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// The largest ring that a host gets, in bytes.
 const MAX_RING: usize = 16 << 20;
+/// Bytes that a datagram socket holds in one direction, as far as the system allows (`net.core.wmem_max`).
+const SOCKET_BUFFER: usize = 1 << 20;
 /// Messages that are taken from one connection before the next one's turn.
 const MESSAGES: usize = 16;
 
@@ -133,6 +136,9 @@ impl Server {
     fn make_datagrams(&self, host: HostId) -> Result<(Inbound, Outbound, u32, OwnedFd), Errno> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+        for end in [&ours, &theirs] {
+            set_socket_send_buffer_size(end, SOCKET_BUFFER)?;
+        }
         epoll::add(&self.epoll, &ours, Source::Datagrams(host).data(), epoll::EventFlags::IN)?;
         let socket = Arc::new(ours);
         let outbound = Outbound::Socket { socket: Arc::clone(&socket), queue: Default::default() };

@@ -228,8 +228,9 @@ impl Server {
     /// Takes out what a host had handed in before it ended; frames for which there is no room are lost.
     pub(super) fn take_the_last_frames(&mut self, host: HostId) {
         loop {
-            if let Some(attached) = self.hosts[host.0 as usize].as_deref_mut() {
-                attached.held = None;
+            let held = self.hosts[host.0 as usize].as_deref_mut().and_then(|attached| attached.held.take());
+            if let Some((arrival, _)) = held {
+                self.switches.count_drop(arrival.by, DropCause::QueueFull);
             }
             if !matches!(self.take_frames(host, BATCH), Ok(true)) {
                 return;

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Frames that wait for a host with a datagram socket: the kernel itself keeps only ten.
+/// Frames that wait for a host with a datagram socket, besides those in the socket.
 const QUEUE_FRAMES: usize = 256;
 
 /// Why an attachment is over.

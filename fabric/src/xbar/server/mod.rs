@@ -25,10 +25,11 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Rounds without any frame after which the thread sleeps.
+/// Rounds without any frame after which the thread sleeps: some microseconds. It does not yield instead, since a busy
+/// neighbour that is yielded to keeps the processor for milliseconds, and a thread that is woken gets it at once.
 const ROUNDS_BEFORE_SLEEP: u32 = 200;
-/// After so many rounds with frames the sockets are looked at all the same.
-const ROUNDS_BETWEEN_POLLS: u32 = 16;
+/// After so many rounds the sockets are looked at all the same.
+const ROUNDS_BETWEEN_POLLS: u32 = 32;
 /// The longest sleep: how soon a stop is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
@@ -124,28 +125,17 @@ impl Server {
     pub fn run(&mut self, mut stop: impl FnMut() -> bool) -> Result<(), ServeError> {
         let (mut idle, mut since_poll) = (0, 0);
         while !stop() {
-            if self.round() {
-                (idle, since_poll) = (0, since_poll + 1);
-                if since_poll < ROUNDS_BETWEEN_POLLS {
-                    continue;
-                }
-            } else if !self.active.is_empty() && idle < ROUNDS_BEFORE_SLEEP {
-                idle += 1;
+            let moved = self.round();
+            idle = if moved { 0 } else { idle + 1 };
+            since_poll += 1;
+            let busy = !self.active.is_empty() && idle < ROUNDS_BEFORE_SLEEP;
+            if busy && since_poll < ROUNDS_BETWEEN_POLLS {
                 std::hint::spin_loop();
-                if !idle.is_multiple_of(ROUNDS_BETWEEN_POLLS) {
-                    continue;
-                }
-                rustix::thread::sched_yield();
+                continue;
             }
             since_poll = 0;
-            let longest = if idle < ROUNDS_BEFORE_SLEEP && !self.active.is_empty() {
-                Duration::ZERO
-            } else if self.prepare_to_sleep() {
-                self.longest_sleep()
-            } else {
-                Duration::ZERO
-            };
-            self.poll(longest)?;
+            let sleeps = !busy && self.prepare_to_sleep();
+            self.poll(if sleeps { self.longest_sleep() } else { Duration::ZERO })?;
         }
         Ok(())
     }

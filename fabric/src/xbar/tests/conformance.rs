@@ -55,6 +55,7 @@ impl Rig for XbarRig {
             _ => return false,
         }
         self.ports[from].push(&[&bytes]).unwrap();
+        self.ports[from].flush().unwrap();
         true
     }
 

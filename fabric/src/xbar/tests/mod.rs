@@ -45,4 +45,5 @@ fn send(port: &mut XbarPort, way: Route, packet: Packet) {
         port.wait(deadline).unwrap();
     }
     port.send(Transmit::new(way, packet)).unwrap();
+    port.flush().unwrap();
 }
