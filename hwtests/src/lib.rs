@@ -1,4 +1,5 @@
 //! Tests that look at the whole workspace, or need real kernels, devices or other programs; they are in `tests/`. The library is
-//! what they share with the benches: Ethernet networks made of network namespaces.
+//! what they share with the benches: Ethernet networks made of network namespaces, and the programs as processes.
 
 pub mod netns;
+pub mod programs;

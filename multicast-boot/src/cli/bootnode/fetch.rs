@@ -68,7 +68,11 @@ pub(super) fn fetch(
 /// Opens the NVRAM, and says what it holds.
 fn open_nvram(device: Option<&Device>, news: &mut News) -> Result<Store<Box<dyn Medium>>, Failure> {
     let Some(device) = device else { return Ok(Store::new(Box::new(MemoryMedium::new(FORGETFUL_BYTES)))) };
-    let mut store = Store::new(device.open(Access::Write).map_err(Failure::failed)?);
+    let remedy = "make it with `route-store format --device`";
+    let opened = device
+        .open(Access::Write)
+        .map_err(|error| Failure::Failed(format!("NVRAM {device}: {error}; {remedy} {device}")))?;
+    let mut store = Store::new(opened);
     if let Some(record) = nvram::read(&mut store) {
         let routes = 1 + record.alternates.len();
         news.tell(&format!("route read: {}, {routes} routes to the front end", record.node))?;

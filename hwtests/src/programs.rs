@@ -1,0 +1,105 @@
+//! The workspace's programs, as processes of a test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How long a test waits for something before it says that it hangs.
+const PATIENCE: u32 = 120_000;
+
+/// The path of a program of the workspace, built from the sources as they are.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(build).join(name)
+}
+
+/// Builds all programs in the profile of this test, and returns their folder.
+fn build() -> PathBuf {
+    let own = std::env::current_exe().expect("a test has a file");
+    let folder = own.ancestors().nth(2).expect("a test lies in TARGET/PROFILE/deps").to_owned();
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.arg("--target-dir").arg(folder.parent().expect("the profile's folder is in the target's"));
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    assert!(command.status().expect("cargo runs").success(), "the programs cannot be built");
+    folder
+}
+
+#[expect(clippy::disallowed_methods, reason = "nobody says when another process has come so far")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(1));
+}
+
+/// A process that ends with the test.
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program; what it prints goes to the end of a file.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(mut command: Command, log: &Path) -> Process {
+        let file = fs::File::options().create(true).append(true).open(log).expect("the log can be written");
+        let errors = file.try_clone().expect("a second descriptor");
+        let child = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn();
+        Process { child: child.unwrap_or_else(|e| panic!("{command:?}: {e}")), log: log.to_owned() }
+    }
+
+    /// Everything that it has printed.
+    pub fn output(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it has printed this.
+    ///
+    /// # Panics
+    /// If it ends before, or hangs.
+    pub fn wait_for(&mut self, text: &str) {
+        let patience = (0..PATIENCE).any(|_| {
+            pause();
+            self.output().contains(text) || self.child.try_wait().expect("a child").is_some()
+        });
+        assert!(patience && self.output().contains(text), "no `{text}` in {}:\n{}", self.log.display(), self.output());
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Panics
+    /// If it hangs.
+    pub fn wait(&mut self) -> ExitStatus {
+        for _ in 0..PATIENCE {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            pause();
+        }
+        panic!("it hangs; {}:\n{}", self.log.display(), self.output());
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

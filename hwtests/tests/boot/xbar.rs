@@ -1,0 +1,99 @@
+//! Over crossbars: the mapper maps, `bootd` loads the routes and sends, every node is a process.
+
+use crate::site::Site;
+use std::fs;
+use twowire_hwtests::programs::Process;
+
+const NODES: usize = 8;
+
+/// A fabric of crossbars with a `bootnode` on each host but the front end, mapped.
+struct Fabric {
+    site: Site,
+    crossbars: Process,
+    nodes: Vec<Process>,
+}
+
+impl Fabric {
+    fn new(bytes: usize) -> Fabric {
+        let site = Site::new(bytes);
+        let serve = ["serve", "--topo", "clos:hosts=9,radix=6,levels=2", "--at", "fabric"];
+        let mut crossbars = Process::start(site.command("xbar", &serve), &site.path("xbar.log"));
+        crossbars.wait_for("the fabric is");
+        // The front end is the first host, n0; nodes are the others, under the names that the generator gives them.
+        let nodes = (0..NODES).map(|node| start(&site, node)).collect();
+        let mut fabric = Fabric { site, crossbars, nodes };
+        fabric.nodes.iter_mut().for_each(|node| node.wait_for("waits for routes"));
+        let mapper =
+            ["--fabric", "xbar:fabric", "--topo-out", "topo", "--routes-out", "routes", "--routes-per-pair", "2"];
+        fabric.site.run("mapper", &mapper);
+        fabric
+    }
+
+    fn bootd(&self, log: &str) -> Process {
+        let args =
+            ["--fabric", "xbar:fabric", "--topo", "topo", "--routes", "routes", "--image", "image", "--key", "key.pub"];
+        let args = [&args[..], &["--node-timeout", "20s", "--json"]].concat();
+        Process::start(self.site.command("bootd", &args), &self.site.path(log))
+    }
+
+    /// All nodes end, with the image in their folders.
+    fn finish(mut self) {
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            assert!(node.wait().success(), "{}", node.output());
+            self.site.check(&format!("root{index}"));
+        }
+        self.crossbars.kill();
+    }
+}
+
+fn start(site: &Site, node: usize) -> Process {
+    let nvram = format!("nvram{node}");
+    if !site.path(&nvram).exists() {
+        fs::write(site.path(&nvram), [0; 1024]).unwrap();
+    }
+    let args = [format!("xbar:fabric,host=n{node}"), format!("root{node}"), format!("file:{nvram}")];
+    let args = ["--fabric", &args[0], "--key", "key.pub", "--root", &args[1], "--nvram", &args[2]];
+    Process::start(site.command("bootnode", &args), &site.path(&format!("node{node}.log")))
+}
+
+#[test]
+fn every_node_boots_and_tells_how_far_it_is() {
+    let fabric = Fabric::new(2_000_000);
+    let mut bootd = fabric.bootd("bootd.log");
+    assert!(bootd.wait().success(), "{}", bootd.output());
+    assert!(bootd.output().contains(r#""nodes_ready":8,"nodes_failed":0"#), "{}", bootd.output());
+    for state in ["link up", "waits for routes", "joined", "verified", "handing over", "phase 2 up", "ready"] {
+        assert!(fabric.nodes[3].output().contains(state), "no `{state}` in\n{}", fabric.nodes[3].output());
+    }
+    fabric.finish();
+}
+
+#[test]
+fn a_node_that_is_killed_comes_back_with_its_route_and_what_it_held() {
+    let mut fabric = Fabric::new(48_000_000);
+    let mut bootd = fabric.bootd("bootd.log");
+    fabric.nodes[2].wait_for("receiving (30 %)");
+    fabric.nodes.remove(2).kill();
+    fabric.nodes.insert(2, start(&fabric.site, 2));
+    assert!(bootd.wait().success(), "{}", bootd.output());
+    fabric.nodes[2].wait_for("route read");
+    let output = fabric.nodes[2].output();
+    let again = output.rsplit("route read").next().unwrap();
+    assert!(!again.contains("receiving (10 %)"), "it began anew:\n{output}");
+    fabric.finish();
+}
+
+#[test]
+fn a_front_end_that_is_killed_is_followed_by_one_that_sends_only_the_rest() {
+    let mut fabric = Fabric::new(48_000_000);
+    let bootd = fabric.bootd("bootd.log");
+    fabric.nodes[2].wait_for("receiving (30 %)");
+    bootd.kill();
+    let mut bootd = fabric.bootd("bootd2.log");
+    assert!(bootd.wait().success(), "{}", bootd.output());
+    let last = bootd.output().lines().last().unwrap().to_owned();
+    let summary: serde_json::Value = serde_json::from_str(&last).unwrap();
+    let sent = summary["frames_sent"].as_u64().unwrap() - summary["repeats_sent"].as_u64().unwrap();
+    assert!(sent < 48_000_000 / 4096, "{sent} frames: all of the image again");
+    fabric.finish();
+}
