@@ -221,7 +221,7 @@ impl Flow {
             self.round = (self.round * 7 + took.min(self.config.patience)) / 8;
             if sequence >= self.shrunk_at {
                 self.window = (self.window * 1.125).min(self.ceiling);
-                self.ceiling = (self.ceiling * 1.001).min(self.largest);
+                self.ceiling = (self.ceiling * 1.003).min(self.largest);
             }
         }
     }
@@ -300,13 +300,19 @@ impl Counted {
         if sent >= MIN_SAMPLE {
             self.floor = if lost < self.floor { lost } else { self.floor + (lost - self.floor) / 64.0 };
         }
-        if lost > 1.5 * self.floor + 0.05 && sent >= MIN_SAMPLE {
+        if sent >= MIN_SAMPLE && lost > self.usual_losses(sent as f32) / sent as f32 {
             // Far more than when less was on its way: a buffer overran, and some found room in it now and then.
             return (lost - self.floor + bursts).into();
         }
         let weight = (sent as f32 / 1024.0).min(0.5);
         self.loss += weight * (lost - self.loss);
         bursts.into()
+    }
+
+    /// So many of `sent` symbols may be lost as they usually are: with room for chance, four standard deviations of it.
+    fn usual_losses(&self, sent: f32) -> f32 {
+        let expected = self.floor.max(self.loss) * sent;
+        1.5 * expected + 0.05 * sent + 4.0 * (expected + 1.0).sqrt()
     }
 }
 

@@ -24,6 +24,8 @@ pub mod receiver;
 pub mod sender;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod lan;
 #[cfg(test)]
 mod session_tests;

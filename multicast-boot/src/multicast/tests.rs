@@ -177,6 +177,18 @@ fn receivers_that_are_slower_than_the_link_set_the_pace() {
 }
 
 #[test]
+fn steady_losses_do_not_make_the_window_smaller() {
+    let image = image(16 << 20);
+    for (receivers, loss) in [(1, 0.01), (16, 0.01), (4, 0.05)] {
+        let mut lan = network(&image, receivers, LanConfig { loss, ..LanConfig::default() }, PORT, 1);
+        assert!(lan.complete(Duration::from_secs(5)));
+        lan.check(&image);
+        let window = lan.sender().window();
+        assert!(window > (1 << 20) / 1426, "{receivers} receivers, {loss}: a window of {window} symbols");
+    }
+}
+
+#[test]
 fn a_receiver_much_slower_than_the_others_does_not_hold_them_up() {
     let image = image(16 << 20);
     let config = LanConfig { work: Duration::from_micros(1), ..LanConfig::default() };
