@@ -43,8 +43,16 @@ impl Row {
     }
 }
 
+fn xgft_256() -> Topology {
+    generate::xgft(&[8, 8, 4], &[1, 8, 8]).expect("a Clos")
+}
+
 fn xgft_4096() -> Topology {
     generate::xgft(&[16, 16, 16], &[1, 16, 16]).expect("a Clos")
+}
+
+fn xgft_11664() -> Topology {
+    generate::xgft(&[18, 18, 36], &[1, 18, 18]).expect("a Clos of 36-port crossbars")
 }
 
 fn xgft_16384() -> Topology {
@@ -67,7 +75,16 @@ fn rows() -> Vec<Row> {
         other(Row { absent: 5, ..Row::pink("5 % of the nodes absent", vec![]) }),
         other(Row { absent: 30, ..Row::pink("30 % of the nodes absent", vec![]) }),
         other(Row { mib: 16, ..Row::pink("16 MiB", vec![]) }),
+        other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts", vec![]) }),
+        other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts, loss 0.1 %", loss(0.001)) }),
+        other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts, loss 1 %", loss(0.01)) }),
+        other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts, loss 5 %", loss(0.05)) }),
+        other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts, loss 10 %", loss(0.1)) }),
         other(Row { topology: xgft_4096, ..Row::pink("4,096 hosts", vec![]) }),
+        other(Row { topology: xgft_11664, ..Row::pink("11,664 hosts, 36-port crossbars", vec![]) }),
+        other(Row { topology: xgft_11664, mib: 8, ..Row::pink("11,664 hosts, 36-port crossbars, 8 MiB", vec![]) }),
+        other(Row { topology: xgft_4096, mib: 16, ..Row::pink("4,096 hosts, 16 MiB", vec![]) }),
+        other(Row { topology: xgft_16384, mib: 8, ..Row::pink("16,384 hosts, 8 MiB", vec![]) }),
         other(Row { topology: xgft_16384, ..Row::pink("16,384 hosts", vec![]) }),
     ]
 }

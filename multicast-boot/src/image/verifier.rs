@@ -162,9 +162,10 @@ impl TreeVerifier {
     }
 
     fn remember(&mut self, index: u32) {
-        let (word, bit) = (&mut self.verified[index as usize / 64], 1 << (index % 64));
-        self.verified_count += u32::from(*word & bit == 0);
-        *word |= bit;
+        if !self.is_verified(index) {
+            self.verified[index as usize / 64] |= 1 << (index % 64);
+            self.verified_count += 1;
+        }
     }
 
     /// A verified piece of the top list, to pass on.

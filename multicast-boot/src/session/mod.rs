@@ -30,6 +30,8 @@ pub mod timing;
 pub mod trees;
 
 #[cfg(test)]
+mod storms;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

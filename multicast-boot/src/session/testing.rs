@@ -139,16 +139,34 @@ impl Recipe {
     }
 }
 
+/// What the front end starts a session with.
+pub(crate) struct Service {
+    config: RootConfig,
+    image: PackedImage,
+    ground: Arc<Ground>,
+    seed: u64,
+    has_started: bool,
+}
+
+impl Service {
+    /// A new session over all nodes.
+    fn session(&mut self) -> BootRoot {
+        self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        let (image, plan) = (self.image.clone(), self.ground.plan.clone());
+        BootRoot::new(self.config, image, plan, &self.ground.nodes(), self.seed)
+    }
+}
+
 /// A host of the simulated cluster.
 pub(crate) enum TestHost {
-    FrontEnd(Box<BootRoot>),
+    FrontEnd(Box<Service>, Box<BootRoot>),
     Node(Box<Recipe>, Box<BootNode>),
 }
 
 impl TestHost {
     fn machine(&mut self) -> &mut dyn Protocol {
         match self {
-            TestHost::FrontEnd(root) => root.as_mut(),
+            TestHost::FrontEnd(_, root) => root.as_mut(),
             TestHost::Node(_, node) => node.as_mut(),
         }
     }
@@ -166,7 +184,7 @@ impl Protocol for TestHost {
     }
     fn poll_timeout(&self) -> Option<Time> {
         match self {
-            TestHost::FrontEnd(root) => root.poll_timeout(),
+            TestHost::FrontEnd(_, root) => root.poll_timeout(),
             TestHost::Node(_, node) => node.poll_timeout(),
         }
     }
@@ -175,7 +193,13 @@ impl Protocol for TestHost {
 impl Host for TestHost {
     fn power_on(&mut self, now: Time, _: UniqueId) {
         match self {
-            TestHost::FrontEnd(root) => root.start(now),
+            TestHost::FrontEnd(service, root) => {
+                // After a restart nothing is left of the session before.
+                if std::mem::replace(&mut service.has_started, true) {
+                    **root = service.session();
+                }
+                root.start(now);
+            }
             TestHost::Node(recipe, node) => **node = recipe.start(),
         }
     }
@@ -186,9 +210,36 @@ pub(crate) struct Cluster {
     pub(crate) sim: Sim<TestHost>,
 }
 
+/// A fabric with the routes of all its hosts: the same for every cluster on it.
+pub(crate) struct Ground {
+    pub(crate) plan: Plan,
+    /// Of the front end, then of node 0, and so on.
+    tables: Vec<Arc<RouteTable>>,
+}
+
+impl Ground {
+    pub(crate) fn new(topology: Topology) -> Ground {
+        let plan = plan(&Arc::new(topology), HostId(0), 8);
+        let hosts = plan.hosts.len();
+        let table = |own: usize| {
+            let mut routes = RouteTable::new(plan.epoch, NodeNumber::from_index(own));
+            let to = |to| plan.routes.routes(NodeNumber::from_index(own), NodeNumber::from_index(to));
+            (0..hosts).for_each(|index| routes.push(to(index)));
+            Arc::new(routes)
+        };
+        let tables = (0..hosts).map(table).collect();
+        Ground { plan, tables }
+    }
+
+    /// All nodes.
+    pub(crate) fn nodes(&self) -> Vec<NodeNumber> {
+        (1..self.tables.len()).map(NodeNumber::from_index).collect()
+    }
+}
+
 /// What a cluster is made of.
 pub(crate) struct Setup {
-    pub(crate) topology: Arc<Topology>,
+    pub(crate) ground: Arc<Ground>,
     pub(crate) image: PackedImage,
     pub(crate) node: NodeConfig,
     pub(crate) root: RootConfig,
@@ -200,11 +251,15 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(topology: Topology, image: PackedImage, seed: u64) -> Setup {
+        Setup::on(&Arc::new(Ground::new(topology)), image, seed)
+    }
+
+    pub(crate) fn on(ground: &Arc<Ground>, image: PackedImage, seed: u64) -> Setup {
         let sim = SimConfig::default();
         let (hand_over, rate_bits_per_s) = (Some(Duration::from_millis(1)), Some(sim.rate_bits_per_s));
         let timing = Timing { hand_over_timeout: Duration::from_millis(100), ..Timing::default() };
         Setup {
-            topology: Arc::new(topology),
+            ground: Arc::clone(ground),
             image,
             node: NodeConfig { hand_over, rate_bits_per_s, ..NodeConfig::default() },
             root: RootConfig { timing },
@@ -215,24 +270,21 @@ impl Setup {
     }
 
     pub(crate) fn build(self) -> Cluster {
-        let plan = plan(&self.topology, HostId(0), 8);
-        let hosts = self.topology.hosts().len();
-        let numbers: Vec<NodeNumber> = (1..hosts).map(NodeNumber::from_index).collect();
         let stores = Arc::new(SharedStores::default());
-        let sim = Sim::new(&self.topology, self.sim, self.seed, |host| {
-            let own = NodeNumber::from_index(host.0 as usize);
-            if own == NodeNumber::FRONT_END {
-                let root = BootRoot::new(self.root, self.image.clone(), plan.clone(), &numbers, self.seed);
-                return TestHost::FrontEnd(Box::new(root));
+        let sim = Sim::new(&self.ground.plan.topology, self.sim, self.seed, |host| {
+            let seed = self.seed ^ u64::from(host.0) << 32;
+            if host == HostId(0) {
+                let (config, image, ground) = (self.root, self.image.clone(), Arc::clone(&self.ground));
+                let mut service = Service { config, image, ground, seed, has_started: false };
+                let root = service.session();
+                return TestHost::FrontEnd(Box::new(service), Box::new(root));
             }
-            let mut routes = RouteTable::new(plan.epoch, own);
-            (0..hosts).for_each(|to| routes.push(plan.routes.routes(own, NodeNumber::from_index(to))));
             let mut recipe = Recipe {
                 config: self.node,
                 key: self.key.clone(),
                 stores: Arc::clone(&stores),
-                routes: Arc::new(routes),
-                seed: self.seed ^ u64::from(host.0) << 32,
+                routes: Arc::clone(&self.ground.tables[host.0 as usize]),
+                seed,
             };
             let node = recipe.start();
             TestHost::Node(Box::new(recipe), Box::new(node))
@@ -244,7 +296,7 @@ impl Setup {
 impl Cluster {
     pub(crate) fn root(&self) -> &BootRoot {
         match self.sim.host(HostId(0)) {
-            TestHost::FrontEnd(root) => root,
+            TestHost::FrontEnd(_, root) => root,
             TestHost::Node(..) => unreachable!("host 0 is the front end"),
         }
     }
@@ -252,7 +304,7 @@ impl Cluster {
     pub(crate) fn node(&self, number: i32) -> &BootNode {
         match self.sim.host(HostId(number as u32 + 1)) {
             TestHost::Node(_, node) => node,
-            TestHost::FrontEnd(_) => unreachable!("only host 0 is the front end"),
+            TestHost::FrontEnd(..) => unreachable!("only host 0 is the front end"),
         }
     }
 
