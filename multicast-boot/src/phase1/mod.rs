@@ -1,15 +1,17 @@
 //! What runs on a node of a source-routed fabric in phase 1: the state machines side by side, as one for a driver.
 //!
 //! The responder answers probes, the route agent takes the routes that the front end loads over the reliable endpoint and
-//! writes the master record to NVRAM, and the boot client takes part in the transfer of the image.
+//! writes the master record to NVRAM, and the boot client takes part in the transfer of the image. The finder makes a node
+//! that has a record known to the front end, and looks for it if the record is stale.
 
 pub mod announce;
+pub mod finder;
 pub mod nvram;
 pub mod simulated;
 
 use crate::image::ClusterPublicKey;
 use crate::session::{BootClient, BootNode, ChunkStores, HeldImage, NodeConfig, NodeState};
-use announce::Announcer;
+use finder::Finder;
 use std::sync::Arc;
 use twowire_fabric::endpoint::{EndpointConfig, Event, ReliableEndpoint};
 use twowire_fabric::id::UniqueId;
@@ -43,17 +45,20 @@ struct Running {
     endpoint: ReliableEndpoint,
     agent: RouteAgent,
     boot: BootNode,
-    announcer: Option<Announcer>,
+    finder: Option<Finder>,
+    /// Routes are in use that nobody has proven to be the front end's: they are not in the NVRAM.
+    unproven: bool,
 }
 
 impl Running {
-    fn new(setup: &NodeSetup, id: UniqueId, announcer: Option<Announcer>, seed: u64) -> Running {
+    fn new(setup: &NodeSetup, id: UniqueId, finder: Option<Finder>, seed: u64) -> Running {
         Running {
             responder: Responder::new(id),
             endpoint: ReliableEndpoint::new(EndpointConfig::default(), id, seed),
             agent: RouteAgent::new(),
             boot: BootNode::with_stores(setup.boot, setup.key.clone(), Arc::clone(&setup.stores), seed),
-            announcer,
+            finder,
+            unproven: false,
         }
     }
 }
@@ -61,14 +66,14 @@ impl Running {
 impl<M: Medium> Phase1<M> {
     /// A node that has just got power. `seed` must be another one each time.
     pub fn new(now: Time, setup: &NodeSetup, id: UniqueId, mut nvram: Store<M>, seed: u64) -> Phase1<M> {
-        let announcer = announcer(now, id, &mut nvram);
-        Phase1 { running: Running::new(setup, id, announcer, seed), nvram }
+        let finder = finder(now, id, &mut nvram, seed);
+        Phase1 { running: Running::new(setup, id, finder, seed), nvram }
     }
 
     /// The power goes and comes back: all is lost but the NVRAM.
     pub fn power_cycle(&mut self, now: Time, setup: &NodeSetup, id: UniqueId, seed: u64) {
-        let announcer = announcer(now, id, &mut self.nvram);
-        self.running = Running::new(setup, id, announcer, seed);
+        let finder = finder(now, id, &mut self.nvram, seed);
+        self.running = Running::new(setup, id, finder, seed);
     }
 
     /// The boot client.
@@ -93,7 +98,7 @@ impl<M: Medium> Phase1<M> {
             let Ok(message) = Message::parse(&message) else { continue };
             let (answer, change) = self.running.agent.handle_message(&message);
             if let Some(AgentEvent::Committed { epoch }) = change {
-                self.take_routes(epoch);
+                self.take_routes(now, epoch);
             }
             if let Some(answer) = answer {
                 // An answer for which there is no room is asked for again by the front end.
@@ -102,17 +107,38 @@ impl<M: Medium> Phase1<M> {
         }
     }
 
-    /// New routes are in use: into the NVRAM first, then to work.
-    fn take_routes(&mut self, epoch: u32) {
+    /// New routes are in use: into the NVRAM first, then to work. Who loads routes into a node that looks for its front
+    /// end has yet to prove that it is the front end, by an offer.
+    fn take_routes(&mut self, now: Time, epoch: u32) {
+        self.running.unproven = self.running.finder.as_ref().is_some_and(Finder::is_searching);
+        if !self.running.unproven {
+            self.write_record();
+        }
+        self.running.responder.set_epoch(epoch);
+        self.running.boot.set_routes(self.running.agent.table().clone());
+        if let Some(finder) = &mut self.running.finder {
+            finder.routes_loaded(now);
+        }
+    }
+
+    fn write_record(&mut self) {
         if let Some(record) = self.running.agent.master_record(nvram::ALTERNATES)
             && let Err(error) = nvram::write(&mut self.nvram, &record)
         {
             tracing::warn!(node = %record.node, %error, "the master record could not be written");
         }
-        self.running.responder.set_epoch(epoch);
-        self.running.boot.set_routes(self.running.agent.table().clone());
-        if let Some(announcer) = &mut self.running.announcer {
-            announcer.stop();
+    }
+
+    /// An offer that was accepted is signed with the cluster's key: whoever made it is the front end.
+    fn look_at_offer(&mut self) {
+        let waits =
+            matches!(self.running.boot.state(), NodeState::NoRoutes | NodeState::Asking | NodeState::Refused(_));
+        if waits || self.running.finder.is_none() {
+            return;
+        }
+        self.running.finder = None;
+        if std::mem::take(&mut self.running.unproven) {
+            self.write_record();
         }
     }
 }
@@ -138,12 +164,21 @@ impl<M: Medium> BootClient for Phase1<M> {
 impl<M: Medium> Protocol for Phase1<M> {
     fn handle_packet(&mut self, now: Time, packet: &Packet) {
         match packet.header.kind().family() {
-            Family::Discovery => self.running.responder.handle_packet(now, packet),
+            Family::Discovery => {
+                if let Some(finder) = &mut self.running.finder {
+                    finder.handle_packet(now, packet);
+                    finder.session().into_iter().for_each(|session| self.running.responder.ignore_session(session));
+                }
+                self.running.responder.handle_packet(now, packet);
+            }
             Family::Endpoint => {
                 self.running.endpoint.handle_packet(now, packet);
                 self.serve_messages(now);
             }
-            Family::Boot => self.running.boot.handle_packet(now, packet),
+            Family::Boot => {
+                self.running.boot.handle_packet(now, packet);
+                self.look_at_offer();
+            }
         }
     }
 
@@ -156,6 +191,11 @@ impl<M: Medium> Protocol for Phase1<M> {
         if due(self.running.boot.poll_timeout()) {
             self.running.boot.handle_timeout(now);
         }
+        if let Some(finder) = &mut self.running.finder
+            && due(finder.poll_timeout())
+        {
+            finder.handle_timeout(now);
+        }
     }
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
@@ -164,16 +204,16 @@ impl<M: Medium> Protocol for Phase1<M> {
             .poll_transmit(now)
             .or_else(|| self.running.responder.poll_transmit(now))
             .or_else(|| self.running.endpoint.poll_transmit(now))
-            .or_else(|| self.running.announcer.as_mut()?.poll_transmit(now))
+            .or_else(|| self.running.finder.as_mut()?.poll_transmit(now))
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        let announce = self.running.announcer.as_ref().and_then(Protocol::poll_timeout);
-        [self.running.boot.poll_timeout(), self.running.endpoint.poll_timeout(), announce].into_iter().flatten().min()
+        let finder = self.running.finder.as_ref().and_then(Protocol::poll_timeout);
+        [self.running.boot.poll_timeout(), self.running.endpoint.poll_timeout(), finder].into_iter().flatten().min()
     }
 }
 
-/// A node whose NVRAM holds a record makes itself known.
-fn announcer<M: Medium>(now: Time, id: UniqueId, nvram: &mut Store<M>) -> Option<Announcer> {
-    nvram::read(nvram).map(|record| Announcer::new(now, id, &record))
+/// A node whose NVRAM holds a record gets into touch with the front end.
+fn finder<M: Medium>(now: Time, id: UniqueId, nvram: &mut Store<M>, seed: u64) -> Option<Finder> {
+    nvram::read(nvram).map(|record| Finder::new(now, id, record, seed))
 }
