@@ -35,12 +35,13 @@ pub(super) fn fetch(
     folder: Option<ImageFolder>,
 ) -> Result<(), Failure> {
     let mut news = News::new(args.json);
-    let nvram = open_nvram(args.nvram.as_ref(), &mut news)?;
+    let mut nvram = open_nvram(args.nvram.as_ref(), &mut news)?;
+    let oldest_recorded = nvram.load().map_or(0, |current| current.record.floor());
     let mut port = provider::open(fabric, None).map_err(Failure::failed)?;
     news.tell("link up")?;
     let boot = NodeConfig {
         timing: Timing::real(),
-        oldest_version: args.oldest_version,
+        oldest_version: args.oldest_version.max(oldest_recorded),
         rate_bits_per_s: port.limits().rate_bits_per_s,
         hand_over: None,
     };
