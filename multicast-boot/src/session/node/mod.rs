@@ -170,7 +170,11 @@ impl BootNode {
         }
         let Some(session) = self.session.as_mut().filter(|s| s.id == instruct.session) else { return };
         session.root_heard = now;
-        session.report.due |= instruct.report_now;
+        if instruct.report_now {
+            // Asked again, it answers along another path: the last one may be dead.
+            session.report.due = true;
+            session.report.tries += 1;
+        }
         session.report.answered(instruct.answers);
         session.may_hand_over |= instruct.hand_over;
         self.try_hand_over(now);
