@@ -14,7 +14,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// Bytes of a block of the ring: the unit in which the kernel hands received frames over. It holds the largest frame, and
-/// is small, because a program that is not scheduled loses a block for each [`RETIRE_MS`] in which anything comes.
+/// is small, because a program that is not scheduled loses a block for each `RETIRE_MS` in which anything comes.
 pub const BLOCK_BYTES: usize = 128 << 10;
 
 /// After how long the kernel hands over a block that is not full, in milliseconds: its smallest step.

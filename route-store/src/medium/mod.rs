@@ -3,7 +3,7 @@
 //! | module | medium |
 //! |---|---|
 //! | [`memory`] | memory: the NVRAM of a simulated node |
-//! | [`file`] | a file |
+//! | [`mod@file`] | a file |
 //! | [`nvram`] | a window of a PC's CMOS memory, `/dev/nvram` |
 //! | [`efi`] | two EFI variables |
 //! | [`mtd`] | two erase blocks of a flash chip |
