@@ -25,11 +25,6 @@ impl NodeRanges {
         let starts = self.0.iter().chain(&other.0).map(|&(first, _)| first);
         starts.filter(|&node| self.contains(node) && other.contains(node)).min()
     }
-
-    /// True if there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl FromIterator<NodeNumber> for NodeRanges {

@@ -2,12 +2,11 @@
 
 use super::{Board, stage_word};
 use crate::session::Progress;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,16 +56,7 @@ pub enum MetricsError {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
-    state: State,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct State(&'static str);
-
-impl EncodeLabelValue for State {
-    fn encode(&self, encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        EncodeLabelValue::encode(&self.0, encoder)
-    }
+    state: &'static str,
 }
 
 /// The numbers as Prometheus' text format has them.
@@ -74,10 +64,10 @@ pub fn text(board: &Board, progress: &Progress) -> String {
     let mut registry = Registry::with_prefix("twowire_boot");
     let nodes = Family::<InState, Gauge>::default();
     let all = Stage::ALL.iter().map(|&stage| stage_word(stage)).chain(["failed"]);
-    all.for_each(|state| drop(nodes.get_or_create(&InState { state: State(state) })));
+    all.for_each(|state| drop(nodes.get_or_create(&InState { state })));
     for (_, status) in board.nodes() {
         let state = if status.failure.is_some() { "failed" } else { stage_word(status.reached.stage) };
-        nodes.get_or_create(&InState { state: State(state) }).inc();
+        nodes.get_or_create(&InState { state }).inc();
     }
     registry.register("nodes", "Nodes in each state", nodes);
     let numbers = [

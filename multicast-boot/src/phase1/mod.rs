@@ -76,21 +76,6 @@ impl<M: Medium> Phase1<M> {
         self.running = Running::new(setup, id, finder, seed);
     }
 
-    /// The boot client.
-    pub fn boot(&self) -> &BootNode {
-        &self.running.boot
-    }
-
-    /// The route agent.
-    pub fn agent(&self) -> &RouteAgent {
-        &self.running.agent
-    }
-
-    /// The NVRAM.
-    pub fn nvram(&self) -> &Store<M> {
-        &self.nvram
-    }
-
     /// Hands the endpoint's messages to the route agent, and sends its answers.
     fn serve_messages(&mut self, now: Time) {
         while let Some(event) = self.running.endpoint.poll_event() {

@@ -29,11 +29,6 @@ impl Node {
         let phase1 = Phase1::new(Time::ZERO, &setup, UniqueId(0), nvram, seed);
         Node { setup, seed, power_cycles: 0, phase1 }
     }
-
-    /// What runs on it.
-    pub fn phase1(&self) -> &Phase1<MemoryMedium> {
-        &self.phase1
-    }
 }
 
 impl Host for Node {

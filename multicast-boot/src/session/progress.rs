@@ -44,7 +44,7 @@ pub enum FailureReason {
     #[error("it did not answer the offer within {0:?}")]
     DidNotJoin(Duration),
     /// It fell silent.
-    #[error("it fell silent, and {0} questions along all routes got no answer")]
+    #[error("it fell silent, and {0} questions, each along another route, got no answer")]
     Silent(u32),
     /// It lives, but the image does not get to it.
     #[error("it made no progress for {0:?}")]
