@@ -1,11 +1,11 @@
 //! Frames that nobody should send, to every machine of a group: none makes it panic, and none makes a node hold what was
 //! not signed.
 
-use super::tests::image;
-use super::{Geometry, MulticastNode, Receiver, Sender, SenderConfig};
-use crate::image::{ClusterSecretKey, PackedImage};
+use super::{Geometry, Receiver, Sender, SenderConfig};
+use crate::image::PackedImage;
+use crate::session::testing::{image, key};
 use crate::session::{
-    BootClient, BootRoot, ChunkStores, GroupConfig, NODES, NodeConfig, NodeState, SharedStores, Timing,
+    BootClient, BootNode, BootRoot, ChunkStores, GroupConfig, NODES, NodeConfig, NodeState, SharedStores, Timing,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -130,10 +130,9 @@ fn feed(machine: &mut impl Protocol, now: Time, packet: &Packet) {
 }
 
 /// A node that has accepted the call of a session.
-fn node(image: &PackedImage, session: u32) -> MulticastNode {
+fn node(image: &PackedImage, session: u32) -> BootNode {
     let config = NodeConfig { timing: Timing::real(), ..NodeConfig::default() };
-    let key = ClusterSecretKey::from_seed(&[7; 32]).public();
-    let mut node = MulticastNode::new(config, key, Arc::new(SharedStores::default()), CARD, PORT, 1);
+    let mut node = BootNode::for_group(config, key().public(), Arc::new(SharedStores::default()), CARD, PORT, 1);
     let call = Call { session, root: UniqueId(9), report_ms: 100, symbol: 1426, group: NODES };
     let manifest: Bytes = image.signed_manifest().as_bytes().clone();
     node.handle_packet(Time::ZERO, &Packet::with_payload(call, manifest));

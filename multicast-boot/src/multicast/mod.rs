@@ -9,9 +9,10 @@
 //! | [`config`], `flow` | how much may be on its way, and how losses are seen |
 //! | `needs`, [`sender`] | what is lacking, and who sends it |
 //! | `gathering`, [`receiver`] | the image as it comes |
-//! | [`node`] | a node of a group: a machine for a process |
+//! | `node` | a node's mover: the side towards the session |
 //!
-//! The front end's machine is [`BootRoot::for_group`](crate::session::BootRoot::for_group).
+//! The machines for a process are [`BootRoot::for_group`](crate::session::BootRoot::for_group) and
+//! [`BootNode::for_group`](crate::session::BootNode::for_group).
 
 pub mod code;
 pub mod config;
@@ -19,7 +20,7 @@ mod flow;
 mod gathering;
 pub mod geometry;
 mod needs;
-pub mod node;
+mod node;
 pub mod receiver;
 pub mod sender;
 
@@ -34,6 +35,6 @@ mod tests;
 
 pub use config::SenderConfig;
 pub use geometry::Geometry;
-pub use node::MulticastNode;
+pub(crate) use node::GroupNode;
 pub use receiver::{Receiver, ReceiverCounters};
 pub use sender::{Sender, SenderCounters};

@@ -150,7 +150,7 @@ impl Receiver {
         (self.session, self.own) = (session, own);
         (self.next, self.answer) = (None, None);
         self.found_parts = self.verifier.verified_count() > 0;
-        self.counters = ReceiverCounters { rejected: self.counters.rejected, ..ReceiverCounters::default() };
+        self.counters = ReceiverCounters::default();
     }
 
     /// The session that it takes part in.

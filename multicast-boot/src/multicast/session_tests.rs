@@ -1,13 +1,11 @@
 //! Whole transfers to a group with the session around them: from the first call until every node is ready.
 
-use super::MulticastNode;
 use super::lan::{Lan, LanConfig};
-use super::tests::image;
-use crate::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, Manifest, PackedImage};
-use crate::session::BootClient;
+use crate::image::{ClusterSecretKey, ImageParts, Manifest, PackedImage};
+use crate::session::testing::{Machine, image, key};
 use crate::session::{
-    BootEvent, BootRoot, ChunkStore, ChunkStores, FailureReason, GroupConfig, GroupError, NODES, NodeConfig, NodeState,
-    Outcome, SharedStores, Timing,
+    BootClient, BootEvent, BootNode, BootRoot, ChunkStore, ChunkStores, FailureReason, GroupConfig, GroupError, NODES,
+    NodeConfig, NodeState, Outcome, SharedStores, Timing,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -15,57 +13,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
-use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
 use twowire_fabric::wire::boot::{Answer, Call, Enlist, PROOF_LEN};
 
 const PORT: usize = 1430;
 
-enum Host {
-    Root(Box<BootRoot>),
-    Node(Box<MulticastNode>),
-}
-
-impl Host {
-    fn machine(&mut self) -> &mut dyn Protocol {
-        match self {
-            Host::Root(root) => root.as_mut(),
-            Host::Node(node) => node.as_mut(),
-        }
-    }
-}
-
-impl Protocol for Host {
-    fn handle_packet(&mut self, now: Time, packet: &Packet) {
-        self.machine().handle_packet(now, packet);
-    }
-    fn handle_timeout(&mut self, now: Time) {
-        self.machine().handle_timeout(now);
-    }
-    fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
-        self.machine().poll_transmit(now)
-    }
-    fn poll_timeout(&self) -> Option<Time> {
-        match self {
-            Host::Root(root) => root.poll_timeout(),
-            Host::Node(node) => node.poll_timeout(),
-        }
-    }
-}
-
 fn card(host: usize) -> UniqueId {
     UniqueId(0x0200_0000_0000 + host as u64)
 }
 
-fn key() -> ClusterPublicKey {
-    ClusterSecretKey::from_seed(&[7; 32]).public()
-}
-
-fn node<S: ChunkStores + 'static>(host: usize, stores: &Arc<S>, seed: u64) -> Host {
+fn node<S: ChunkStores + 'static>(host: usize, stores: &Arc<S>, seed: u64) -> Machine {
     let hand_over = Some(Duration::from_millis(5));
     let config = NodeConfig { timing: Timing::real(), hand_over, ..NodeConfig::default() };
-    Host::Node(Box::new(MulticastNode::new(config, key(), stores.clone(), card(host), PORT, seed)))
+    Machine::Node(Box::new(BootNode::for_group(config, key().public(), stores.clone(), card(host), PORT, seed)))
 }
 
 /// A store that outlives the node.
@@ -90,35 +51,29 @@ impl ChunkStore for Kept {
     }
 }
 
-fn root(config: GroupConfig, image: &PackedImage, seed: u64) -> Host {
+fn root(config: GroupConfig, image: &PackedImage, seed: u64) -> Machine {
     let mut root = BootRoot::for_group(config, image.clone(), seed).expect("a port with room");
     root.start(Time::ZERO);
-    Host::Root(Box::new(root))
+    Machine::Root(Box::new(root))
 }
 
 fn group_config(nodes: usize) -> GroupConfig {
     GroupConfig { expected: nodes, ..GroupConfig::new(card(0), PORT) }
 }
 
-fn cluster(image: &PackedImage, nodes: usize, config: LanConfig, seed: u64) -> Lan<Host> {
+fn cluster(image: &PackedImage, nodes: usize, config: LanConfig, seed: u64) -> Lan<Machine> {
     let stores = Arc::new(SharedStores::default());
     let nodes_of = (1..=nodes).map(|host| node(host, &stores, seed + host as u64));
     Lan::new(config, [root(group_config(nodes), image, seed)].into_iter().chain(nodes_of), seed)
 }
 
-impl Lan<Host> {
+impl Lan<Machine> {
     fn root(&mut self) -> &mut BootRoot {
-        match &mut self.hosts[0].machine {
-            Host::Root(root) => root,
-            Host::Node(_) => unreachable!("host 0 is the root"),
-        }
+        self.hosts[0].machine.root_mut()
     }
 
-    fn node(&self, host: usize) -> &MulticastNode {
-        match &self.hosts[host].machine {
-            Host::Node(node) => node,
-            Host::Root(_) => unreachable!("only host 0 is the root"),
-        }
+    fn node(&self, host: usize) -> &BootNode {
+        self.hosts[host].machine.node()
     }
 
     /// Runs until the root is done.
@@ -135,7 +90,7 @@ impl Lan<Host> {
     }
 
     /// A host starts again: it has lost all but its store.
-    fn restart(&mut self, host: usize, machine: Host) {
+    fn restart(&mut self, host: usize, machine: Machine) {
         let now = self.now;
         (self.hosts[host].machine, self.hosts[host].off) = (machine, false);
         self.wake(host, now);
@@ -180,8 +135,8 @@ fn a_node_that_trusts_another_key_refuses() {
     let stores = Arc::new(SharedStores::default());
     let other = ClusterSecretKey::from_seed(&[8; 32]).public();
     let config = NodeConfig { timing: Timing::real(), ..NodeConfig::default() };
-    let stranger = MulticastNode::new(config, other, stores.clone(), card(2), PORT, 5);
-    let hosts = [root(group_config(1), &image, 1), node(1, &stores, 1), Host::Node(Box::new(stranger))];
+    let stranger = BootNode::for_group(config, other, stores.clone(), card(2), PORT, 5);
+    let hosts = [root(group_config(1), &image, 1), node(1, &stores, 1), Machine::Node(Box::new(stranger))];
     let mut lan = Lan::new(LanConfig::default(), hosts, 1);
     lan.run(Duration::from_secs(3), |_| false);
     assert_eq!(lan.node(1).state(), NodeState::Ready);
@@ -198,7 +153,7 @@ fn a_node_that_restarts_does_not_fetch_again_what_it_holds() {
     // A slow link, so that there is a middle.
     let config = LanConfig { rate_bits_per_s: 1_000_000_000, ..LanConfig::default() };
     let mut lan = Lan::new(config, hosts, 1);
-    let half = |lan: &mut Lan<Host>| matches!(lan.node(2).state(), NodeState::Receiving { percent: 50.. });
+    let half = |lan: &mut Lan<Machine>| matches!(lan.node(2).state(), NodeState::Receiving { percent: 50.. });
     assert!(lan.run(Duration::from_secs(5), half));
     lan.restart(2, node(2, &stores[2], 99));
     let outcome = lan.finish(Duration::from_secs(30));
@@ -213,12 +168,12 @@ fn a_front_end_that_restarts_finds_the_nodes_again_and_sends_what_they_lack() {
     let image = image(16 << 20);
     let config = LanConfig { rate_bits_per_s: 1_000_000_000, ..LanConfig::default() };
     let mut lan = cluster(&image, 4, config, 1);
-    let half = |lan: &mut Lan<Host>| matches!(lan.node(2).state(), NodeState::Receiving { percent: 60.. });
+    let half = |lan: &mut Lan<Machine>| matches!(lan.node(2).state(), NodeState::Receiving { percent: 60.. });
     assert!(lan.run(Duration::from_secs(5), half));
     let now = lan.now;
     let mut again = BootRoot::for_group(group_config(4), image.clone(), 77).expect("a port with room");
     again.start(now);
-    lan.restart(0, Host::Root(Box::new(again)));
+    lan.restart(0, Machine::Root(Box::new(again)));
     let outcome = lan.finish(Duration::from_secs(30));
     assert_eq!((outcome.ready, outcome.failed), (4, vec![]));
     lan.check(&image);
@@ -230,10 +185,10 @@ fn a_front_end_that_restarts_finds_the_nodes_again_and_sends_what_they_lack() {
 fn a_node_that_dies_costs_only_itself() {
     let image = image(8 << 20);
     let mut lan = cluster(&image, 5, LanConfig { loss: 0.01, ..LanConfig::default() }, 1);
-    let some = |lan: &mut Lan<Host>| matches!(lan.node(3).state(), NodeState::Receiving { percent: 20.. });
+    let some = |lan: &mut Lan<Machine>| matches!(lan.node(3).state(), NodeState::Receiving { percent: 20.. });
     assert!(lan.run(Duration::from_secs(5), some));
     lan.hosts[3].off = true;
-    let four = |lan: &mut Lan<Host>| (1..6).filter(|&h| lan.node(h).state() == NodeState::Ready).count() == 4;
+    let four = |lan: &mut Lan<Machine>| (1..6).filter(|&h| lan.node(h).state() == NodeState::Ready).count() == 4;
     assert!(lan.run(Duration::from_secs(2), four));
     let outcome = lan.finish(Duration::from_secs(30));
     assert_eq!((outcome.ready, outcome.failed.len()), (4, 1));
@@ -334,7 +289,7 @@ proptest! {
                 lan.restart(host, node(host, &stores, seed + 1000 + serial as u64));
             }
         }
-        let all_ready = |lan: &mut Lan<Host>| (1..=nodes).all(|host| lan.node(host).state() == NodeState::Ready);
+        let all_ready = |lan: &mut Lan<Machine>| (1..=nodes).all(|host| lan.node(host).state() == NodeState::Ready);
         let ready = lan.run(Duration::from_secs(120), |lan| lan.root().is_done() || all_ready(lan));
         prop_assert!(ready, "{:?}", lan.root().progress());
         lan.check(&image);

@@ -2,7 +2,8 @@
 
 use super::lan::{Lan, LanConfig};
 use super::{Geometry, Receiver, Sender, SenderConfig};
-use crate::image::{CHUNK, ClusterSecretKey, ImageParts, PackedImage};
+use crate::image::{CHUNK, PackedImage};
+use crate::session::testing::image;
 use crate::session::{ChunkStore, ChunkStores, SharedStores};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -15,14 +16,6 @@ use twowire_fabric::wire::{Header, Packet};
 
 const SESSION: u32 = 7;
 const PORT: usize = 1430;
-
-/// An image of so many bytes, no two chunks of which are alike.
-pub(crate) fn image(len: usize) -> PackedImage {
-    let mut bytes = vec![0; len];
-    fastrand::Rng::with_seed(len as u64).fill(&mut bytes);
-    let parts = ImageParts { name: "test".into(), version: 3, initramfs: bytes.into(), ..ImageParts::default() };
-    PackedImage::pack(&parts, &ClusterSecretKey::from_seed(&[7; 32])).expect("a small image")
-}
 
 /// A host of the network.
 enum Host {

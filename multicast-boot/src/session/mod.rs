@@ -18,7 +18,7 @@ mod assembly;
 mod client;
 pub mod group;
 mod held;
-mod mover;
+pub(crate) mod mover;
 pub mod node;
 pub mod node_state;
 mod positions;

@@ -1,15 +1,22 @@
 //! What moves the image, behind the session that decides who takes part.
 //!
 //! The session (`root`, `node`) offers, admits, watches, and ends; it reaches a node by its [`Path`]s and knows nothing of
-//! how the bytes travel. A mover carries them: the trees (`trees`) where frames follow the hops of a route.
+//! how the bytes travel. A mover carries them: the trees (`trees`) where frames follow the hops of a route, the group
+//! (`group`, and `multicast` at the nodes) where the fabric replicates frames.
 //!
 //! [`Path`]: twowire_fabric::protocol::Path
 
 use super::assembly::Assembly;
+use super::held::HeldImage;
 use super::node::Location;
 use super::node_state::NodeCounters;
 use super::root::control::Control;
+use super::store::ChunkStore;
 use super::timing::Timing;
+use super::trees::TreeNode;
+use crate::image::Manifest;
+use crate::multicast::{Geometry, GroupNode, Receiver};
+use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::time::Time;
@@ -71,45 +78,96 @@ pub(crate) trait RootMover: Send {
     fn sent(&self) -> Sent;
 }
 
-/// What a node's mover works on.
+/// How the bytes of a session come to a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Carriage {
+    /// Along two trees. The node sends a frame to a child each `interval`; zero for as fast as possible.
+    Trees { interval: Duration },
+    /// To all nodes at once, cut in this way. The node's port carries payloads of at most `max_payload`.
+    Group { geometry: Geometry, max_payload: usize },
+}
+
+impl Carriage {
+    /// What brings the image of this manifest into an empty store, or goes on with what an earlier start has left there.
+    pub(crate) fn mover(
+        self,
+        session: u32,
+        manifest: Manifest,
+        store: Box<dyn ChunkStore>,
+        seed: u64,
+    ) -> Box<dyn NodeMover> {
+        match self {
+            Carriage::Trees { interval } => {
+                Box::new(TreeNode::new(session, interval, Assembly::new(manifest, store), seed))
+            }
+            Carriage::Group { geometry, max_payload } => {
+                let receiver = Receiver::new(session, NodeNumber::FRONT_END, manifest, geometry, store);
+                Box::new(GroupNode::new(receiver, max_payload))
+            }
+        }
+    }
+}
+
+/// What a node's mover may need to know.
 pub(crate) struct Context<'a> {
     pub(crate) now: Time,
     pub(crate) timing: &'a Timing,
     pub(crate) location: &'a Location,
-    pub(crate) assembly: &'a mut Assembly,
-    pub(crate) counters: &'a mut NodeCounters,
     /// The node hands over: it feeds nobody any more.
     pub(crate) is_leaving: bool,
 }
 
-/// A node's side of what moves the image.
+/// A node's side of what moves the image: it holds the image while it grows, all of it verified.
 ///
-/// It puts what comes into the [`Assembly`]. The session looks there, and at the questions below, after each call.
+/// The session looks at the questions below after each call.
 pub(crate) trait NodeMover: Send {
-    /// The root says who feeds the node: an assignment newer than the last one.
-    fn on_assign(&mut self, context: &mut Context<'_>, assign: &Assign);
+    /// Goes on in another session of the same image with all that is here, and counts anew. `None` if that session
+    /// carries the image in a way that this mover does not know.
+    fn resume(self: Box<Self>, session: u32, carriage: Carriage, seed: u64) -> Option<Box<dyn NodeMover>>;
 
-    /// A packet of this session came that the session itself has no use for.
-    fn handle_packet(&mut self, context: &mut Context<'_>, packet: &Packet);
+    /// The root says who feeds the node: an assignment newer than the last one. Where all are sent to at once nobody is
+    /// assigned to anybody.
+    fn on_assign(&mut self, _context: &mut Context<'_>, _assign: &Assign) {}
+
+    /// A packet came that the session itself has no use for. Says whether the root of this session has sent it.
+    fn handle_packet(&mut self, context: &mut Context<'_>, packet: &Packet) -> bool;
 
     /// The instant of [`NodeMover::next_timeout`] may have come.
-    fn handle_timeout(&mut self, context: &mut Context<'_>);
+    fn handle_timeout(&mut self, _context: &mut Context<'_>) {}
 
     /// The next frame, if there is one.
     fn poll_transmit(&mut self, context: &mut Context<'_>) -> Option<Transmit>;
 
     /// When it wants to be called next; [`Time::MAX`] for never.
-    fn next_timeout(&self) -> Time;
+    fn next_timeout(&self) -> Time {
+        Time::MAX
+    }
 
     /// Others depend on this node: it must not hand over yet.
-    fn is_feeding(&self) -> bool;
+    fn is_feeding(&self) -> bool {
+        false
+    }
 
     /// In which trees the one that feeds the node is silent on every path.
-    fn orphaned(&self, timing: &Timing) -> [bool; TREES];
+    fn orphaned(&self, _timing: &Timing) -> [bool; TREES] {
+        [false; TREES]
+    }
 
-    /// Frames that were lost on the way here, as far as known.
-    fn lost(&self) -> u32;
+    /// What it has counted in this session.
+    fn counters(&self) -> NodeCounters;
 
-    /// Frames with a part of the image that it has sent.
-    fn forwarded(&self) -> u64;
+    /// The signed manifest's content.
+    fn manifest(&self) -> &Manifest;
+
+    /// True if nothing is here, not even something that waits to be verified.
+    fn is_empty(&self) -> bool;
+
+    /// How much of the image is here and verified, in percent; 100 only if it is all.
+    fn percent(&self) -> u8;
+
+    /// True if all is here and the hash folded from it is the one in the signed manifest.
+    fn is_verified(&self) -> bool;
+
+    /// The image, once all of it is here.
+    fn image(&self) -> Option<HeldImage<'_>>;
 }

@@ -4,6 +4,7 @@ use super::progress::refusal;
 use super::timing::Timing;
 use crate::image::CHUNK;
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 use twowire_fabric::wire::boot::{Answer, TREES};
 
@@ -92,4 +93,15 @@ pub struct NodeCounters {
     pub forwarded: u64,
     /// Offers that were refused or ignored.
     pub refused_offers: u64,
+}
+
+impl AddAssign for NodeCounters {
+    fn add_assign(&mut self, more: NodeCounters) {
+        let NodeCounters { duplicates, rejected, lost, forwarded, refused_offers } = more;
+        self.duplicates += duplicates;
+        self.rejected += rejected;
+        self.lost += lost;
+        self.forwarded += forwarded;
+        self.refused_offers += refused_offers;
+    }
 }

@@ -121,86 +121,104 @@ pub(crate) fn plan(topology: &Arc<Topology>, front_end: HostId, routes_per_pair:
     }
 }
 
-/// What a node keeps in its NVRAM, and how it starts.
-pub(crate) struct Recipe {
-    pub(crate) config: NodeConfig,
-    pub(crate) key: ClusterPublicKey,
-    pub(crate) stores: Arc<SharedStores>,
-    pub(crate) routes: Arc<RouteTable>,
-    pub(crate) seed: u64,
+/// What runs on a host, of a mapped fabric or of a network that replicates frames.
+pub(crate) enum Machine {
+    Root(Box<BootRoot>),
+    Node(Box<BootNode>),
 }
 
-impl Recipe {
-    fn start(&mut self) -> BootNode {
-        self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        let mut node = BootNode::with_stores(self.config, self.key.clone(), self.stores.clone(), self.seed);
-        node.set_routes(Arc::clone(&self.routes));
-        node
+impl Machine {
+    fn protocol(&mut self) -> &mut dyn Protocol {
+        match self {
+            Machine::Root(root) => root.as_mut(),
+            Machine::Node(node) => node.as_mut(),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &BootRoot {
+        match self {
+            Machine::Root(root) => root,
+            Machine::Node(_) => unreachable!("host 0 is the front end"),
+        }
+    }
+
+    pub(crate) fn root_mut(&mut self) -> &mut BootRoot {
+        match self {
+            Machine::Root(root) => root,
+            Machine::Node(_) => unreachable!("host 0 is the front end"),
+        }
+    }
+
+    pub(crate) fn node(&self) -> &BootNode {
+        match self {
+            Machine::Node(node) => node,
+            Machine::Root(_) => unreachable!("only host 0 is the front end"),
+        }
     }
 }
 
-/// What the front end starts a session with.
-pub(crate) struct Service {
-    config: RootConfig,
-    image: PackedImage,
-    ground: Arc<Ground>,
+impl Protocol for Machine {
+    fn handle_packet(&mut self, now: Time, packet: &Packet) {
+        self.protocol().handle_packet(now, packet);
+    }
+    fn handle_timeout(&mut self, now: Time) {
+        self.protocol().handle_timeout(now);
+    }
+    fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        self.protocol().poll_transmit(now)
+    }
+    fn poll_timeout(&self) -> Option<Time> {
+        match self {
+            Machine::Root(root) => root.poll_timeout(),
+            Machine::Node(node) => node.poll_timeout(),
+        }
+    }
+}
+
+/// A host of the simulated cluster: what runs on it, and how that starts again with nothing left of the time before.
+pub(crate) struct TestHost {
+    machine: Machine,
+    start: Box<dyn Fn(u64) -> Machine + Send>,
     seed: u64,
     has_started: bool,
 }
 
-impl Service {
-    /// A new session over all nodes.
-    fn session(&mut self) -> BootRoot {
-        self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        let (image, plan) = (self.image.clone(), self.ground.plan.clone());
-        BootRoot::new(self.config, image, plan, &self.ground.nodes(), self.seed)
-    }
-}
-
-/// A host of the simulated cluster.
-pub(crate) enum TestHost {
-    FrontEnd(Box<Service>, Box<BootRoot>),
-    Node(Box<Recipe>, Box<BootNode>),
+/// Each start of a host is another one.
+fn next_seed(seed: u64) -> u64 {
+    seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1)
 }
 
 impl TestHost {
-    fn machine(&mut self) -> &mut dyn Protocol {
-        match self {
-            TestHost::FrontEnd(_, root) => root.as_mut(),
-            TestHost::Node(_, node) => node.as_mut(),
-        }
+    fn new(seed: u64, start: impl Fn(u64) -> Machine + Send + 'static) -> TestHost {
+        let seed = next_seed(seed);
+        TestHost { machine: start(seed), start: Box::new(start), seed, has_started: false }
     }
 }
 
 impl Protocol for TestHost {
     fn handle_packet(&mut self, now: Time, packet: &Packet) {
-        self.machine().handle_packet(now, packet);
+        self.machine.handle_packet(now, packet);
     }
     fn handle_timeout(&mut self, now: Time) {
-        self.machine().handle_timeout(now);
+        self.machine.handle_timeout(now);
     }
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
-        self.machine().poll_transmit(now)
+        self.machine.poll_transmit(now)
     }
     fn poll_timeout(&self) -> Option<Time> {
-        match self {
-            TestHost::FrontEnd(_, root) => root.poll_timeout(),
-            TestHost::Node(_, node) => node.poll_timeout(),
-        }
+        self.machine.poll_timeout()
     }
 }
 
 impl Host for TestHost {
     fn power_on(&mut self, now: Time, _: UniqueId) {
-        match self {
-            TestHost::FrontEnd(service, root) => {
-                // After a restart nothing is left of the session before.
-                if std::mem::replace(&mut service.has_started, true) {
-                    **root = service.session();
-                }
-                root.start(now);
-            }
-            TestHost::Node(recipe, node) => **node = recipe.start(),
+        // A root lays its trees when it is made: the one that waits for the power is the one that starts first.
+        if std::mem::replace(&mut self.has_started, true) || matches!(self.machine, Machine::Node(_)) {
+            self.seed = next_seed(self.seed);
+            self.machine = (self.start)(self.seed);
+        }
+        if let Machine::Root(root) = &mut self.machine {
+            root.start(now);
         }
     }
 }
@@ -275,19 +293,18 @@ impl Setup {
             let seed = self.seed ^ u64::from(host.0) << 32;
             if host == HostId(0) {
                 let (config, image, ground) = (self.root, self.image.clone(), Arc::clone(&self.ground));
-                let mut service = Service { config, image, ground, seed, has_started: false };
-                let root = service.session();
-                return TestHost::FrontEnd(Box::new(service), Box::new(root));
+                return TestHost::new(seed, move |seed| {
+                    let (image, plan) = (image.clone(), ground.plan.clone());
+                    Machine::Root(Box::new(BootRoot::new(config, image, plan, &ground.nodes(), seed)))
+                });
             }
-            let mut recipe = Recipe {
-                config: self.node,
-                key: self.key.clone(),
-                stores: Arc::clone(&stores),
-                routes: Arc::clone(&self.ground.tables[host.0 as usize]),
-                seed,
-            };
-            let node = recipe.start();
-            TestHost::Node(Box::new(recipe), Box::new(node))
+            let (config, key, stores) = (self.node, self.key.clone(), Arc::clone(&stores));
+            let routes = Arc::clone(&self.ground.tables[host.0 as usize]);
+            TestHost::new(seed, move |seed| {
+                let mut node = BootNode::with_stores(config, key.clone(), stores.clone(), seed);
+                node.set_routes(Arc::clone(&routes));
+                Machine::Node(Box::new(node))
+            })
         });
         Cluster { sim }
     }
@@ -295,17 +312,11 @@ impl Setup {
 
 impl Cluster {
     pub(crate) fn root(&self) -> &BootRoot {
-        match self.sim.host(HostId(0)) {
-            TestHost::FrontEnd(_, root) => root,
-            TestHost::Node(..) => unreachable!("host 0 is the front end"),
-        }
+        self.sim.host(HostId(0)).machine.root()
     }
 
     pub(crate) fn node(&self, number: i32) -> &BootNode {
-        match self.sim.host(HostId(number as u32 + 1)) {
-            TestHost::Node(_, node) => node,
-            TestHost::FrontEnd(..) => unreachable!("only host 0 is the front end"),
-        }
+        self.sim.host(HostId(number as u32 + 1)).machine.node()
     }
 
     /// Runs until the root is done; panics if it is not by `deadline_ms`.

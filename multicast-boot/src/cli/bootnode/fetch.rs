@@ -5,9 +5,8 @@ use super::news::News;
 use crate::files::ImageFolder;
 use crate::image::ClusterPublicKey;
 use crate::kexec;
-use crate::multicast::MulticastNode;
 use crate::phase1::{NodeSetup, Phase1, nvram};
-use crate::session::{BootClient, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
+use crate::session::{BootClient, BootNode, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::program::Failure;
@@ -61,7 +60,7 @@ pub(super) fn fetch(
         Addressing::Cards => {
             port.join(NODES).map_err(Failure::failed)?;
             let NodeSetup { key, boot, stores } = setup;
-            work.run(port.as_mut(), &mut MulticastNode::new(boot, key, stores, id, limits.max_payload, seed))
+            work.run(port.as_mut(), &mut BootNode::for_group(boot, key, stores, id, limits.max_payload, seed))
         }
     }
 }

@@ -1,10 +1,13 @@
 //! A node's part in the trees: it is fed in both, and feeds others in one of them.
 
 use super::super::assembly::{Arrival, Assembly};
-use super::super::mover::{Context, NodeMover};
+use super::super::held::HeldImage;
+use super::super::mover::{Carriage, Context, NodeMover};
+use super::super::node_state::NodeCounters;
 use super::super::timing::Timing;
 use super::feed::Feed;
 use super::forwarder::{Forwarder, Source};
+use crate::image::Manifest;
 use bytes::Bytes;
 use std::time::Duration;
 use twowire_fabric::protocol::Transmit;
@@ -18,21 +21,24 @@ impl Source for Assembly {
     }
 }
 
-/// The feeds of a node, and its children.
+/// The feeds of a node, its children, and the image between them.
 pub(crate) struct TreeNode {
     session: u32,
+    assembly: Assembly,
     forwarder: Forwarder,
     feeds: [Option<Feed>; TREES],
     rng: fastrand::Rng,
+    counters: NodeCounters,
     deadline: Time,
 }
 
 impl TreeNode {
     /// A node that sends a frame to a child each `interval`; zero for as fast as possible.
-    pub(crate) fn new(session: u32, interval: Duration, seed: u64) -> TreeNode {
+    pub(crate) fn new(session: u32, interval: Duration, assembly: Assembly, seed: u64) -> TreeNode {
         let mut rng = fastrand::Rng::with_seed(seed);
         let forwarder = Forwarder::new(session, interval, rng.u64(..));
-        TreeNode { session, forwarder, feeds: [None, None], rng, deadline: Time::MAX }
+        let (feeds, counters) = ([None, None], NodeCounters::default());
+        TreeNode { session, assembly, forwarder, feeds, rng, counters, deadline: Time::MAX }
     }
 
     fn wake_at(&mut self, at: Time) {
@@ -49,29 +55,29 @@ impl TreeNode {
             return;
         }
         let Some(path) = context.location.path_to(attach.from, attach.alternate.into()) else { return };
-        let held = context.assembly.held(attach.tree.into());
+        let held = self.assembly.held(attach.tree.into());
         self.forwarder.attach(context.now, attach, payload, held, path, context.timing);
         self.wake_at(self.forwarder.next_timeout());
     }
 
-    fn on_data(&mut self, context: &mut Context<'_>, data: &Block, payload: &Bytes) {
+    fn on_data(&mut self, context: &Context<'_>, data: &Block, payload: &Bytes) {
         let Some(tree) = self.tree_of(data.edge) else { return };
-        match context.assembly.accept(tree as u8, data.position, payload) {
+        match self.assembly.accept(tree as u8, data.position, payload) {
             Arrival::Taken => {}
-            Arrival::Duplicate => context.counters.duplicates += 1,
+            Arrival::Duplicate => self.counters.duplicates += 1,
             Arrival::Rejected => {
-                context.counters.rejected += 1;
+                self.counters.rejected += 1;
                 return;
             }
             Arrival::NoRoom => return,
         }
-        for (tree, position) in context.assembly.take_fresh() {
+        for (tree, position) in self.assembly.take_fresh() {
             self.forwarder.announce(tree, position);
         }
         let feed = self.feeds[tree].as_mut().expect("tree_of found it");
         feed.on_data(context.now, data.sequence, data.echo, context.timing);
         let timeout = feed.next_timeout(context.timing);
-        if context.assembly.held(tree).is_full() && !feed.complete {
+        if self.assembly.held(tree).is_full() && !feed.complete {
             feed.complete = true;
             feed.receipt_due = true;
         }
@@ -89,10 +95,10 @@ impl TreeNode {
 
     /// Something that waited turned out to be wrong, although its sender counts it as delivered: asks for what is
     /// missing in a new attachment.
-    fn reattach_spoiled(&mut self, context: &mut Context<'_>) {
+    fn reattach_spoiled(&mut self, context: &Context<'_>) {
         for tree in 0..TREES {
-            if context.assembly.take_spoiled(tree) {
-                context.counters.rejected += 1;
+            if self.assembly.take_spoiled(tree) {
+                self.counters.rejected += 1;
                 if let Some(feed) = &mut self.feeds[tree] {
                     feed.reattach(self.rng.u16(..), false);
                     self.deadline = context.now;
@@ -106,7 +112,7 @@ impl TreeNode {
         for tree in 0..TREES {
             let Some(feed) = &mut self.feeds[tree] else { continue };
             if feed.attach_due {
-                if let Some(transmit) = attach(feed, self.session, tree, context) {
+                if let Some(transmit) = attach(feed, self.session, tree, &self.assembly, context) {
                     self.wake_at(context.now + context.timing.attach_retry);
                     return Some(transmit);
                 }
@@ -124,13 +130,13 @@ impl TreeNode {
 }
 
 /// The request of a feed to its parent; `None` if there is no path to it.
-fn attach(feed: &mut Feed, session: u32, tree: usize, context: &Context<'_>) -> Option<Transmit> {
+fn attach(feed: &mut Feed, session: u32, tree: usize, assembly: &Assembly, context: &Context<'_>) -> Option<Transmit> {
     let (alternate, mine) = feed.routes();
     let path = context.location.path_to(feed.parent, mine)?;
     feed.attach_sent(context.now, path);
     let (from, tree_byte) = (context.location.own(), tree as u8);
     let frame = Attach { session, from, edge: feed.edge, tree: tree_byte, alternate, late: feed.late };
-    Some(Transmit::new(path, Packet::with_payload(frame, context.assembly.held(tree).to_payload())))
+    Some(Transmit::new(path, Packet::with_payload(frame, assembly.held(tree).to_payload())))
 }
 
 /// What a feed tells its parent of what came.
@@ -141,9 +147,14 @@ fn receipt(feed: &mut Feed, session: u32, context: &Context<'_>) -> Packet {
 }
 
 impl NodeMover for TreeNode {
+    fn resume(self: Box<Self>, session: u32, carriage: Carriage, seed: u64) -> Option<Box<dyn NodeMover>> {
+        let Carriage::Trees { interval } = carriage else { return None };
+        Some(Box::new(TreeNode::new(session, interval, self.assembly, seed)))
+    }
+
     fn on_assign(&mut self, context: &mut Context<'_>, assign: &Assign) {
         for (tree, &parent) in assign.parents.iter().enumerate() {
-            let full = context.assembly.held(tree).is_full();
+            let full = self.assembly.held(tree).is_full();
             let Some((parent, alternate)) = parent.filter(|_| !full) else {
                 self.feeds[tree] = None;
                 continue;
@@ -159,7 +170,8 @@ impl NodeMover for TreeNode {
         self.deadline = context.now;
     }
 
-    fn handle_packet(&mut self, context: &mut Context<'_>, packet: &Packet) {
+    /// What comes is of a parent or of a child, which says nothing of the root.
+    fn handle_packet(&mut self, context: &mut Context<'_>, packet: &Packet) -> bool {
         match &packet.header {
             Header::Block(data) if data.session == self.session => self.on_data(context, data, &packet.payload),
             Header::Pulse(pulse) if pulse.session == self.session => self.on_pulse(context, pulse),
@@ -171,6 +183,7 @@ impl NodeMover for TreeNode {
             }
             _ => {}
         }
+        false
     }
 
     /// The timers of feeds and children.
@@ -192,7 +205,7 @@ impl NodeMover for TreeNode {
         if let Some(transmit) = self.poll_feeds(context) {
             return Some(transmit);
         }
-        let transmit = self.forwarder.poll_transmit(context.now, context.assembly, context.timing);
+        let transmit = self.forwarder.poll_transmit(context.now, &self.assembly, context.timing);
         self.wake_at(self.forwarder.next_timeout());
         transmit
     }
@@ -209,11 +222,28 @@ impl NodeMover for TreeNode {
         [0, 1].map(|tree: usize| self.feeds[tree].as_ref().is_some_and(|feed| feed.is_orphaned(timing)))
     }
 
-    fn lost(&self) -> u32 {
-        self.feeds.iter().flatten().map(|f| f.lost_count).fold(0, u32::saturating_add)
+    fn counters(&self) -> NodeCounters {
+        let lost = self.feeds.iter().flatten().map(|f| u64::from(f.lost_count)).sum();
+        NodeCounters { lost, forwarded: self.forwarder.frames_sent, ..self.counters }
     }
 
-    fn forwarded(&self) -> u64 {
-        self.forwarder.frames_sent
+    fn manifest(&self) -> &Manifest {
+        self.assembly.manifest()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.assembly.is_empty()
+    }
+
+    fn percent(&self) -> u8 {
+        self.assembly.percent()
+    }
+
+    fn is_verified(&self) -> bool {
+        self.assembly.is_complete() && self.assembly.is_verified()
+    }
+
+    fn image(&self) -> Option<HeldImage<'_>> {
+        self.assembly.is_complete().then(|| self.assembly.image())
     }
 }

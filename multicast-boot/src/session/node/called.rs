@@ -1,0 +1,193 @@
+//! The way in where cards find one another: the node asks for a call, enlists, and is admitted with a number.
+
+use super::super::group::FRONT_ENDS;
+use super::super::mover::Carriage;
+use super::super::timing::Timing;
+use super::entrance::{Admission, Entrance, Offered};
+use super::{Identity, Location};
+use crate::image::Shape;
+use crate::multicast::Geometry;
+use std::time::Duration;
+use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::protocol::{Path, Transmit};
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::boot::{Admit, Answer, Call, Enlist, PROOF_LEN};
+use twowire_fabric::wire::{Header, Packet};
+
+/// What the node has said to a call.
+#[derive(Clone, Copy)]
+struct Said {
+    session: u32,
+    root: UniqueId,
+    answer: Answer,
+    /// Of the root; 0 before it has sent one. It believes nothing that is said without.
+    cookie: u64,
+}
+
+/// A node that is called.
+pub(super) struct CalledEntrance {
+    timing: Timing,
+    identity: Identity,
+    card: UniqueId,
+    max_payload: usize,
+    /// What it has said to the call of its session.
+    accepted: Option<Said>,
+    /// What it has said to the last call that it refused.
+    refused: Option<Said>,
+    /// In the session; `None` until it is admitted.
+    location: Option<Location>,
+    due: Option<Transmit>,
+    /// When it asks next, or says again what it has said.
+    at: Time,
+    interval: Duration,
+    deadline: Time,
+}
+
+impl CalledEntrance {
+    /// A node with this card, on a port with so large payloads.
+    pub(super) fn new(timing: Timing, identity: Identity, card: UniqueId, max_payload: usize) -> CalledEntrance {
+        CalledEntrance {
+            timing,
+            identity,
+            card,
+            max_payload,
+            accepted: None,
+            refused: None,
+            location: None,
+            due: None,
+            at: Time::ZERO,
+            interval: timing.ask_first,
+            deadline: Time::ZERO,
+        }
+    }
+
+    fn enlist(&self, session: u32, answer: Answer, cookie: u64) -> Packet {
+        let Identity { incarnation, key_id } = self.identity;
+        let proof = [0; PROOF_LEN];
+        Packet::new(Enlist { session, card: self.card, incarnation, answer, key_id, cookie, proof })
+    }
+
+    fn say(&mut self, now: Time, said: Said) {
+        self.due = Some(Transmit::new(Path::Card(said.root), self.enlist(said.session, said.answer, said.cookie)));
+        self.interval = self.timing.ask_first;
+        self.at = now + self.interval;
+        self.deadline = now;
+    }
+
+    /// What to say next without being asked: a node that takes no part asks for a call; one that has accepted says so
+    /// until it is admitted.
+    fn next_saying(&self) -> Option<Transmit> {
+        match self.accepted {
+            None => Some(Transmit::new(Path::Group(FRONT_ENDS), self.enlist(0, Answer::Asks, 0))),
+            Some(_) if self.location.is_some() => None,
+            Some(said) => {
+                Some(Transmit::new(Path::Card(said.root), self.enlist(said.session, said.answer, said.cookie)))
+            }
+        }
+    }
+
+    /// The front end has sent a cookie, without which it does not believe a refusal.
+    fn refuse_again(&mut self, now: Time, admit: &Admit) {
+        if let Some(refused) = &mut self.refused
+            && refused.session == admit.session
+            && refused.cookie != admit.cookie
+        {
+            refused.cookie = admit.cookie;
+            let said = *refused;
+            self.say(now, said);
+        }
+    }
+}
+
+impl Entrance for CalledEntrance {
+    fn location(&self) -> Option<&Location> {
+        self.location.as_ref()
+    }
+
+    fn can_ask(&self) -> bool {
+        true
+    }
+
+    fn read_offer(&self, packet: &Packet) -> Option<Offered> {
+        let Header::Call(call) = packet.header else { return None };
+        Some(Offered {
+            session: call.session,
+            report_ms: call.report_ms,
+            signed_manifest: packet.payload.clone(),
+            call: Some(call),
+            objection: None,
+        })
+    }
+
+    fn carriage(&self, offered: &Offered, shape: Shape) -> Option<Carriage> {
+        let (symbol, max_payload) = (usize::from(offered.call?.symbol), self.max_payload);
+        let geometry = Geometry::new(shape, symbol).filter(|_| symbol <= max_payload)?;
+        Some(Carriage::Group { geometry, max_payload })
+    }
+
+    fn answer(&mut self, now: Time, offered: &Offered, answer: Answer) {
+        let Some(Call { session, root, .. }) = offered.call else { return };
+        let cookie = self.refused.filter(|refused| refused.session == session).map_or(0, |refused| refused.cookie);
+        let said = Said { session, root, answer, cookie };
+        if answer == Answer::Accepts {
+            (self.accepted, self.refused, self.location) = (Some(said), None, None);
+        } else {
+            self.refused = Some(said);
+        }
+        self.say(now, said);
+    }
+
+    fn on_admit(&mut self, now: Time, admit: &Admit) -> Admission {
+        if admit.card != self.card || admit.incarnation != self.identity.incarnation {
+            return Admission::NotOurs;
+        }
+        let Some(accepted) = self.accepted.as_mut().filter(|accepted| accepted.session == admit.session) else {
+            self.refuse_again(now, admit);
+            return Admission::NotOurs;
+        };
+        let same_cookie = accepted.cookie == admit.cookie;
+        if self.location.is_some() || (admit.number != NodeNumber::FRONT_END && !same_cookie) {
+            return Admission::Heard;
+        }
+        if admit.number != NodeNumber::FRONT_END {
+            self.location = Some(Location::by_card(admit.number, accepted.root));
+            self.due = None;
+            return Admission::Complete;
+        }
+        if !same_cookie {
+            accepted.cookie = admit.cookie;
+            let said = *accepted;
+            self.say(now, said);
+        }
+        Admission::Heard
+    }
+
+    fn to_root(&mut self, _: u32, header: Header, attempt: usize) -> Option<Transmit> {
+        Some(Transmit::new(self.location.as_ref()?.to_front_end(attempt)?, Packet::new(header)))
+    }
+
+    fn handle_timeout(&mut self, now: Time, in_session: bool, rng: &mut fastrand::Rng) {
+        if !in_session {
+            (self.accepted, self.location) = (None, None);
+        }
+        let Some(saying) = self.next_saying() else {
+            self.deadline = Time::MAX;
+            return;
+        };
+        if self.at <= now && self.due.is_none() {
+            self.due = Some(saying);
+            // Not all at the same time: nodes are often switched on together.
+            self.at = now + self.interval.mul_f64(0.5 + rng.f64());
+            self.interval = (2 * self.interval).min(self.timing.ask_max);
+        }
+        self.deadline = self.at;
+    }
+
+    fn poll_transmit(&mut self, _: Time) -> Option<Transmit> {
+        self.due.take()
+    }
+
+    fn next_timeout(&self) -> Time {
+        self.deadline
+    }
+}

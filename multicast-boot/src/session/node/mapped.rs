@@ -1,0 +1,170 @@
+//! The way in on a mapped fabric: offers and joins along routes, some of them passed on by other nodes.
+
+use super::super::mover::Carriage;
+use super::super::node_state::NodeConfig;
+use super::entrance::{Entrance, Offered};
+use super::relay::Relaying;
+use super::{Identity, Location};
+use crate::image::Shape;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::protocol::Transmit;
+use twowire_fabric::routes::RouteTable;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::boot::{Answer, Join, Relay};
+use twowire_fabric::wire::{Header, Packet};
+
+/// A node that has routes, or waits for them.
+pub(super) struct MappedEntrance {
+    config: NodeConfig,
+    identity: Identity,
+    epoch: u32,
+    location: Option<Location>,
+    relaying: Relaying,
+    /// The node that passed the root's last frame on: the next answer goes back through it.
+    via: Option<NodeNumber>,
+    /// An answer to send: the session and what to say.
+    due: Option<(u32, Answer)>,
+    /// When the node asks next; `None` before it knows when it could.
+    ask_at: Option<Time>,
+    ask_interval: Duration,
+    /// Joins sent: each takes another path.
+    joins: usize,
+    deadline: Time,
+}
+
+impl MappedEntrance {
+    /// A node that has no routes yet.
+    pub(super) fn new(config: NodeConfig, identity: Identity) -> MappedEntrance {
+        MappedEntrance {
+            config,
+            identity,
+            epoch: 0,
+            location: None,
+            relaying: Relaying::default(),
+            via: None,
+            due: None,
+            ask_at: None,
+            ask_interval: config.timing.ask_first,
+            joins: 0,
+            deadline: Time::MAX,
+        }
+    }
+
+    /// The join that is due.
+    fn poll_join(&mut self) -> Option<Transmit> {
+        let (session, answer) = self.due.take()?;
+        let Identity { incarnation, key_id } = self.identity;
+        let from = self.location.as_ref()?.own();
+        let join = Join { session, from, incarnation, epoch: self.epoch, answer, key_id };
+        self.joins += 1;
+        self.to_root(session, join.into(), self.joins - 1)
+    }
+
+    /// A node that has had no offer asks for one; not at once, for an offer may be on its way to all who got their
+    /// routes together.
+    fn time_asking(&mut self, now: Time, rng: &mut fastrand::Rng) {
+        let interval = self.ask_interval;
+        let mut at = *self.ask_at.get_or_insert_with(|| now + interval.mul_f64(0.5 + 0.5 * rng.f64()));
+        if at <= now && self.due.is_none() {
+            self.due = Some((0, Answer::Asks));
+            at = now + interval;
+            self.ask_interval = (2 * interval).min(self.config.timing.ask_max);
+        }
+        self.ask_at = Some(at);
+        self.deadline = at;
+    }
+}
+
+impl Entrance for MappedEntrance {
+    fn location(&self) -> Option<&Location> {
+        self.location.as_ref()
+    }
+
+    fn can_ask(&self) -> bool {
+        self.location.is_some()
+    }
+
+    fn set_routes(&mut self, routes: Arc<RouteTable>) {
+        self.epoch = routes.epoch();
+        self.location = Some(Location::on_map(routes));
+        self.deadline = Time::ZERO;
+    }
+
+    fn read_offer(&self, packet: &Packet) -> Option<Offered> {
+        let Header::Offer(offer) = packet.header else { return None };
+        self.location.as_ref().filter(|location| location.own() == offer.to)?;
+        Some(Offered {
+            session: offer.session,
+            report_ms: offer.report_ms,
+            signed_manifest: packet.payload.clone(),
+            call: None,
+            objection: (offer.epoch != self.epoch).then_some(Answer::WrongEpoch),
+        })
+    }
+
+    fn carriage(&self, _: &Offered, _: Shape) -> Option<Carriage> {
+        Some(Carriage::Trees { interval: self.config.even_interval() })
+    }
+
+    fn answer(&mut self, now: Time, offered: &Offered, answer: Answer) {
+        self.due = Some((offered.session, answer));
+        self.deadline = now;
+    }
+
+    fn confirm(&mut self, session: u32) {
+        self.due = Some((session, Answer::Accepts));
+    }
+
+    fn on_relay(&mut self, now: Time, relay: &Relay, payload: &Bytes) -> Vec<Packet> {
+        let Some(own) = self.location.as_ref().map(Location::own) else { return Vec::new() };
+        let from_root = relay.from == NodeNumber::FRONT_END;
+        let mut ours = Vec::new();
+        for packet in relay.frames(payload) {
+            let to = match &packet.header {
+                Header::Offer(offer) => offer.to,
+                Header::Assign(assign) => assign.to,
+                Header::Join(_) | Header::Report(_) => {
+                    let flush_at = now + self.config.timing.relay_delay;
+                    self.relaying.collect(relay.session, packet.header, flush_at);
+                    continue;
+                }
+                _ => continue,
+            };
+            if to == own {
+                self.via = Some(relay.from).filter(|_| !from_root);
+                ours.push(packet);
+            } else if from_root {
+                self.relaying.pass(relay.session, to, &packet);
+            }
+        }
+        ours
+    }
+
+    /// Back through the node that passed the question on, or else along the path of this attempt.
+    fn to_root(&mut self, session: u32, header: Header, attempt: usize) -> Option<Transmit> {
+        let location = self.location.as_ref()?;
+        match self.via.take().and_then(|via| location.path_to(via, 0)) {
+            Some(path) => Some(Transmit::new(path, Relay::packet(session, location.own(), &Bytes::new(), &[header]))),
+            None => Some(Transmit::new(location.to_front_end(attempt)?, Packet::new(header))),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time, in_session: bool, rng: &mut fastrand::Rng) {
+        self.relaying.on_timeout(now);
+        self.deadline = Time::MAX;
+        if !in_session && self.location.is_some() {
+            self.time_asking(now, rng);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        self.poll_join().or_else(|| self.relaying.poll_transmit(now, self.location.as_ref()?))
+    }
+
+    fn next_timeout(&self) -> Time {
+        self.deadline.min(self.relaying.next_timeout())
+    }
+}

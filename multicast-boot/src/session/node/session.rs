@@ -1,0 +1,201 @@
+//! A transfer that the node takes part in: how far it is, what it tells the root, and when it hands over.
+
+use super::super::mover::{Context, NodeMover};
+use super::super::node_state::{NodeConfig, NodeState};
+use super::super::timing::Timing;
+use super::Location;
+use super::reporting::Reporting;
+use twowire_fabric::time::Time;
+use twowire_fabric::wire::Packet;
+use twowire_fabric::wire::boot::{Assign, Instruct, Report, Stage};
+
+/// One transfer.
+pub(super) struct Session {
+    pub(super) id: u32,
+    pub(super) mover: Box<dyn NodeMover>,
+    revision: u32,
+    pub(super) stage: Stage,
+    /// When the current stage began.
+    stage_since: Time,
+    may_hand_over: bool,
+    pub(super) root_heard: Time,
+    pub(super) report: Reporting,
+    /// The mover has its own.
+    deadline: Time,
+}
+
+impl Session {
+    /// A session that begins at this stage: with a mover that has something, if it is a later one than *joined*.
+    pub(super) fn new(now: Time, id: u32, mover: Box<dyn NodeMover>, stage: Stage, mut report: Reporting) -> Session {
+        if stage > Stage::Joined {
+            report.needs_answer();
+        }
+        Session {
+            id,
+            mover,
+            revision: 0,
+            stage,
+            stage_since: now,
+            may_hand_over: false,
+            root_heard: now,
+            report,
+            deadline: now,
+        }
+    }
+
+    /// How far the node is.
+    pub(super) fn state(&self) -> NodeState {
+        match self.stage {
+            Stage::Offered | Stage::Joined => NodeState::Joined,
+            Stage::Receiving => NodeState::Receiving { percent: self.mover.percent() },
+            Stage::Verified => NodeState::Verified,
+            Stage::HandingOver => NodeState::HandingOver,
+            Stage::Ready => NodeState::Ready,
+        }
+    }
+
+    /// Lets the mover work, then looks what has become of the image.
+    pub(super) fn with_mover<R>(
+        &mut self,
+        now: Time,
+        timing: &Timing,
+        location: &Location,
+        work: impl FnOnce(&mut dyn NodeMover, &mut Context<'_>) -> R,
+    ) -> R {
+        let mut context = Context { now, timing, location, is_leaving: self.stage >= Stage::HandingOver };
+        let result = work(self.mover.as_mut(), &mut context);
+        self.look_at_image(now);
+        result
+    }
+
+    /// A packet for the mover.
+    pub(super) fn handle_packet(&mut self, now: Time, timing: &Timing, location: &Location, packet: &Packet) {
+        if self.with_mover(now, timing, location, |mover, context| mover.handle_packet(context, packet)) {
+            self.root_heard = now;
+        }
+        self.try_hand_over(now, timing);
+    }
+
+    /// The stages that follow from what is here.
+    fn look_at_image(&mut self, now: Time) {
+        if self.stage < Stage::Verified && self.mover.is_verified() {
+            self.enter(now, Stage::Verified);
+        } else if self.stage < Stage::Receiving && !self.mover.is_empty() {
+            (self.stage, self.stage_since) = (Stage::Receiving, now);
+        }
+    }
+
+    /// A new stage of which the root must hear.
+    fn enter(&mut self, now: Time, stage: Stage) {
+        (self.stage, self.stage_since) = (stage, now);
+        self.report.needs_answer();
+        self.deadline = now;
+    }
+
+    fn try_hand_over(&mut self, now: Time, timing: &Timing) {
+        let root_is_gone = now - self.root_heard >= timing.root_silence;
+        let allowed = self.may_hand_over || root_is_gone;
+        if self.stage == Stage::Verified && allowed && !self.mover.is_feeding() {
+            self.enter(now, Stage::HandingOver);
+        }
+    }
+
+    /// Phase 2 runs.
+    pub(super) fn handed_over(&mut self, now: Time) {
+        if self.stage == Stage::HandingOver {
+            self.enter(now, Stage::Ready);
+        }
+    }
+
+    /// The root has given the node its number: it hears from the node from now on.
+    pub(super) fn admitted(&mut self, now: Time) {
+        self.report.needs_answer();
+        self.deadline = now;
+    }
+
+    /// An assignment for this node.
+    pub(super) fn on_assign(&mut self, now: Time, timing: &Timing, location: &Location, assign: &Assign) {
+        self.root_heard = now;
+        self.report.due = true;
+        if assign.revision > self.revision {
+            self.revision = assign.revision;
+            self.with_mover(now, timing, location, |mover, context| mover.on_assign(context, assign));
+            self.note_orphaned(timing);
+        }
+    }
+
+    /// An instruction for this node.
+    pub(super) fn on_instruct(&mut self, now: Time, timing: &Timing, instruct: &Instruct) {
+        self.root_heard = now;
+        if instruct.report_now {
+            // Asked again, it answers along another path: the last one may be dead.
+            self.report.due = true;
+            self.report.tries += 1;
+        }
+        self.report.answered(instruct.answers);
+        self.may_hand_over |= instruct.hand_over;
+        self.try_hand_over(now, timing);
+    }
+
+    /// The root must hear of a mover that is cut off.
+    pub(super) fn note_orphaned(&mut self, timing: &Timing) {
+        self.report.set_orphaned(self.mover.orphaned(timing));
+    }
+
+    /// The report that is due, and the attempt that it is. `rejected` frames failed verification in earlier sessions.
+    pub(super) fn poll_report(
+        &mut self,
+        now: Time,
+        timing: &Timing,
+        location: &Location,
+        incarnation: u32,
+        rejected: u64,
+    ) -> Option<(Report, usize)> {
+        if !self.report.due {
+            return None;
+        }
+        let (serial, counters) = (self.report.next(now, timing), self.mover.counters());
+        let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        let frame = Report {
+            session: self.id,
+            from: location.own(),
+            incarnation,
+            serial,
+            revision: self.revision,
+            stage: self.stage,
+            percent: self.mover.percent(),
+            orphaned: self.report.orphaned,
+            wants_answer: self.report.is_unanswered(),
+            repaired: count(counters.lost),
+            rejected: count(rejected + counters.rejected),
+        };
+        self.deadline = self.deadline.min(self.report.next_timeout());
+        Some((frame, self.report.tries.saturating_sub(1)))
+    }
+
+    /// The timers of reports and of the hand-over.
+    pub(super) fn handle_timeout(&mut self, now: Time, config: &NodeConfig) {
+        let timing = &config.timing;
+        self.deadline = Time::MAX;
+        self.try_hand_over(now, timing);
+        if let (Stage::HandingOver, Some(takes)) = (self.stage, config.hand_over) {
+            let at = self.stage_since + takes;
+            if at <= now {
+                self.enter(now, Stage::Ready);
+            }
+            self.deadline = at;
+        }
+        // A node that runs phase 2 speaks when it is asked, or has not been answered.
+        let silent = self.stage == Stage::Ready && !self.report.is_unanswered();
+        let report_at = if silent { Time::MAX } else { self.report.on_timeout(now) };
+        let waits = self.stage == Stage::Verified;
+        let root_at = if waits { self.root_heard + timing.root_silence } else { Time::MAX };
+        let root_at = if root_at <= now { now + timing.report_retry } else { root_at };
+        self.deadline = self.deadline.min(report_at).min(root_at);
+    }
+
+    /// When something is due next.
+    pub(super) fn next_timeout(&self) -> Time {
+        self.deadline.min(self.mover.next_timeout())
+    }
+}
