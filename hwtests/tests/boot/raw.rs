@@ -34,12 +34,29 @@ fn bootd(site: &Site, network: &Network) -> Process {
 }
 
 /// All nodes end, with the image in their folders.
-fn finish(site: &Site, mut nodes: Vec<Process>, mut bootd: Process) {
+fn finish(site: &Site, nodes: Vec<Process>, bootd: Process) {
+    share_sent(site, nodes, bootd);
+}
+
+/// The same; returns the share of the image that the front end sent.
+fn share_sent(site: &Site, mut nodes: Vec<Process>, mut bootd: Process) -> f64 {
     assert!(bootd.wait().success(), "{}", bootd.output());
     for (index, node) in nodes.iter_mut().enumerate() {
         assert!(node.wait().success(), "{}", node.output());
         site.check(&format!("root{index}"));
     }
+    site.share_sent(&bootd.output())
+}
+
+#[test]
+fn nodes_that_hold_an_older_image_get_what_has_changed() {
+    let Some((mut site, network)) = network(24_000_000, 0) else { return };
+    let nodes = |site: &Site| (0..NODES).map(|index| node(site, &network, index)).collect();
+    finish(&site, nodes(&site), bootd(&site, &network));
+    site.change_one_percent();
+    let share = share_sent(&site, nodes(&site), bootd(&site, &network));
+    eprintln!("1 % changed: the front end sent {:.2} % of the image", 100.0 * share);
+    assert!(share <= 0.03, "{share}");
 }
 
 #[test]

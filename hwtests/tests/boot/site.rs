@@ -26,6 +26,24 @@ impl Site {
         site
     }
 
+    /// Another version of the image, with a hundredth of its bytes changed in extents of 16 KiB.
+    pub(crate) fn change_one_percent(&mut self) {
+        let (extent, len) = (16 << 10, self.initramfs.len());
+        let extents = len / 100 / extent;
+        for start in (0..extents).map(|index| index * (len / extents) + 1000) {
+            self.initramfs[start..start + extent].iter_mut().for_each(|byte| *byte ^= 0x55);
+        }
+        fs::write(self.path("initrd"), &self.initramfs).unwrap();
+        let pack = ["image", "pack", "--initrd", "initrd", "--image-version", "2", "--key", "key", "-o", "image"];
+        self.run("twowire", &pack);
+    }
+
+    /// The share of the image that a front end says it has sent, with lists and parity, in its last line.
+    pub(crate) fn share_sent(&self, output: &str) -> f64 {
+        let last: serde_json::Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
+        last["bytes_sent"].as_u64().unwrap() as f64 / self.initramfs.len() as f64
+    }
+
     /// The path of something in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)

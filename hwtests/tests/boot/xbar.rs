@@ -37,11 +37,15 @@ impl Fabric {
     }
 
     /// All nodes end, with the image in their folders.
-    fn finish(mut self) {
+    fn wait_for_nodes(&mut self) {
         for (index, node) in self.nodes.iter_mut().enumerate() {
             assert!(node.wait().success(), "{}", node.output());
             self.site.check(&format!("root{index}"));
         }
+    }
+
+    fn finish(mut self) {
+        self.wait_for_nodes();
         self.crossbars.kill();
     }
 }
@@ -65,6 +69,23 @@ fn every_node_boots_and_tells_how_far_it_is() {
     for state in ["link up", "waits for routes", "joined", "verified", "handing over", "phase 2 up", "ready"] {
         assert!(fabric.nodes[3].output().contains(state), "no `{state}` in\n{}", fabric.nodes[3].output());
     }
+    fabric.finish();
+}
+
+#[test]
+fn nodes_that_hold_an_older_image_get_what_has_changed() {
+    let mut fabric = Fabric::new(24_000_000);
+    let mut bootd = fabric.bootd("bootd.log");
+    assert!(bootd.wait().success(), "{}", bootd.output());
+    fabric.wait_for_nodes();
+    assert!(fabric.site.share_sent(&bootd.output()) > 1.0, "{}", bootd.output());
+    fabric.site.change_one_percent();
+    fabric.nodes = (0..NODES).map(|node| start(&fabric.site, node)).collect();
+    let mut bootd = fabric.bootd("bootd2.log");
+    assert!(bootd.wait().success(), "{}", bootd.output());
+    let share = fabric.site.share_sent(&bootd.output());
+    eprintln!("1 % changed: the front end sent {:.2} % of the image", 100.0 * share);
+    assert!(share <= 0.03, "{share}");
     fabric.finish();
 }
 

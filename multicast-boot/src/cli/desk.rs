@@ -24,6 +24,7 @@ struct Summary {
     nodes_failed: usize,
     frames_sent: u64,
     repeats_sent: u64,
+    bytes_sent: u64,
 }
 
 /// Where the news of a transfer go.
@@ -85,6 +86,7 @@ impl Desk {
                 nodes_failed: failed,
                 frames_sent: progress.frames_sent,
                 repeats_sent: progress.repeats_sent,
+                bytes_sent: progress.bytes_sent,
             })?;
         }
         if failed == 0 { Ok(()) } else { Err(Failure::Reported) }

@@ -2,8 +2,10 @@
 //!
 //! While it comes, the payload is one file, `payload.HASH`, whose room is reserved before the first byte. `lists.HASH` beside it has the lists that verify it. What a killed process leaves there is verified and used by
 //! the next one. Once all is verified the parts are placed: `kernel`, `initramfs` and `cmdline`, each whole or not at all.
+//! They stay until the parts of the next image take their place, and what that has in common with them is copied from there.
 
 mod lists;
+mod old;
 mod payload;
 mod place;
 mod store;

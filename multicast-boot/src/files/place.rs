@@ -61,7 +61,9 @@ impl ImageFolder {
 
     fn rename(&self, name: &str, payload: &Path) -> Result<PathBuf, FolderError> {
         let path = self.dir.join(name);
-        fs::rename(payload, &path).map_err(|source| write_error(&path, source))?;
+        let synced = if path.exists() { fs::File::open(payload).and_then(|file| file.sync_all()) } else { Ok(()) };
+        // What it replaces was whole, also after a power cut.
+        synced.and_then(|()| fs::rename(payload, &path)).map_err(|source| write_error(&path, source))?;
         Ok(path)
     }
 }

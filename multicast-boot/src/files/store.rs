@@ -2,7 +2,9 @@
 
 use super::ImageFolder;
 use super::lists::ListFile;
+use super::old::PlacedImage;
 use super::payload::Payload;
+use crate::image::reuse::OldImage;
 use crate::image::{Manifest, Part};
 use crate::session::{ChunkStore, ChunkStores};
 use bytes::Bytes;
@@ -53,5 +55,9 @@ impl ChunkStore for Chunks {
 
     fn left_chunk(&self, index: u32) -> Option<Bytes> {
         self.payload.was_there.then(|| self.get(index)).flatten()
+    }
+
+    fn old_image(&self) -> Option<OldImage> {
+        PlacedImage::open(&self.folder.dir).map(PlacedImage::into_old_image)
     }
 }

@@ -67,6 +67,34 @@ fn what_a_killed_process_leaves_is_there_for_the_next_one_and_for_no_other_image
 }
 
 #[test]
+fn the_placed_image_is_there_for_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = ImageFolder::open(dir.path()).unwrap();
+    for image in [with_kernel(), image(3 * CHUNK + 7)] {
+        let mut store = ChunkStores::open(&folder, image.manifest()).unwrap();
+        fill(store.as_mut(), &image);
+        drop(store);
+        folder.place(image.manifest()).unwrap();
+        let next = crate::session::testing::image(5 * CHUNK);
+        let old = ChunkStores::open(&folder, next.manifest()).unwrap().old_image().unwrap();
+        let chunks = image.manifest().shape().chunk_count();
+        assert!((0..=chunks).all(|index| old.chunk(index) == image.chunk(index)));
+        // What is open stays readable when the next image takes the place of this one.
+        fs::remove_file(dir.path().join("initramfs")).unwrap();
+        assert_eq!(old.chunk(chunks - 1), image.chunk(chunks - 1));
+        fs::remove_file(folder.payload_path(next.manifest())).unwrap();
+    }
+    let kernel_alone = ImageFolder::open(&dir.path().join("other")).unwrap();
+    assert!(ChunkStores::open(&kernel_alone, with_kernel().manifest()).unwrap().old_image().is_none());
+    fs::write(dir.path().join("other/kernel"), [1; 5000]).unwrap();
+    let old = ChunkStores::open(&kernel_alone, with_kernel().manifest()).unwrap().old_image().unwrap();
+    assert_eq!(
+        [0, 1, 2].map(|index| old.chunk(index).map(|chunk| chunk.len())),
+        [Some(CHUNK), Some(5000 - CHUNK), None]
+    );
+}
+
+#[test]
 fn a_folder_that_cannot_be_used_is_named_with_the_remedy() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

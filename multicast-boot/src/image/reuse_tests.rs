@@ -1,5 +1,5 @@
 use super::super::align::align;
-use super::super::{HashTree, PAGE_CHUNKS};
+use super::super::{HashTree, ImageParts, PackedImage};
 use super::*;
 use crate::cpio::Archive;
 
@@ -9,39 +9,74 @@ fn random(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// The chunk values of a payload, as a node gets them page by page.
-fn values(tree: &HashTree) -> Vec<Value> {
-    let pages = (0..tree.shape().page_count()).map(|page| tree.page(page).unwrap());
-    pages.flat_map(|page| page.chunks(32).map(|value| value.try_into().unwrap()).collect::<Vec<Value>>()).collect()
+/// A node that holds an old image, and fetches what it lacks of a new one; it works in slices of this budget.
+struct Node {
+    verifier: TreeVerifier,
+    reuse: Reuse,
+    found: BTreeMap<u32, Bytes>,
+    fetched: usize,
+}
+
+impl Node {
+    fn new(old: OldImage, new: &Bytes) -> Node {
+        let parts = ImageParts { initramfs: new.clone(), ..crate::session::testing::parts() };
+        let image = PackedImage::pack(&parts, &crate::session::testing::key()).unwrap();
+        let shape = image.tree().shape();
+        let verifier = TreeVerifier::new(image.manifest());
+        Node { verifier, reuse: Reuse::new(old, shape), found: BTreeMap::new(), fetched: 0 }
+    }
+
+    fn work(&mut self, budget: u32) {
+        while self.reuse.is_busy() {
+            for found in self.reuse.work(&self.verifier, budget) {
+                match found {
+                    Found::Page { page, list, bytes } => {
+                        self.verifier.accept_page(page, &list).unwrap();
+                        let first = page * PAGE_CHUNKS as u32;
+                        let chunks = bytes.chunks(CHUNK).map(Bytes::copy_from_slice);
+                        self.found.extend((first..).zip(chunks));
+                    }
+                    Found::Chunk { index, bytes, .. } => _ = self.found.insert(index, bytes),
+                }
+            }
+        }
+    }
+
+    /// Fetches what is wanted now, as it is in the new image.
+    fn fetch(&mut self, new: &Bytes) {
+        let tree = HashTree::new(new).unwrap();
+        let shape = tree.shape();
+        for piece in 0..shape.top_count() {
+            self.fetched += tree.top(piece).unwrap().len();
+            self.verifier.accept_top(piece, &tree.top(piece).unwrap()).unwrap();
+        }
+        self.reuse.is_busy = true;
+        self.work(300);
+        for page in (0..shape.page_count()).filter(|_| self.reuse.is_wanted(Part::Page(0))) {
+            if self.verifier.page(page).is_none() {
+                self.fetched += tree.page(page).unwrap().len();
+                self.verifier.accept_page(page, &tree.page(page).unwrap()).unwrap();
+            }
+        }
+        self.reuse.is_busy = true;
+        self.work(300);
+        assert!(self.reuse.is_done());
+        let lacking = (0..shape.chunk_count()).filter(|index| !self.found.contains_key(index));
+        self.fetched += lacking.map(|index| shape.chunk_len(index).unwrap()).sum::<usize>();
+    }
 }
 
 /// The share of the new payload that a node must fetch which holds the old one: chunks that it lacks, and lists.
 /// Every chunk that is reused is checked against the new payload.
 fn moved(old: Vec<u8>, new: Vec<u8>) -> f64 {
     let (old, new) = (Bytes::from(old), Bytes::from(new));
-    let tree = HashTree::new(&new).unwrap();
-    let shape = tree.shape();
-    let held = HeldImage::of_payload(&old);
-    let found = reuse(&held, shape, &values(&tree));
-    let chunk = |payload: &Bytes, index: u32| {
-        let start = index as usize * CHUNK;
-        payload.slice(start..payload.len().min(start + CHUNK))
-    };
-    for (to, from) in found.chunks() {
-        assert_eq!(chunk(&new, to), chunk(&old, from), "chunk {to} from {from}");
+    let mut node = Node::new(OldImage::of_payload(&old), &new);
+    node.fetch(&new);
+    for (index, bytes) in &node.found {
+        let start = *index as usize * CHUNK;
+        assert_eq!(bytes, &new.slice(start..new.len().min(start + CHUNK)), "chunk {index}");
     }
-    let chunks: usize =
-        (0..shape.chunk_count()).filter(|&i| found.source(i).is_none()).map(|i| shape.chunk_len(i).unwrap()).sum();
-    let tops: usize = (0..shape.top_count()).map(|piece| tree.top(piece).unwrap().len()).sum();
-    let page_value = |page: u32| {
-        let (piece, index) = shape.top_of_page(page);
-        tree.top(piece).unwrap()[32 * index..][..32].try_into().unwrap()
-    };
-    let pages: usize = (0..shape.page_count())
-        .filter(|&page| !held.has_page(shape, page, &page_value(page)))
-        .map(|page| tree.page(page).unwrap().len())
-        .sum();
-    (chunks + tops + pages) as f64 / new.len() as f64
+    node.fetched as f64 / new.len() as f64
 }
 
 const MIB: usize = 1 << 20;
@@ -104,22 +139,34 @@ fn what_moved_by_whole_chunks_is_found() {
 #[test]
 fn what_is_not_held_is_not_promised() {
     let old = Bytes::from(random(7, MIB));
-    let tree = HashTree::new(&old).unwrap();
-    let half =
-        HeldImage::new(256, |index| (index % 2 == 0).then(|| old.slice(index as usize * CHUNK..).slice(..CHUNK)));
-    let found = reuse(&half, tree.shape(), &values(&tree));
-    assert_eq!((found.len(), found.source(0), found.source(1)), (128, Some(0), None));
-    let nothing = HeldImage::new(0, |_| None);
-    assert!(reuse(&nothing, tree.shape(), &values(&tree)).is_empty());
-    assert!(!half.has_page(tree.shape(), 0, &[0; 32]));
-    assert_eq!(tree.shape().page_entries(0), Some(PAGE_CHUNKS));
+    let payload = old.clone();
+    let half = OldImage::new(256, move |index| {
+        (index % 2 == 0).then(|| payload.slice(index as usize * CHUNK..).slice(..CHUNK))
+    });
+    let mut node = Node::new(half, &old);
+    node.fetch(&old);
+    assert_eq!((node.found.len(), node.found.contains_key(&0), node.found.contains_key(&1)), (128, true, false));
+    assert_eq!(node.reuse.found_chunk(2), Some(old.slice(2 * CHUNK..3 * CHUNK)));
+    let mut node = Node::new(OldImage::new(0, |_| None), &old);
+    node.fetch(&old);
+    assert!(node.found.is_empty());
+}
+
+#[test]
+fn nothing_is_wanted_that_may_yet_be_found() {
+    let new = Bytes::from(random(8, MIB));
+    let mut node = Node::new(OldImage::of_payload(&new), &new);
+    node.work(10);
+    let wanted = |node: &Node| [Part::Top(0), Part::Page(0), Part::Chunk(0)].map(|part| node.reuse.is_wanted(part));
+    assert_eq!((wanted(&node), node.reuse.wants()), ([true, false, false], 0));
+    node.fetch(&new);
+    assert_eq!((wanted(&node), node.reuse.wants()), ([true, true, true], 2));
 }
 
 #[test]
 fn a_payload_of_one_chunk() {
     let bytes = Bytes::from_static(b"small");
-    let tree = HashTree::new(&bytes).unwrap();
-    let held = HeldImage::of_payload(&bytes);
-    assert_eq!(reuse(&held, tree.shape(), &values(&tree)).source(0), Some(0));
-    assert!(held.has_page(tree.shape(), 0, tree.root().as_bytes()));
+    let mut node = Node::new(OldImage::of_payload(&bytes), &bytes);
+    node.fetch(&bytes);
+    assert_eq!((node.found.len(), node.fetched), (1, 32), "the top list alone");
 }

@@ -156,12 +156,13 @@ impl TreeVerifier {
     }
 
     /// The value of all chunks of a page, if its top list is here.
-    fn page_value(&self, page: u32) -> Option<Value> {
+    pub(crate) fn page_value(&self, page: u32) -> Option<Value> {
         let (piece, place) = self.shape.top_of_page(page);
         value_in(&self.tops[piece as usize], place)
     }
 
-    fn remember(&mut self, index: u32) {
+    /// Remembers a chunk whose value was computed from its bytes and found equal to the one in its page.
+    pub(crate) fn remember(&mut self, index: u32) {
         if !self.is_verified(index) {
             self.verified[index as usize / 64] |= 1 << (index % 64);
             self.verified_count += 1;

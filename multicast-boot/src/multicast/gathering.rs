@@ -48,6 +48,17 @@ impl Gathering {
         self.drop_parity(room);
     }
 
+    /// These source symbols are here. Returns true if all are now.
+    pub(crate) fn inherit(&mut self, symbols: u64, room: &mut usize) -> bool {
+        self.missing &= !symbols;
+        let left = self.missing.count_ones() as usize;
+        // With more parity the block could be restored already: then it comes a symbol later.
+        while self.parity.len() >= left.max(1) {
+            *room += self.parity.pop().map_or(0, |(_, bytes)| bytes.len());
+        }
+        left == 0
+    }
+
     /// Forgets these source symbols, and all parity, because some of it was wrong.
     pub(crate) fn forget(&mut self, symbols: u64, room: &mut usize) {
         self.missing |= symbols;

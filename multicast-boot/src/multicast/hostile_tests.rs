@@ -165,7 +165,7 @@ proptest! {
         sender.add_receiver(1);
         let store = SharedStores::default().open(image.manifest()).expect("memory");
         let mut receiver =
-            Receiver::new(call.session, NodeNumber(1), image.manifest().clone(), geometry, store);
+            Receiver::new(call.session, NodeNumber(1), image.manifest().clone(), geometry, store, None);
         let mut now = Time::ZERO;
         for frame in frames {
             now += Duration::from_micros(700);

@@ -2,9 +2,11 @@
 
 use super::Receiver;
 use crate::image::Manifest;
+use crate::image::reuse::OldImage;
 use crate::session::mover::{Carriage, Context, NodeMover};
 use crate::session::{HeldImage, NodeCounters};
 use twowire_fabric::protocol::Transmit;
+use twowire_fabric::time::Time;
 use twowire_fabric::wire::{Header, Packet};
 
 /// Receives with the group: see the module.
@@ -55,6 +57,14 @@ impl NodeMover for GroupNode {
         Some(Transmit::new(context.location.to_front_end(0)?, Packet::with_payload(status, payload)))
     }
 
+    fn handle_timeout(&mut self, _: &mut Context<'_>) {
+        self.receiver.look_at_old_image();
+    }
+
+    fn next_timeout(&self) -> Time {
+        if self.receiver.is_busy() { Time::ZERO } else { Time::MAX }
+    }
+
     fn counters(&self) -> NodeCounters {
         let counted = self.receiver.counters();
         let (duplicates, rejected, lost) = (counted.duplicates, counted.rejected, counted.lost);
@@ -75,6 +85,10 @@ impl NodeMover for GroupNode {
 
     fn is_verified(&self) -> bool {
         self.receiver.is_complete() && self.receiver.root() == Some(self.receiver.manifest().root())
+    }
+
+    fn into_old_image(self: Box<Self>) -> OldImage {
+        self.receiver.into_old_image()
     }
 
     fn image(&self) -> Option<HeldImage<'_>> {

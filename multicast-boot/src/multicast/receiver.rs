@@ -1,8 +1,11 @@
 //! A receiver: puts symbols in their place, restores and verifies, and says what it lacks when it is asked.
 
+mod inherit;
+
 use super::code::Decoder;
 use super::gathering::{Gathering, Taken};
 use super::geometry::{Geometry, Part, all_symbols};
+use crate::image::reuse::{OldImage, Reuse};
 use crate::image::{CHUNK, Manifest, PAGE_CHUNKS, TreeError, TreeVerifier};
 use crate::session::{ChunkStore, HeldImage};
 use bytes::{Bytes, BytesMut};
@@ -81,6 +84,8 @@ pub struct Receiver {
     verifier: TreeVerifier,
     manifest: Manifest,
     store: Box<dyn ChunkStore>,
+    /// The search through an older image, and what it has found.
+    reuse: Option<Box<Reuse>>,
     pool: Pool,
     blocks: Vec<Gathering>,
     /// Lists that are wanted: by their block.
@@ -103,15 +108,17 @@ pub struct Receiver {
 
 impl Receiver {
     /// A receiver of the image of a manifest whose signature has been checked. What the store has of it already is
-    /// verified, page by page, and not asked for.
+    /// verified, page by page, and not asked for; nor is what the node has in an older image.
     pub fn new(
         session: u32,
         own: NodeNumber,
         manifest: Manifest,
         geometry: Geometry,
         store: Box<dyn ChunkStore>,
+        old: Option<OldImage>,
     ) -> Receiver {
         let shape = manifest.shape();
+        let reuse = old.map(|old| Box::new(Reuse::new(old, shape)));
         let list = |block| (block, GatheredList::new(&geometry, block));
         let page = |page| Page {
             open: geometry.blocks_of_page(page).len() as u8,
@@ -132,7 +139,8 @@ impl Receiver {
             decoder: Decoder::default(),
             next: None,
             full_below: 0,
-            found_parts: false,
+            found_parts: reuse.is_some(),
+            reuse,
             answer: None,
             counters: ReceiverCounters::default(),
             manifest,
@@ -142,7 +150,8 @@ impl Receiver {
 
     /// The same image, cut in another way, with what has been verified of it.
     pub fn cut_anew(self, session: u32, own: NodeNumber, geometry: Geometry) -> Receiver {
-        Receiver::new(session, own, self.manifest, geometry, self.store)
+        let old = self.store.old_image();
+        Receiver::new(session, own, self.manifest, geometry, self.store, old)
     }
 
     /// Goes on in another session of the same image, cut in the same way, with all that it has.
@@ -252,7 +261,9 @@ impl Receiver {
     fn take_for_payload(&mut self, symbol: &Symbol, bytes: &Bytes) -> Taken {
         let (geometry, page) = (self.geometry, self.geometry.page_of(symbol.block));
         let (of_page, block) = (geometry.place_of_page(page), geometry.place(symbol.block));
-        let memory = self.pages[page as usize].bytes.get_or_insert_with(|| self.pool.take(of_page.len()));
+        let (pool, reuse) = (&mut self.pool, self.reuse.as_deref());
+        let memory =
+            self.pages[page as usize].bytes.get_or_insert_with(|| inherit::memory(pool, reuse, page, of_page.len()));
         let place = &mut memory[block.start - of_page.start..block.end - of_page.start];
         let (room, decoder) = (&mut self.parity_room, &mut self.decoder);
         self.blocks[symbol.block as usize].take(&geometry, place, symbol.index, bytes, room, decoder)
@@ -293,6 +304,7 @@ impl Receiver {
         }
         if taken {
             self.look_at_found();
+            self.look_at_old_image();
             let waiting = std::mem::take(&mut self.waiting);
             self.waiting = waiting.into_iter().filter(|&page| !self.verify(page)).collect();
         }
@@ -438,7 +450,8 @@ impl Receiver {
         self.full_below = (self.full_below..).find(|block| !is_full(block)).unwrap_or(self.full_below);
         let end = horizon.min(self.blocks.len() as u32);
         // What the store may have is not asked for before the top lists show what of it is right.
-        let is_found = |block: u32| self.pages[self.geometry.page_of(block) as usize].is_found;
+        let may_find = self.reuse.as_ref().is_some_and(|reuse| !reuse.is_done());
+        let is_found = |block: u32| may_find || self.pages[self.geometry.page_of(block) as usize].is_found;
         for block in (self.full_below..end).filter(|&block| !is_full(&block) && !is_found(block)) {
             let gathering = &self.blocks[block as usize];
             let blank = gathering.is_blank(self.geometry.symbols(block));

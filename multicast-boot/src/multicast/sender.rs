@@ -33,6 +33,8 @@ pub struct SenderCounters {
     pub polls: u64,
     /// Answers to polls that were taken.
     pub answers: u64,
+    /// Bytes of the symbols.
+    pub bytes: u64,
 }
 
 /// Where in its life a block is.
@@ -174,6 +176,7 @@ impl Sender {
         let (index, bytes) = self.queue.pop_front()?;
         let symbol = Symbol { session: self.session, sequence: self.sequence as u32, block: self.current, index };
         self.sequence += 1;
+        self.counters.bytes += bytes.len() as u64;
         if self.queue.is_empty() {
             self.sent[self.current as usize] = Sent::Before(self.sequence);
         }

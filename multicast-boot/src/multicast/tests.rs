@@ -1,5 +1,7 @@
 //! Whole transfers from a sender to receivers, without the session around them.
 
+mod reuse;
+
 use super::lan::{Lan, LanConfig};
 use super::{Geometry, Receiver, Sender, SenderConfig};
 use crate::image::{CHUNK, PackedImage};
@@ -40,8 +42,9 @@ impl Protocol for Host {
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        if let Host::Sender(sender) = self {
-            sender.on_timeout(now);
+        match self {
+            Host::Sender(sender) => sender.on_timeout(now),
+            Host::Receiver(receiver) => receiver.look_at_old_image(),
         }
     }
 
@@ -58,14 +61,14 @@ impl Protocol for Host {
     fn poll_timeout(&self) -> Option<Time> {
         match self {
             Host::Sender(sender) => sender.next_timeout(),
-            Host::Receiver(_) => None,
+            Host::Receiver(receiver) => receiver.is_busy().then_some(Time::ZERO),
         }
     }
 }
 
 fn receiver(image: &PackedImage, geometry: Geometry, index: usize, store: Box<dyn ChunkStore>) -> Host {
-    let own = NodeNumber(index as i32);
-    Host::Receiver(Box::new(Receiver::new(SESSION, own, image.manifest().clone(), geometry, store)))
+    let (own, old) = (NodeNumber(index as i32), store.old_image());
+    Host::Receiver(Box::new(Receiver::new(SESSION, own, image.manifest().clone(), geometry, store, old)))
 }
 
 fn memory(image: &PackedImage) -> Box<dyn ChunkStore> {

@@ -4,12 +4,25 @@ use super::held::HeldImage;
 use super::positions::Positions;
 use super::store::ChunkStore;
 use super::stream::Stream;
-use crate::image::{Manifest, Part, TreeError, TreeVerifier};
+use crate::image::reuse::{Found, OldImage, Reuse};
+use crate::image::{Manifest, PAGE_CHUNKS, Part, TreeError, TreeVerifier};
 use bytes::Bytes;
 use twowire_fabric::wire::boot::TREES;
 
 /// Lists and chunks that wait for a list that verifies them, at most.
 const MAX_WAITING: usize = 256;
+
+/// Chunks of an older image that are hashed at once, about: it takes some milliseconds.
+const SLICE: u32 = 4096;
+
+/// What a node has said that it has of a tree's half: also what it does not want yet.
+pub(crate) struct Claim {
+    positions: Positions,
+    /// [`Reuse::wants`], when it was said.
+    wants: u8,
+    /// It did not fit a frame.
+    cut: bool,
+}
 
 /// What became of what came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +50,8 @@ pub(crate) struct Assembly {
     stream: Stream,
     verifier: TreeVerifier,
     store: Box<dyn ChunkStore>,
+    /// The search through an older image, until it has found what there is.
+    reuse: Option<Box<Reuse>>,
     held: [Positions; TREES],
     waiting: Vec<Waiting>,
     /// Positions that are new since they were last taken, in the order in which they were verified.
@@ -46,12 +61,14 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    pub(crate) fn new(manifest: Manifest, store: Box<dyn ChunkStore>) -> Assembly {
+    /// The image of this manifest in a store; the node may have an older one.
+    pub(crate) fn new(manifest: Manifest, store: Box<dyn ChunkStore>, old: Option<OldImage>) -> Assembly {
         let stream = Stream::new(manifest.shape());
         let mut assembly = Assembly {
             stream,
             verifier: TreeVerifier::new(&manifest),
             manifest,
+            reuse: old.map(|old| Box::new(Reuse::new(old, stream.shape()))),
             store,
             held: [0, 1].map(|tree| Positions::none(stream.len(tree))),
             waiting: Vec::new(),
@@ -60,6 +77,12 @@ impl Assembly {
         };
         assembly.take_what_is_left();
         assembly
+    }
+
+    /// What is here, for another image.
+    pub(crate) fn into_old_image(self) -> OldImage {
+        let store = self.store;
+        OldImage::new(self.manifest.shape().chunk_count(), move |index| store.get(index))
     }
 
     /// Verifies what an earlier start of the node has left in the store, and holds what is right.
@@ -96,6 +119,79 @@ impl Assembly {
 
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Goes on looking through an older image for what this one has of it. Returns true if it is not through yet, and
+    /// should be called again.
+    pub(crate) fn look_at_old_image(&mut self) -> bool {
+        let Some(mut reuse) = self.reuse.take_if(|_| !self.held.iter().all(Positions::is_full)) else { return false };
+        reuse.work(&self.verifier, SLICE).into_iter().for_each(|found| self.take_found(found));
+        let is_busy = reuse.is_busy();
+        self.reuse = Some(reuse).filter(|reuse| !reuse.is_done());
+        is_busy
+    }
+
+    fn take_found(&mut self, found: Found) {
+        match found {
+            Found::Page { page, list, bytes } => {
+                if self.verifier.accept_page(page, &list).is_err() {
+                    return;
+                }
+                self.store.put_list(Part::Page(page), &list);
+                self.note(Part::Page(page));
+                let first = page * PAGE_CHUNKS as u32;
+                self.store.put_run(first, &bytes);
+                let chunks = self.manifest.shape().page_entries(page).unwrap_or(0) as u32;
+                (first..first + chunks).for_each(|index| self.note_chunk(index));
+            }
+            Found::Chunk { index, bytes, .. } => {
+                self.store.put(index, bytes);
+                self.note_chunk(index);
+            }
+        }
+    }
+
+    /// A chunk was found that has the value in its page.
+    fn note_chunk(&mut self, index: u32) {
+        self.verifier.remember(index);
+        self.note(Part::Chunk(index));
+    }
+
+    /// A part is here that did not come by a tree.
+    fn note(&mut self, part: Part) {
+        for tree in 0..TREES {
+            if let Some(position) = self.stream.position(tree, part)
+                && self.held[tree].insert(position)
+            {
+                self.fresh.push((tree as u8, position));
+            }
+        }
+    }
+
+    fn wants(&self) -> u8 {
+        self.reuse.as_ref().map_or(u8::MAX, |reuse| reuse.wants())
+    }
+
+    /// What need not be sent of a tree's half now, as spans for the one that feeds the node; and the claim, if it says more
+    /// than is here.
+    pub(crate) fn claim(&self, tree: usize) -> (Bytes, Option<Claim>) {
+        let mut positions = self.held[tree].clone();
+        if let Some(reuse) = &self.reuse {
+            let unwanted = |&at: &u32| self.stream.part(tree, at).is_some_and(|part| !reuse.is_wanted(part));
+            (0..positions.len()).filter(unwanted).for_each(|at| _ = positions.insert(at));
+        }
+        let (payload, cut) = positions.to_payload();
+        if !cut && self.reuse.is_none() {
+            return (payload, None);
+        }
+        let positions = Positions::from_payload(positions.len(), &payload);
+        (payload, Some(Claim { positions, wants: self.wants(), cut }))
+    }
+
+    /// True if all has come that was asked for by this claim, and more is wanted by now.
+    pub(crate) fn wants_more(&self, tree: usize, claim: &Claim) -> bool {
+        let other = claim.cut || claim.wants != self.wants();
+        other && !self.held[tree].is_full() && claim.positions.fills(&self.held[tree])
     }
 
     /// The positions that are here, verified.

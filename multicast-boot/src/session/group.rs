@@ -145,6 +145,7 @@ impl RootMover for GroupRoot {
 
     fn sent(&self) -> Sent {
         let counters = self.sender.counters();
-        Sent { frames: counters.sources + counters.repeats + counters.parity, repeats: counters.repeats }
+        let frames = counters.sources + counters.repeats + counters.parity;
+        Sent { frames, repeats: counters.repeats, bytes: counters.bytes }
     }
 }

@@ -30,6 +30,8 @@ pub mod timing;
 pub mod trees;
 
 #[cfg(test)]
+mod reuse_tests;
+#[cfg(test)]
 mod storms;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -15,6 +15,7 @@ use super::store::ChunkStore;
 use super::timing::Timing;
 use super::trees::TreeNode;
 use crate::image::Manifest;
+use crate::image::reuse::OldImage;
 use crate::multicast::{Geometry, GroupNode, Receiver};
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
@@ -51,6 +52,8 @@ pub(crate) struct Sent {
     pub(crate) frames: u64,
     /// Those of them that had been sent before.
     pub(crate) repeats: u64,
+    /// Bytes of the image, its lists and its parity in them.
+    pub(crate) bytes: u64,
 }
 
 /// The root's side of what moves the image.
@@ -88,20 +91,23 @@ pub(crate) enum Carriage {
 }
 
 impl Carriage {
-    /// What brings the image of this manifest into an empty store, or goes on with what an earlier start has left there.
+    /// What brings the image of this manifest into an empty store, or goes on with what an earlier start has left there. What
+    /// it has in common with the image that an earlier session has brought, or that the store has from before, is not fetched.
     pub(crate) fn mover(
         self,
         session: u32,
         manifest: Manifest,
         store: Box<dyn ChunkStore>,
+        earlier: Option<OldImage>,
         seed: u64,
     ) -> Box<dyn NodeMover> {
+        let old = store.old_image().or(earlier);
         match self {
             Carriage::Trees { interval } => {
-                Box::new(TreeNode::new(session, interval, Assembly::new(manifest, store), seed))
+                Box::new(TreeNode::new(session, interval, Assembly::new(manifest, store, old), seed))
             }
             Carriage::Group { geometry, max_payload } => {
-                let receiver = Receiver::new(session, NodeNumber::FRONT_END, manifest, geometry, store);
+                let receiver = Receiver::new(session, NodeNumber::FRONT_END, manifest, geometry, store, old);
                 Box::new(GroupNode::new(receiver, max_payload))
             }
         }
@@ -167,6 +173,9 @@ pub(crate) trait NodeMover: Send {
 
     /// True if all is here and the hash folded from it is the one in the signed manifest.
     fn is_verified(&self) -> bool;
+
+    /// What is here of the image, for a session of another one.
+    fn into_old_image(self: Box<Self>) -> OldImage;
 
     /// The image, once all of it is here.
     fn image(&self) -> Option<HeldImage<'_>>;

@@ -41,17 +41,31 @@ impl Positions {
         }
     }
 
-    /// The spans of the numbers in the set, as many as fit a frame: the first ones.
-    pub(crate) fn to_payload(&self) -> Bytes {
-        let mut payload = Vec::new();
+    /// The spans of the numbers in the set, as many as fit a frame. Where there are more, the last span reaches up to the
+    /// end, over numbers that are not in the set. Says whether it does.
+    pub(crate) fn to_payload(&self) -> (Bytes, bool) {
+        let (mut payload, mut last) = (Vec::new(), None);
         let mut at = 0;
-        while payload.len() + SPAN_LEN <= DEFAULT_MAX_PAYLOAD {
-            let Some(start) = self.next(at, true) else { break };
+        while let Some(start) = self.next(at, true) {
+            if payload.len() + 2 * SPAN_LEN > DEFAULT_MAX_PAYLOAD {
+                let up_to = |span: Span| Span { end: self.len, ..span };
+                last.map(up_to).iter().for_each(|&span| put_span(&mut payload, span));
+                return (payload.into(), true);
+            }
+            last.iter().for_each(|&span| put_span(&mut payload, span));
             let end = self.next(start, false).unwrap_or(self.len);
-            put_span(&mut payload, Span { start, end });
+            last = Some(Span { start, end });
             at = end;
         }
-        payload.into()
+        last.iter().for_each(|&span| put_span(&mut payload, span));
+        (payload.into(), false)
+    }
+
+    /// True if every number is in one of the two sets.
+    pub(crate) fn fills(&self, other: &Positions) -> bool {
+        let words = std::iter::zip(&self.bits, &other.bits);
+        let in_either: u32 = words.map(|(a, b)| (a | b).count_ones()).sum();
+        in_either == self.len
     }
 
     /// The first number from `from` on that is (or is not) in the set.
@@ -124,7 +138,13 @@ mod tests {
             for &n in &numbers {
                 prop_assert!(set.insert(n));
             }
-            let read = Positions::from_payload(len, &set.to_payload());
+            let (payload, cut) = set.to_payload();
+            prop_assert!(!cut);
+            let read = Positions::from_payload(len, &payload);
+            let mut rest = Positions::none(len);
+            (0..len).filter(|n| !numbers.contains(n)).for_each(|n| _ = rest.insert(n));
+            prop_assert!(set.fills(&rest) && rest.fills(&set));
+            prop_assert_eq!(set.fills(&set), numbers.len() as u32 == len);
             prop_assert_eq!(read.iter().collect::<BTreeSet<_>>(), numbers.clone());
             prop_assert_eq!((read.count() as usize, read.is_full()), (numbers.len(), numbers.len() as u32 == len));
             prop_assert!((0..len + 70).all(|n| read.contains(n) == numbers.contains(&n)));
@@ -137,11 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_a_frame_is_left_out() {
+    fn what_does_not_fit_a_frame_is_said_to_be_there_up_to_the_end() {
         let mut set = Positions::none(5000);
         (0..5000).step_by(2).for_each(|n| _ = set.insert(n));
-        let read = Positions::from_payload(5000, &set.to_payload());
-        assert_eq!(read.count(), 512);
+        let (payload, cut) = set.to_payload();
+        let read = Positions::from_payload(5000, &payload);
+        assert_eq!((payload.len(), cut), (DEFAULT_MAX_PAYLOAD, true));
+        assert!((0..5000).all(|n| read.contains(n) == (n % 2 == 0 || n > 1022)), "{read:?}");
+        let mut set = Positions::none(1023);
+        (0..1023).step_by(2).for_each(|n| _ = set.insert(n));
+        assert_eq!((set.to_payload().0.len(), set.to_payload().1), (DEFAULT_MAX_PAYLOAD, false));
         assert!(Positions::all(77).is_full());
     }
 }

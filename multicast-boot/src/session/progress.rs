@@ -135,6 +135,8 @@ pub struct Progress {
     pub frames_sent: u64,
     /// Those of them that had been sent before.
     pub repeats_sent: u64,
+    /// Bytes of the image, its lists and its parity in them.
+    pub bytes_sent: u64,
     /// Frames that were lost anywhere and asked for again, as far as reported.
     pub repaired: u64,
     /// Frames that failed verification anywhere, as far as reported.

@@ -1,5 +1,6 @@
 //! Where a node keeps the chunks that it has verified.
 
+use crate::image::reuse::OldImage;
 use crate::image::{CHUNK, Manifest, Part};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -33,6 +34,12 @@ pub trait ChunkStore: Send {
     fn left_chunk(&self, _index: u32) -> Option<Bytes> {
         None
     }
+
+    /// The image that the node has booted before, if it still has it: chunks of it may be chunks of this one. Nothing in it
+    /// is verified.
+    fn old_image(&self) -> Option<OldImage> {
+        None
+    }
 }
 
 /// Makes a node's store when it has accepted an image.
@@ -48,6 +55,15 @@ pub trait ChunkStores: Send + Sync {
 #[derive(Clone, Default)]
 pub struct SharedStores {
     pools: Arc<Mutex<BTreeMap<[u8; blake3::OUT_LEN], Pool>>>,
+    /// The payload that every node has from before.
+    old: Option<Bytes>,
+}
+
+impl SharedStores {
+    /// The stores of nodes that have this payload from an image that they booted before.
+    pub fn with_old_image(payload: Bytes) -> SharedStores {
+        SharedStores { old: Some(payload), ..SharedStores::default() }
+    }
 }
 
 /// For each chunk of an image the bytes that the first node got.
@@ -60,7 +76,8 @@ impl ChunkStores for SharedStores {
         let pool =
             pools.entry(*manifest.root().as_bytes()).or_insert_with(|| (0..chunks).map(|_| OnceLock::new()).collect());
         let shared = vec![0; chunks.div_ceil(u64::BITS) as usize];
-        Some(Box::new(SharedStore { pool: Arc::clone(pool), shared, own: BTreeMap::new() }))
+        let old = self.old.clone();
+        Some(Box::new(SharedStore { pool: Arc::clone(pool), shared, own: BTreeMap::new(), old }))
     }
 }
 
@@ -69,6 +86,7 @@ struct SharedStore {
     /// Chunks whose bytes are the pool's.
     shared: Vec<u64>,
     own: BTreeMap<u32, Bytes>,
+    old: Option<Bytes>,
 }
 
 impl ChunkStore for SharedStore {
@@ -85,6 +103,10 @@ impl ChunkStore for SharedStore {
     fn get(&self, index: u32) -> Option<Bytes> {
         let shared = self.shared.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
         if shared { self.pool[index as usize].get().cloned() } else { self.own.get(&index).cloned() }
+    }
+
+    fn old_image(&self) -> Option<OldImage> {
+        self.old.as_ref().map(OldImage::of_payload)
     }
 }
 

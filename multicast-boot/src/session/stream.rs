@@ -15,6 +15,7 @@ const GROUP: u32 = PAGE_CHUNKS as u32;
 /// A *position* is a place in one tree's half, from 0 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
+    shape: Shape,
     /// Pieces of the top list.
     tops: u32,
     /// Full pages of each half that travel with all of their chunks.
@@ -30,11 +31,17 @@ impl Stream {
     pub fn new(shape: Shape) -> Stream {
         let own_pages = (shape.page_count() - 1) / 2;
         Stream {
+            shape,
             tops: shape.top_count(),
             own_pages,
             split_pages: shape.page_count() - 2 * own_pages,
             split_chunks: shape.chunk_count() - 2 * own_pages * GROUP,
         }
+    }
+
+    /// The shape of the image.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// Number of positions in a tree's half.
@@ -78,6 +85,36 @@ impl Stream {
         }
     }
 
+    /// Where in a tree's half a part travels; `None` if it does not.
+    pub fn position(&self, tree: usize, part: Part) -> Option<u32> {
+        let (own, split) = (2 * self.own_pages, self.tops + self.split_start());
+        let is_own = |page: u32| page < own && page as usize % 2 == tree;
+        let position = match part {
+            Part::Top(piece) => piece,
+            Part::Page(page) if page >= own => split + page - own,
+            Part::Page(page) if is_own(page) => {
+                self.tops + (page / 2).saturating_sub(1) * (1 + GROUP) + (page / 2).min(1)
+            }
+            Part::Chunk(index) if index >= own * GROUP => {
+                let place = index - own * GROUP;
+                let before = if own == 0 { 0 } else { GROUP };
+                (place as usize % 2 == tree).then_some(split + self.split_pages + before + place / 2)?
+            }
+            Part::Chunk(index) if is_own(index / GROUP) => {
+                let (page, place) = (index / GROUP / 2, index % GROUP);
+                let lists = if page + 1 < self.own_pages { 1 } else { self.split_pages };
+                self.tops + 1 + page * (1 + GROUP) + lists + place
+            }
+            Part::Page(_) | Part::Chunk(_) => return None,
+        };
+        (self.part(tree, position) == Some(part)).then_some(position)
+    }
+
+    /// Where the split pages begin, after the top lists.
+    fn split_start(&self) -> u32 {
+        if self.own_pages == 0 { 0 } else { 1 + (self.own_pages - 1) * (1 + GROUP) }
+    }
+
     fn own_page(&self, tree: usize, page: u32) -> Part {
         Part::Page(2 * page + tree as u32)
     }
@@ -115,6 +152,7 @@ mod tests {
             let mut lists = Vec::new();
             for position in 0..stream.len(tree) {
                 let part = stream.part(tree, position).unwrap_or_else(|| panic!("{chunks} chunks: hole at {position}"));
+                assert_eq!(stream.position(tree, part), Some(position), "{chunks} chunks: {part} in tree {tree}");
                 match part {
                     Part::Top(_) => lists.push(part),
                     Part::Page(page) => {
@@ -129,6 +167,9 @@ mod tests {
             }
             assert_eq!(stream.part(tree, stream.len(tree)), None);
             assert_eq!(stream.part(tree, u32::MAX), None);
+            for part in [Part::Chunk(chunks), Part::Page(shape.page_count()), Part::Top(shape.top_count())] {
+                assert_eq!(stream.position(tree, part), None, "{chunks} chunks have no {part}");
+            }
         }
         assert!(times.values().all(|&n| n == 1));
         assert_eq!(times.len() as u32, chunks);

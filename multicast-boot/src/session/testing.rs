@@ -264,6 +264,8 @@ pub(crate) struct Setup {
     /// What the nodes trust.
     pub(crate) key: ClusterPublicKey,
     pub(crate) sim: SimConfig,
+    /// Where the nodes keep their chunks.
+    pub(crate) stores: Arc<SharedStores>,
     pub(crate) seed: u64,
 }
 
@@ -283,12 +285,12 @@ impl Setup {
             root: RootConfig { timing },
             key: key().public(),
             sim,
+            stores: Arc::default(),
             seed,
         }
     }
 
     pub(crate) fn build(self) -> Cluster {
-        let stores = Arc::new(SharedStores::default());
         let sim = Sim::new(&self.ground.plan.topology, self.sim, self.seed, |host| {
             let seed = self.seed ^ u64::from(host.0) << 32;
             if host == HostId(0) {
@@ -298,7 +300,7 @@ impl Setup {
                     Machine::Root(Box::new(BootRoot::new(config, image, plan, &ground.nodes(), seed)))
                 });
             }
-            let (config, key, stores) = (self.node, self.key.clone(), Arc::clone(&stores));
+            let (config, key, stores) = (self.node, self.key.clone(), Arc::clone(&self.stores));
             let routes = Arc::clone(&self.ground.tables[host.0 as usize]);
             TestHost::new(seed, move |seed| {
                 let mut node = BootNode::with_stores(config, key.clone(), stores.clone(), seed);

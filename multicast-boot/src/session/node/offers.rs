@@ -47,16 +47,17 @@ impl BootNode {
         let interval = Duration::from_millis(offered.report_ms.max(1).into());
         let report = Reporting::new(interval, now + interval.mul_f64(self.rng.f64()));
         let (id, seed) = (offered.session, self.rng.u64(..));
-        let resumed = self.leave_session().and_then(|old| {
-            let same = old.mover.manifest().root() == manifest.root();
-            let mover = if same { old.mover.resume(id, carriage, seed) } else { None };
-            mover.map(|mover| (mover, old.stage))
-        });
+        let (resumed, earlier) = match self.leave_session() {
+            Some(old) if old.mover.manifest().root() == manifest.root() => {
+                (old.mover.resume(id, carriage, seed).map(|mover| (mover, old.stage)), None)
+            }
+            old => (None, old.map(|old| old.mover.into_old_image())),
+        };
         let (mover, stage) = match resumed {
             Some(resumed) => resumed,
             None => {
                 let store = self.stores.open(&manifest).ok_or(Answer::NoRoom)?;
-                (carriage.mover(id, manifest, store, seed), Stage::Joined)
+                (carriage.mover(id, manifest, store, earlier, seed), Stage::Joined)
             }
         };
         self.session = Some(Box::new(Session::new(now, id, mover, stage, report)));

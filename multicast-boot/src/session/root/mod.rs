@@ -96,7 +96,12 @@ impl BootRoot {
     /// A summary of how far all are.
     pub fn progress(&self) -> Progress {
         let sent = self.mover.sent();
-        let mut progress = Progress { frames_sent: sent.frames, repeats_sent: sent.repeats, ..Progress::default() };
+        let mut progress = Progress {
+            frames_sent: sent.frames,
+            repeats_sent: sent.repeats,
+            bytes_sent: sent.bytes,
+            ..Progress::default()
+        };
         for member in &self.control.members {
             match member.failed {
                 Some(_) => progress.failed += 1,

@@ -1,5 +1,6 @@
 //! A child's side of one attachment: what came, what was lost, and whether the parent lives.
 
+use super::super::assembly::Claim;
 use super::super::timing::Timing;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
@@ -60,6 +61,8 @@ pub(crate) struct Feed {
     pub(crate) complete: bool,
     /// Frames found to be lost.
     pub(crate) lost_count: u32,
+    /// What the parent was told to be here, if that was more than is.
+    pub(crate) claim: Option<Claim>,
 }
 
 impl Feed {
@@ -87,6 +90,7 @@ impl Feed {
             rotation: 0,
             complete: false,
             lost_count: 0,
+            claim: None,
         }
     }
 

@@ -143,6 +143,8 @@ pub(crate) struct Forwarder {
     pub(crate) frames_sent: u64,
     /// Block frames among them that were sent for the second time or more.
     pub(crate) repeats_sent: u64,
+    /// Bytes of lists and chunks in them.
+    pub(crate) bytes_sent: u64,
 }
 
 impl Forwarder {
@@ -159,6 +161,7 @@ impl Forwarder {
             deadline: Time::MAX,
             frames_sent: 0,
             repeats_sent: 0,
+            bytes_sent: 0,
         }
     }
 
@@ -294,6 +297,7 @@ impl Forwarder {
             self.deadline = self.deadline.min(child.pulse_at);
             self.turn = at + 1;
             self.frames_sent += 1;
+            self.bytes_sent += bytes.len() as u64;
             let transmit = Transmit::new(child.path, Packet::with_payload(data, bytes));
             self.sent_at = if self.waiting() > 1 { now } else { Time::MAX };
             return Some(transmit);

@@ -8,6 +8,7 @@ use super::super::timing::Timing;
 use super::feed::Feed;
 use super::forwarder::{Forwarder, Source};
 use crate::image::Manifest;
+use crate::image::reuse::OldImage;
 use bytes::Bytes;
 use std::time::Duration;
 use twowire_fabric::protocol::Transmit;
@@ -55,6 +56,7 @@ impl TreeNode {
             return;
         }
         let Some(path) = context.location.path_to(attach.from, attach.alternate.into()) else { return };
+        self.take_stock(context.now);
         let held = self.assembly.held(attach.tree.into());
         self.forwarder.attach(context.now, attach, payload, held, path, context.timing);
         self.wake_at(self.forwarder.next_timeout());
@@ -71,18 +73,33 @@ impl TreeNode {
             }
             Arrival::NoRoom => return,
         }
-        for (tree, position) in self.assembly.take_fresh() {
-            self.forwarder.announce(tree, position);
-        }
         let feed = self.feeds[tree].as_mut().expect("tree_of found it");
         feed.on_data(context.now, data.sequence, data.echo, context.timing);
         let timeout = feed.next_timeout(context.timing);
-        if self.assembly.held(tree).is_full() && !feed.complete {
-            feed.complete = true;
-            feed.receipt_due = true;
-        }
         self.wake_at(timeout.unwrap_or(Time::MAX));
+        self.take_stock(context.now);
         self.reattach_spoiled(context);
+    }
+
+    /// Passes on what has become available, looks at what an older image has of this one, and asks for what is wanted by
+    /// now.
+    fn take_stock(&mut self, now: Time) {
+        if self.assembly.look_at_old_image() {
+            self.deadline = now;
+        }
+        for (tree, position) in self.assembly.take_fresh() {
+            self.forwarder.announce(tree, position);
+        }
+        for tree in 0..TREES {
+            let Some(feed) = self.feeds[tree].as_mut().filter(|feed| !feed.complete) else { continue };
+            if self.assembly.held(tree).is_full() {
+                (feed.complete, feed.receipt_due) = (true, true);
+                self.deadline = now;
+            } else if feed.claim.as_ref().is_some_and(|claim| self.assembly.wants_more(tree, claim)) {
+                feed.reattach(self.rng.u16(..), false);
+                self.deadline = now;
+            }
+        }
     }
 
     fn on_pulse(&mut self, context: &Context<'_>, pulse: &Pulse) {
@@ -134,9 +151,11 @@ fn attach(feed: &mut Feed, session: u32, tree: usize, assembly: &Assembly, conte
     let (alternate, mine) = feed.routes();
     let path = context.location.path_to(feed.parent, mine)?;
     feed.attach_sent(context.now, path);
+    let (spans, claim) = assembly.claim(tree);
+    feed.claim = claim;
     let (from, tree_byte) = (context.location.own(), tree as u8);
     let frame = Attach { session, from, edge: feed.edge, tree: tree_byte, alternate, late: feed.late };
-    Some(Transmit::new(path, Packet::with_payload(frame, assembly.held(tree).to_payload())))
+    Some(Transmit::new(path, Packet::with_payload(frame, spans)))
 }
 
 /// What a feed tells its parent of what came.
@@ -199,6 +218,7 @@ impl NodeMover for TreeNode {
             }
             self.deadline = self.deadline.min(feed.next_timeout(timing).unwrap_or(Time::MAX));
         }
+        self.take_stock(now);
     }
 
     fn poll_transmit(&mut self, context: &mut Context<'_>) -> Option<Transmit> {
@@ -241,6 +261,10 @@ impl NodeMover for TreeNode {
 
     fn is_verified(&self) -> bool {
         self.assembly.is_complete() && self.assembly.is_verified()
+    }
+
+    fn into_old_image(self: Box<Self>) -> OldImage {
+        self.assembly.into_old_image()
     }
 
     fn image(&self) -> Option<HeldImage<'_>> {

@@ -171,6 +171,7 @@ impl RootMover for TreeRoot {
     }
 
     fn sent(&self) -> Sent {
-        Sent { frames: self.forwarder.frames_sent, repeats: self.forwarder.repeats_sent }
+        let Forwarder { frames_sent: frames, repeats_sent: repeats, bytes_sent: bytes, .. } = self.forwarder;
+        Sent { frames, repeats, bytes }
     }
 }

@@ -1,0 +1,106 @@
+//! What a receiver takes over from an older image that its node has.
+
+use super::super::geometry::all_symbols;
+use super::{Pool, Receiver};
+use crate::image::reuse::{Found, OldImage, Reuse};
+use crate::image::{CHUNK, PAGE_CHUNKS};
+use bytes::{Bytes, BytesMut};
+use std::ops::Range;
+
+/// Chunks of an older image that are hashed at once, about: it takes some milliseconds.
+const SLICE: u32 = 4096;
+
+/// Memory for a page, with the chunks of it that an older image has.
+pub(super) fn memory(pool: &mut Pool, reuse: Option<&Reuse>, page: u32, len: usize) -> BytesMut {
+    let mut memory = pool.take(len);
+    if let Some(reuse) = reuse {
+        fill(&mut memory, reuse, page);
+    }
+    memory
+}
+
+/// Copies the chunks of a page that an older image has to their places. One that cannot be read any more is missed when the page
+/// is verified.
+fn fill(memory: &mut [u8], reuse: &Reuse, page: u32) {
+    for (index, place) in (page * PAGE_CHUNKS as u32..).zip(memory.chunks_mut(CHUNK)) {
+        if let Some(chunk) = reuse.found_chunk(index).filter(|chunk| chunk.len() == place.len()) {
+            place.copy_from_slice(&chunk);
+        }
+    }
+}
+
+impl Receiver {
+    /// What is here of the image, for another one.
+    pub(crate) fn into_old_image(self) -> OldImage {
+        let store = self.store;
+        OldImage::new(self.geometry.shape().chunk_count(), move |index| store.get(index))
+    }
+
+    /// True if [`Receiver::look_at_old_image`] has something to do.
+    pub fn is_busy(&self) -> bool {
+        self.reuse.as_ref().is_some_and(|reuse| reuse.is_busy())
+    }
+
+    /// Goes on looking through the older image that the node has for what this one has of it.
+    pub fn look_at_old_image(&mut self) {
+        let Some(mut reuse) = self.reuse.take_if(|reuse| !reuse.is_done()) else { return };
+        for found in reuse.work(&self.verifier, SLICE) {
+            // Chunks outside of whole pages are copied when the rest of their pages comes.
+            if let Found::Page { page, bytes, .. } = found {
+                self.take_page(page, &bytes);
+            }
+        }
+        reuse.missing_lists().iter().for_each(|&page| self.want_page(page));
+        let changed = if reuse.is_done() { reuse.changed_pages().to_vec() } else { Vec::new() };
+        self.reuse = Some(reuse);
+        changed.into_iter().for_each(|page| self.take_chunks(page));
+    }
+
+    /// All of a page was found, and is right.
+    fn take_page(&mut self, page: u32, bytes: &Bytes) {
+        if self.verifier.verify_chunks_of_page(page, bytes) != Some(true) {
+            return;
+        }
+        self.store.put_run(page * PAGE_CHUNKS as u32, bytes);
+        for block in self.geometry.blocks_of_page(page) {
+            self.blocks[block as usize].fill(&mut self.parity_room);
+        }
+        (self.pages[page as usize].open, self.pages[page as usize].bytes) = (0, None);
+    }
+
+    /// Takes the chunks of a page that were found: symbols that lie within them need not come.
+    fn take_chunks(&mut self, page: u32) {
+        let (Some(reuse), state) = (self.reuse.as_deref(), &mut self.pages[page as usize]) else { return };
+        if state.open == 0 {
+            return;
+        }
+        if let Some(memory) = &mut state.bytes {
+            fill(memory, reuse, page);
+        }
+        let blocks = self.geometry.blocks_of_page(page);
+        let held: Vec<(u32, u64)> = blocks.map(|block| (block, self.symbols_held(reuse, block))).collect();
+        for (block, symbols) in held {
+            let gathering = &mut self.blocks[block as usize];
+            if !gathering.is_full() && gathering.inherit(symbols, &mut self.parity_room) {
+                self.pages[page as usize].open -= 1;
+            }
+        }
+        if self.pages[page as usize].open == 0 {
+            let len = self.geometry.place_of_page(page).len();
+            let (pool, reuse) = (&mut self.pool, self.reuse.as_deref());
+            self.pages[page as usize].bytes.get_or_insert_with(|| memory(pool, reuse, page, len));
+            self.verify(page);
+        }
+    }
+
+    /// The source symbols of a block, a bit each, that lie within chunks that were found.
+    fn symbols_held(&self, reuse: &Reuse, block: u32) -> u64 {
+        let (place, symbols) = (self.geometry.place(block), self.geometry.symbols(block));
+        let is_held = |index: &u16| {
+            let symbol = self.geometry.symbol(place.len(), *index);
+            let symbol: Range<usize> = place.start + symbol.start..place.start + symbol.end;
+            (symbol.start / CHUNK..symbol.end.div_ceil(CHUNK)).all(|chunk| reuse.has(chunk as u32))
+        };
+        (0..symbols).filter(is_held).map(|index| 1 << index).fold(0, |all, bit: u64| all | bit) & all_symbols(symbols)
+    }
+}

@@ -1,0 +1,114 @@
+//! Receivers whose nodes hold an older image.
+
+use super::{Host, PORT, image, network, receiver};
+use crate::image::{CHUNK, PackedImage};
+use crate::multicast::Geometry;
+use crate::multicast::lan::{Lan, LanConfig};
+use crate::session::{ChunkStores, SharedStores};
+use bytes::Bytes;
+use proptest::prelude::*;
+use std::time::Duration;
+use twowire_fabric::time::Time;
+
+const LEN: usize = 16 << 20;
+
+/// The image's payload with so many of its bytes changed, in extents of so many: what the nodes have from before.
+fn older(image: &PackedImage, bytes: usize, extent: usize) -> Bytes {
+    let mut payload = image.payload().to_vec();
+    let mut rng = fastrand::Rng::with_seed(extent as u64);
+    for _ in 0..bytes / extent {
+        let at = rng.usize(..payload.len() - extent);
+        payload[at..at + extent].iter_mut().for_each(|byte| *byte ^= 0x55);
+    }
+    payload.into()
+}
+
+/// Receivers that have these payloads from before.
+fn with_old(image: &PackedImage, old: &[Option<Bytes>], config: LanConfig, port: usize, seed: u64) -> Lan<Host> {
+    let geometry = Geometry::for_port(image.tree().shape(), port).expect("large enough");
+    let mut lan = network(image, old.len(), config, port, seed);
+    for (index, old) in old.iter().enumerate() {
+        if let Some(old) = old {
+            let store = SharedStores::with_old_image(old.clone()).open(image.manifest()).expect("memory");
+            lan.hosts[index + 1].machine = receiver(image, geometry, index, store);
+        }
+    }
+    lan
+}
+
+fn sent(lan: &mut Lan<Host>, image: &PackedImage) -> f64 {
+    lan.sender().counters().bytes as f64 / image.payload().len() as f64
+}
+
+#[test]
+fn one_percent_changed_moves_less_than_three_percent() {
+    let image = image(LEN);
+    for (port, extent) in
+        [1430, 8930].into_iter().flat_map(|port| [(port, LEN / 100), (port, 64 << 10), (port, 16 << 10)])
+    {
+        let old = older(&image, LEN / 100, extent);
+        let mut lan = with_old(&image, &vec![Some(old); 4], LanConfig::default(), port, 1);
+        assert!(lan.complete(Duration::from_secs(1)));
+        lan.check(&image);
+        let share = sent(&mut lan, &image);
+        println!("payloads of {port}, extents of {extent}: {:.2} %, {}", 100.0 * share, lan.now);
+        assert!(share <= 0.03, "payloads of {port}, extents of {extent}: {share}");
+    }
+}
+
+#[test]
+fn bytes_that_moved_by_whole_chunks_are_found() {
+    let image = image(4 << 20);
+    let old = image.payload().slice(5 * CHUNK..);
+    let mut lan = with_old(&image, &[Some(old)], LanConfig::default(), PORT, 1);
+    assert!(lan.complete(Duration::from_secs(1)));
+    lan.check(&image);
+    assert!(sent(&mut lan, &image) < 0.03, "{}", sent(&mut lan, &image));
+}
+
+#[test]
+fn who_has_nothing_gets_all_and_who_has_much_is_not_hurt() {
+    let image = image(LEN);
+    let old = older(&image, LEN / 100, 16 << 10);
+    let mut lan = with_old(&image, &[Some(old), None], LanConfig::default(), PORT, 1);
+    assert!(lan.complete(Duration::from_secs(1)));
+    lan.check(&image);
+    assert!((1.0..1.05).contains(&sent(&mut lan, &image)), "{}", sent(&mut lan, &image));
+    assert!(lan.now < Time::from_nanos(40_000_000), "{}", lan.now);
+}
+
+#[test]
+fn an_old_image_that_has_nothing_of_the_new_one_costs_little() {
+    let image = image(LEN);
+    let mut lan =
+        with_old(&image, &vec![Some(super::image(LEN + 1).payload().clone()); 2], LanConfig::default(), PORT, 1);
+    assert!(lan.complete(Duration::from_secs(5)));
+    lan.check(&image);
+    assert!((1.0..1.05).contains(&sent(&mut lan, &image)), "{}", sent(&mut lan, &image));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #[test]
+    fn every_receiver_gets_the_image_whatever_it_has_from_before(
+        len in 1usize..3_000_000,
+        kinds in prop::collection::vec(0u8..4, 1..6),
+        port in prop_oneof![Just(1430), Just(8930), 1024usize..9000],
+        loss in prop_oneof![Just(0.0), 0.0..0.3],
+        seed in any::<u64>(),
+    ) {
+        let image = image(len);
+        let extent = (1 + seed as usize % 30_000).min(len.div_ceil(2));
+        let old = |kind: u8| match kind {
+            0 => None,
+            1 => Some(image.payload().clone()),
+            2 => Some(image.payload().slice(len.min(3 * CHUNK) - 1..)),
+            _ => Some(if len > 1 { older(&image, len / 4, extent) } else { Bytes::from_static(b"?") }),
+        };
+        let old: Vec<Option<Bytes>> = kinds.into_iter().map(old).collect();
+        let mut lan = with_old(&image, &old, LanConfig { loss, ..LanConfig::default() }, port, seed);
+        prop_assert!(lan.complete(Duration::from_secs(120)), "not complete after {}", lan.now);
+        lan.check(&image);
+        prop_assert!(lan.receivers().all(|r| r.counters().rejected == 0));
+    }
+}
