@@ -10,7 +10,7 @@ pub mod nvram;
 pub mod simulated;
 
 use crate::image::ClusterPublicKey;
-use crate::session::{BootClient, BootNode, ChunkStores, HeldImage, NodeConfig, NodeState};
+use crate::session::{BootClient, BootNode, ChunkStores, HeldImage, NodeConfig, NodeState, Ticket};
 use finder::Finder;
 use std::sync::Arc;
 use twowire_fabric::endpoint::{EndpointConfig, Event, ReliableEndpoint};
@@ -139,6 +139,10 @@ impl<M: Medium> BootClient for Phase1<M> {
 
     fn handed_over(&mut self, now: Time) {
         self.running.boot.handed_over(now);
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        self.running.boot.ticket()
     }
 
     fn is_heard(&self) -> bool {

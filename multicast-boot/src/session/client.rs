@@ -2,6 +2,7 @@
 
 use super::held::HeldImage;
 use super::node_state::NodeState;
+use super::ready::Ticket;
 use twowire_fabric::protocol::Protocol;
 use twowire_fabric::time::Time;
 
@@ -15,6 +16,9 @@ pub trait BootClient: Protocol {
 
     /// Phase 2 runs: the node reports that it is ready. Only for a node that is handing over.
     fn handed_over(&mut self, now: Time);
+
+    /// What phase 2 must know to report that it runs, where another program does so: once the node hands over.
+    fn ticket(&self) -> Option<Ticket>;
 
     /// True if the front end knows the stage that the node is at.
     fn is_heard(&self) -> bool;

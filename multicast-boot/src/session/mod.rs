@@ -13,6 +13,7 @@
 //! | [`group`] | a mover: to all nodes at once, where the fabric replicates frames |
 //! | [`trees`] | a mover: two trees laid over a source-routed fabric |
 //! | [`progress`] | what the front end knows of the nodes |
+//! | [`ready`] | what phase 2 says, and what it must know for it |
 
 mod assembly;
 mod client;
@@ -23,6 +24,7 @@ pub mod node;
 pub mod node_state;
 mod positions;
 pub mod progress;
+pub mod ready;
 pub mod root;
 pub mod store;
 pub mod stream;
@@ -44,6 +46,7 @@ pub use held::HeldImage;
 pub use node::BootNode;
 pub use node_state::{NodeConfig, NodeCounters, NodeState};
 pub use progress::{BootEvent, FailureReason, NodeFailure, Outcome, Progress, Reached};
+pub use ready::{ReadyReport, Ticket, TicketError};
 pub use root::{BootRoot, RootConfig};
 pub use store::{ChunkStore, ChunkStores, SharedStores};
 pub use timing::Timing;

@@ -35,6 +35,11 @@ impl Location {
         self.to_front_end.get(attempt % self.to_front_end.len().max(1)).copied()
     }
 
+    /// All paths to the front end.
+    pub(crate) fn all_to_front_end(&self) -> &[Path] {
+        &self.to_front_end
+    }
+
     /// One of the paths to a node; the first follows the last.
     pub(crate) fn path_to(&self, node: NodeNumber, alternate: usize) -> Option<Path> {
         let routes = self.routes.as_ref()?;

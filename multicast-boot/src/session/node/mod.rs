@@ -22,6 +22,7 @@ use super::client::BootClient;
 use super::held::HeldImage;
 use super::mover::{Context, NodeMover};
 use super::node_state::{NodeConfig, NodeCounters, NodeState};
+use super::ready::Ticket;
 use super::store::{ChunkStores, SharedStores};
 use crate::image::ClusterPublicKey;
 use called::CalledEntrance;
@@ -198,6 +199,12 @@ impl BootClient for BootNode {
         if let Some(session) = &mut self.session {
             session.handed_over(now);
         }
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        let session = self.session.as_ref().filter(|s| s.stage == Stage::HandingOver)?;
+        let (location, serial) = (self.entrance.location()?, session.report.serial_far_ahead());
+        Ticket::new(session.id, location.own(), self.identity.incarnation, serial, location.all_to_front_end())
     }
 
     fn is_heard(&self) -> bool {

@@ -5,6 +5,9 @@ use std::time::Duration;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::TREES;
 
+/// Reports that a node sends at most from the end of the transfer until its kernel is another one.
+const FAR_AHEAD: u32 = 4096;
+
 /// What the root has been told.
 pub(crate) struct Reporting {
     interval: Duration,
@@ -56,6 +59,11 @@ impl Reporting {
             self.tries = 0;
             self.at = self.beat;
         }
+    }
+
+    /// A serial that the next reports do not reach.
+    pub(crate) fn serial_far_ahead(&self) -> u32 {
+        self.serial.saturating_add(FAR_AHEAD)
     }
 
     /// In which trees nothing is heard: the root must hear of a new one.
