@@ -6,6 +6,7 @@ pub mod cpio;
 pub mod files;
 pub mod front_end;
 pub mod image;
+pub mod init;
 pub mod initramfs;
 pub mod kexec;
 pub mod membership;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod packages;
+mod phase1;
 mod step;
 mod test;
 
@@ -14,7 +15,9 @@ use std::process::ExitCode;
     name = "cargo xtask",
     after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only clippy\n  cargo xtask bench --update-readme\n  \
         cargo xtask bench boot --against udpcast,uftp\n  \
-        cargo xtask bench boot --against uftp -- --receivers 4 --mtu 9000 --loss 0 --rounds 1"
+        cargo xtask bench boot --against uftp -- --receivers 4 --mtu 9000 --loss 0 --rounds 1\n  \
+        cargo xtask phase1 -- --key cluster.key.pub --kernel /boot/vmlinuz --modules-from /lib/modules/6.1.0 \\\n      \
+        --module virtio_pci,virtio_net -o phase1.img"
 )]
 struct Args {
     #[command(subcommand)]
@@ -47,6 +50,12 @@ enum Command {
         #[arg(last = true, requires = "only")]
         rest: Vec<String>,
     },
+    /// Builds a static `bootnode` for a node's flash and, with arguments, the initramfs around it.
+    Phase1 {
+        /// What `twowire phase1` understands, after `--`; nothing builds the program alone.
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +63,7 @@ fn main() -> ExitCode {
         Command::Test { only } => test::run(&only),
         Command::Bench { only: Some(only), against, rest, .. } => bench::run_one(&only, &against, &rest),
         Command::Bench { update_readme, no_run, .. } => bench::run(update_readme, no_run),
+        Command::Phase1 { rest } => phase1::build(&rest),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@ mod completions;
 mod image;
 mod info;
 mod key;
+mod phase1;
 mod print;
 mod up;
 
@@ -39,6 +40,8 @@ enum Command {
     /// Makes cluster keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Packs what lies in a node's flash beside its kernel
+    Phase1(phase1::Phase1Args),
     /// Shows which fabric providers this build has, and why the others are not available
     Info(info::InfoArgs),
     /// Prints a completion script for a shell
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Up(args) => up::run(args),
         Command::Image(command) => image::run(command),
         Command::Key(command) => key::run(command),
+        Command::Phase1(args) => phase1::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

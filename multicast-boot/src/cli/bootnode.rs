@@ -1,10 +1,13 @@
 //! `bootnode`: a node's program in phase 1.
 
 mod fetch;
+mod init;
 mod news;
+mod report;
 
 use super::public_key;
 use crate::files::ImageFolder;
+use crate::session::Ticket;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -18,28 +21,33 @@ use twowire_route_store::Device;
 ///
 /// It boots nothing that the cluster's key has not signed. On a node it is what the phase-1 initramfs runs (`--kexec`); as
 /// an ordinary process it writes the image's parts into a folder (`--root`), and goes on where it was if it was stopped.
+/// The system that `--kexec` has started calls it once more (`--report-ready`), so that the front end counts it as ready.
 #[derive(Parser, Debug)]
 #[command(name = "bootnode", version, after_help = EXAMPLES)]
 struct Args {
     /// The fabric: xbar:PATH,host=NAME or raw:DEVICE
-    #[arg(long, value_name = "FABRIC", required_unless_present = "completions")]
+    #[arg(long, value_name = "FABRIC", required_unless_present_any = ["completions", "report_ready"])]
     fabric: Option<FabricSpec>,
     /// The cluster's public key
-    #[arg(long, value_name = "FILE", required_unless_present = "completions")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["completions", "report_ready"])]
     key: Option<PathBuf>,
     /// Writes the image's parts into this folder: `kernel`, `initramfs`, `cmdline`
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["completions", "kexec"], conflicts_with = "kexec")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["completions", "kexec", "report_ready"])]
+    #[arg(conflicts_with = "kexec")]
     root: Option<PathBuf>,
     /// Starts the image's kernel in place of the running one
     #[arg(long)]
     kexec: bool,
+    /// Tells the front end that phase 2 runs [default ticket and fabric: what phase 1 left on the kernel's command line]
+    #[arg(long, value_name = "TICKET", num_args = 0..=1, conflicts_with_all = ["kexec", "root", "nvram"])]
+    report_ready: Option<Option<Ticket>>,
     /// Where the node keeps its master route: as `route-store --device` has it [default: nowhere]
     #[arg(long, value_name = "DEVICE")]
     nvram: Option<Device>,
     /// The oldest version of an image that is booted
     #[arg(long, value_name = "VERSION", default_value_t = 0)]
     oldest_version: u64,
-    /// Gives up after this time [default: never]
+    /// Gives up after this time [default: never; with --report-ready a minute]
     #[arg(long, value_name = "TIME", value_parser = super::duration)]
     timeout: Option<Duration>,
     /// Prints lines of JSON
@@ -55,10 +63,14 @@ const EXAMPLES: &str = "A line is printed for each state: route read, link up, j
     Examples:\n  \
     bootnode --fabric raw:eth1 --key cluster.key.pub --root /srv/image\n  \
     bootnode --fabric xbar:/run/pink,host=n17 --key cluster.key.pub --root /tmp/n17 --nvram file:/tmp/n17.nv\n  \
-    bootnode --fabric raw:eth0 --key /etc/cluster.pub --kexec --nvram /dev/nvram";
+    bootnode --fabric raw:eth0 --key /etc/cluster.pub --kexec --nvram /dev/nvram\n  \
+    bootnode --report-ready";
 
 /// Runs the program on the command line of this process.
 pub fn main() -> ExitCode {
+    if init::is_process_1() {
+        init::run();
+    }
     let args = Args::parse();
     run(&args).map_or_else(|failure| failure.report("bootnode"), |()| ExitCode::SUCCESS)
 }
@@ -69,10 +81,13 @@ fn run(args: &Args) -> Result<(), Failure> {
         clap_complete::generate(shell, &mut Args::command(), "bootnode", &mut script);
         return print(|out| out.write_all(&script));
     }
+    interrupt::catch();
+    if let Some(ticket) = &args.report_ready {
+        return report::report(args, ticket.as_ref());
+    }
     let (Some(fabric), Some(key)) = (&args.fabric, &args.key) else {
         return Err(Failure::usage("--fabric and --key are needed"));
     };
-    interrupt::catch();
     let key = public_key(key)?;
     let folder = args.root.as_deref().map(ImageFolder::open).transpose().map_err(Failure::failed)?;
     fetch::fetch(args, fabric, key, folder)

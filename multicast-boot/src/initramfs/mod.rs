@@ -5,6 +5,8 @@
 
 pub mod elf;
 pub mod kernel;
+pub mod modules;
+pub mod phase1;
 
 use crate::cpio::{Archive, CpioError, DeviceKind};
 use elf::{Elf, ElfError};

@@ -11,7 +11,7 @@ fn dynamic_program() -> PathBuf {
 }
 
 /// The files and links of an archive: mode and contents.
-fn read_archive(bytes: &[u8]) -> BTreeMap<String, (u32, Vec<u8>)> {
+pub(super) fn read_archive(bytes: &[u8]) -> BTreeMap<String, (u32, Vec<u8>)> {
     let mut entries = BTreeMap::new();
     let mut at = 0;
     loop {

@@ -40,7 +40,9 @@ pub struct Ticket {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
     /// Not as many fields as a ticket has.
-    #[error("`{0}` is no ticket: expected SESSION/NODE/INCARNATION/SERIAL/PATHS, as phase 1 puts it on the command line")]
+    #[error(
+        "`{0}` is no ticket: expected SESSION/NODE/INCARNATION/SERIAL/PATHS, as phase 1 puts it on the command line"
+    )]
     Fields(String),
     /// A number.
     #[error("`{text}` in a ticket is no hexadecimal number of 32 bits: {source}")]
@@ -71,13 +73,7 @@ pub enum TicketError {
 
 impl Ticket {
     /// A ticket whose first paths these are; `None` if there is none that a text can hold.
-    pub(crate) fn new(
-        session: u32,
-        node: NodeNumber,
-        incarnation: u32,
-        serial: u32,
-        paths: &[Path],
-    ) -> Option<Ticket> {
+    pub(crate) fn new(session: u32, node: NodeNumber, incarnation: u32, serial: u32, paths: &[Path]) -> Option<Ticket> {
         let usable = |path: &&Path| matches!(path, Path::Hops(_) | Path::Card(_));
         let paths: Vec<Path> = paths.iter().filter(usable).take(MAX_PATHS).copied().collect();
         (!paths.is_empty()).then_some(Ticket { session, node, incarnation, serial, paths })

@@ -4,6 +4,7 @@ use super::Args;
 use super::news::News;
 use crate::files::ImageFolder;
 use crate::image::ClusterPublicKey;
+use crate::init::settings::phase_2;
 use crate::kexec;
 use crate::phase1::{NodeSetup, Phase1, nvram};
 use crate::session::{BootClient, BootNode, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
@@ -51,7 +52,7 @@ pub(super) fn fetch(
     let setup = NodeSetup { key, boot, stores };
     let seed = getrandom::u64().map_err(Failure::failed)?;
     let (limits, id) = (port.limits(), port.unique_id());
-    let mut work = Work { args, folder, news, since: port.now(), placed_at: None };
+    let mut work = Work { args, fabric, folder, news, since: port.now(), placed_at: None };
     match limits.addressing {
         Addressing::Hops => {
             let mut node = Phase1::new(port.now(), &setup, id, nvram, seed);
@@ -83,6 +84,7 @@ fn open_nvram(device: Option<&Device>, news: &mut News) -> Result<Store<Box<dyn 
 /// What is left to do.
 struct Work<'a> {
     args: &'a Args,
+    fabric: &'a FabricSpec,
     folder: Option<ImageFolder>,
     news: News,
     since: Time,
@@ -125,7 +127,11 @@ impl Work<'_> {
             return Ok(());
         }
         let (kernel, initramfs) = (image.kernel(), image.initramfs());
-        kexec::load(kernel.as_deref(), initramfs.as_deref(), image.manifest().cmdline()).map_err(Failure::failed)
+        let cmdline = match boot.ticket() {
+            Some(ticket) => phase_2(image.manifest().cmdline(), &self.fabric.to_string(), &ticket),
+            None => image.manifest().cmdline().to_owned(),
+        };
+        kexec::load(kernel.as_deref(), initramfs.as_deref(), &cmdline).map_err(Failure::failed)
     }
 
     /// The front end knows of the last stage, or does not answer any more.

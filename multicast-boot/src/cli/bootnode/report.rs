@@ -1,0 +1,69 @@
+//! `bootnode --report-ready`: phase 2 tells the front end that it runs.
+
+use super::Args;
+use super::news::News;
+use crate::init::settings::Settings;
+use crate::session::{ReadyReport, Ticket, Timing};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+use twowire_fabric::program::Failure;
+use twowire_fabric::program::interrupt::interrupted;
+use twowire_fabric::protocol::drive;
+use twowire_fabric::provider;
+use twowire_fabric::spec::FabricSpec;
+
+/// Ctrl-C and the clock are looked at so often.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How long the front end may take to answer, unless `--timeout` says something else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the kernel shows its command line.
+const CMDLINE: &str = "/proc/cmdline";
+
+/// Reports until the front end has heard it. What is not given is on the kernel's command line.
+pub(super) fn report(args: &Args, ticket: Option<&Ticket>) -> Result<(), Failure> {
+    let left = Left::read()?;
+    let ticket = ticket.map_or_else(|| left.ticket(), |ticket| Ok(ticket.clone()))?;
+    let fabric = args.fabric.as_ref().map_or_else(|| left.fabric(), |fabric| Ok(fabric.clone()))?;
+    let mut news = News::new(args.json);
+    let mut port = provider::open(&fabric, None).map_err(Failure::failed)?;
+    news.tell("phase 2 up")?;
+    let mut report = ReadyReport::new(ticket, Timing::real());
+    let deadline = port.now() + args.timeout.unwrap_or(PATIENCE);
+    while !report.is_heard() {
+        let slice = (port.now() + SLICE).min(deadline);
+        drive(port.as_mut(), &mut report, slice, |report| report.is_heard())
+            .map_err(|error| Failure::Failed(format!("the link failed: {error}")))?;
+        if interrupted() {
+            return Err(Failure::Interrupted);
+        }
+        if !report.is_heard() && port.now() >= deadline {
+            let why = "the front end does not answer; is the bootd that sent this image still running?";
+            return Err(Failure::failed(why));
+        }
+    }
+    news.tell("ready")
+}
+
+/// What phase 1 has left on the kernel's command line.
+struct Left(Settings);
+
+impl Left {
+    fn read() -> Result<Left, Failure> {
+        let cmdline = fs::read_to_string(CMDLINE).map_err(|error| Failure::read(Path::new(CMDLINE), &error))?;
+        Settings::parse(&cmdline).map(Left).map_err(Failure::failed)
+    }
+
+    fn ticket(&self) -> Result<Ticket, Failure> {
+        let missing = "the kernel's command line has no twowire.ready=TICKET: \
+                       this kernel was not started by bootnode --kexec; give --report-ready a ticket";
+        self.0.ticket.as_deref().ok_or_else(|| Failure::failed(missing))?.parse().map_err(Failure::failed)
+    }
+
+    fn fabric(&self) -> Result<FabricSpec, Failure> {
+        let missing = "the kernel's command line has no twowire.fabric=FABRIC; give --fabric";
+        self.0.option("fabric").ok_or_else(|| Failure::failed(missing))?.parse().map_err(Failure::failed)
+    }
+}

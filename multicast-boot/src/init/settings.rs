@@ -1,0 +1,131 @@
+//! Settings on a kernel's command line: words `twowire.KEY=VALUE` or `twowire.KEY`.
+//!
+//! Each is an option `--KEY` of `bootnode`, which knows what they mean; a few are for process 1 itself. As the kernel does,
+//! double quotes hold a value with spaces together.
+
+use super::KEY_FILE;
+use crate::session::Ticket;
+use std::time::Duration;
+
+/// What the words begin with.
+const PREFIX: &str = "twowire.";
+
+/// The word in which phase 1 leaves its ticket to phase 2.
+const READY: &str = "ready";
+
+/// After so long without success the machine is restarted, unless something else is said.
+const RESTART_AFTER: Duration = Duration::from_secs(600);
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Options of `bootnode`, in their order, the later of two with the same name only.
+    options: Vec<(String, Option<String>)>,
+    /// The MTU to give the network device (`twowire.mtu`).
+    pub mtu: Option<u32>,
+    /// Restarts the machine after failing for so long (`twowire.restart-after`); `None` for never, which is `0s`.
+    pub restart_after: Option<Duration>,
+    /// What phase 1 has left (`twowire.ready`): this is phase 2.
+    pub ticket: Option<String>,
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("on the kernel's command line, `{PREFIX}{key}={value}`: expected {expected}")]
+pub struct SettingsError {
+    key: String,
+    value: String,
+    expected: &'static str,
+}
+
+impl Settings {
+    /// Reads a kernel's command line; what does not begin with `twowire.` is not for us.
+    pub fn parse(cmdline: &str) -> Result<Settings, SettingsError> {
+        let mut settings =
+            Settings { options: Vec::new(), mtu: None, restart_after: Some(RESTART_AFTER), ticket: None };
+        for word in words(cmdline) {
+            if let Some(setting) = word.strip_prefix(PREFIX) {
+                let (key, value) = setting.split_once('=').map_or((setting, None), |(key, value)| (key, Some(value)));
+                settings.set(key, value)?;
+            }
+        }
+        Ok(settings)
+    }
+
+    fn set(&mut self, key: &str, value: Option<&str>) -> Result<(), SettingsError> {
+        let wrong = |expected| {
+            let (key, value) = (key.to_owned(), value.unwrap_or_default().to_owned());
+            SettingsError { key, value, expected }
+        };
+        let given = value.unwrap_or_default();
+        match key {
+            "mtu" => self.mtu = Some(given.parse().map_err(|_| wrong("a number of bytes, as in `9000`"))?),
+            "restart-after" => {
+                let time =
+                    humantime::parse_duration(given).map_err(|_| wrong("a time, as in `10min`; `0s` for never"))?;
+                self.restart_after = Some(time).filter(|time| !time.is_zero());
+            }
+            READY => self.ticket = Some(given.to_owned()),
+            _ => {
+                self.options.retain(|(other, _)| other != key);
+                self.options.push((key.to_owned(), value.map(str::to_owned)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of an option of `bootnode`.
+    pub fn option(&self, key: &str) -> Option<&str> {
+        self.options.iter().find(|(other, _)| other == key)?.1.as_deref()
+    }
+
+    /// The arguments of `bootnode`: in phase 1 it fetches the image and starts it, in phase 2 it reports that this was done.
+    pub fn arguments(&self) -> Vec<String> {
+        let spelled = |(key, value): &(String, Option<String>)| match value {
+            Some(value) => format!("--{key}={value}"),
+            None => format!("--{key}"),
+        };
+        let mut arguments: Vec<String> = match &self.ticket {
+            Some(ticket) => {
+                let fabric = self.options.iter().filter(|(key, _)| key == "fabric");
+                return fabric.map(spelled).chain([format!("--report-ready={ticket}")]).collect();
+            }
+            None => self.options.iter().map(spelled).collect(),
+        };
+        if self.option("key").is_none() {
+            arguments.push(format!("--key={KEY_FILE}"));
+        }
+        if self.option("root").is_none() {
+            arguments.push("--kexec".to_owned());
+        }
+        arguments
+    }
+}
+
+/// The command line of phase 2: the image's own, with what it needs to report that it runs. A fabric that the image's
+/// command line names is kept, for a device may have another name there.
+pub fn phase_2(cmdline: &str, fabric: &str, ticket: &Ticket) -> String {
+    let fabric_word = format!("{PREFIX}fabric=");
+    let names_fabric = words(cmdline).iter().any(|word| word.starts_with(&fabric_word));
+    let fabric = if names_fabric { String::new() } else { format!(" \"{fabric_word}{fabric}\"") };
+    format!("{cmdline}{fabric} {PREFIX}{READY}={ticket}").trim_start().to_owned()
+}
+
+/// The words of a command line, without their quotes.
+fn words(cmdline: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for c in cmdline.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_ascii_whitespace() && !quoted => words.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

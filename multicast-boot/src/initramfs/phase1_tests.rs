@@ -1,0 +1,68 @@
+use super::super::tests::read_archive;
+use super::*;
+use crate::image::ClusterSecretKey;
+use flate2::read::GzDecoder;
+use std::io::Read;
+
+/// A kernel's modules, a key, and a kernel.
+fn site() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let modules = dir.path().join("modules");
+    fs::create_dir_all(modules.join("kernel/net")).unwrap();
+    fs::write(modules.join("modules.dep"), "kernel/net/card.ko: kernel/bus.ko\nkernel/bus.ko:\n").unwrap();
+    fs::write(modules.join("modules.builtin"), "").unwrap();
+    fs::write(modules.join("kernel/net/card.ko"), "the card").unwrap();
+    fs::write(modules.join("kernel/bus.ko"), "the bus").unwrap();
+    fs::write(dir.path().join("key"), ClusterSecretKey::from_seed(&[1; 32]).public().to_string()).unwrap();
+    fs::write(dir.path().join("kernel"), [0; 5000]).unwrap();
+    dir
+}
+
+fn pack_in(dir: &Path, flash_bytes: u64) -> Result<Phase1Report, Phase1Error> {
+    let own = std::env::current_exe().unwrap();
+    pack(&Phase1Request {
+        bootnode: &own,
+        key: &dir.join("key"),
+        modules: Some((&dir.join("modules"), &["card".to_owned()])),
+        kernel: Some(&dir.join("kernel")),
+        flash_bytes,
+        output: &dir.join("out"),
+    })
+}
+
+#[test]
+fn it_holds_the_key_and_the_modules_in_their_order() {
+    let dir = site();
+    let report = pack_in(dir.path(), 1 << 30).unwrap();
+    let packed = fs::read(dir.path().join("out")).unwrap();
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+    let entries = read_archive(&unpacked);
+    let text = |name: &str| String::from_utf8(entries[name].1.clone()).unwrap();
+    assert_eq!(text("etc/twowire/modules"), "/lib/modules/bus.ko\n/lib/modules/card.ko\n");
+    assert_eq!(text("lib/modules/card.ko"), "the card");
+    assert_eq!(text("etc/twowire/cluster.pub").parse(), Ok(ClusterSecretKey::from_seed(&[1; 32]).public()));
+    assert!(text("init").starts_with("bin/"));
+    assert_eq!((report.unpacked_bytes, report.initramfs_bytes), (unpacked.len() as u64, packed.len() as u64));
+    pack_in(dir.path(), 1 << 30).unwrap();
+    assert!(fs::read(dir.path().join("out")).unwrap() == packed, "not the same bytes again");
+}
+
+#[test]
+fn whether_it_fits_counts_the_kernel() {
+    let dir = site();
+    let report = pack_in(dir.path(), 0).unwrap();
+    assert_eq!(report.total_bytes(), report.initramfs_bytes + 5000);
+    let with = |flash_bytes| Phase1Report { flash_bytes, ..report.clone() };
+    assert!(with(report.total_bytes()).fits() && !with(report.total_bytes() - 1).fits());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let dir = site();
+    for file in ["kernel", "modules/kernel/bus.ko", "modules/modules.dep", "key"] {
+        fs::remove_file(dir.path().join(file)).unwrap();
+        let error = pack_in(dir.path(), 0).unwrap_err().to_string();
+        assert!(error.contains(&*dir.path().join(file).to_string_lossy()), "{error}");
+    }
+}
