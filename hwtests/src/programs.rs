@@ -18,6 +18,31 @@ pub fn program(name: &str) -> PathBuf {
     FOLDER.get_or_init(build).join(name)
 }
 
+/// The path of a small, static `bootnode`, as it lies in a node's flash.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn static_bootnode() -> PathBuf {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(build_static_bootnode).clone()
+}
+
+fn build_static_bootnode() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["xtask", "phase1"]).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit());
+    command.env("CARGO_TARGET_DIR", target_dir());
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "the static bootnode cannot be built");
+    String::from_utf8(output.stdout).expect("a path").trim().into()
+}
+
+/// Where cargo puts what it builds: the target directory of this test.
+fn target_dir() -> PathBuf {
+    let own = std::env::current_exe().expect("a test has a file");
+    own.ancestors().nth(3).expect("a test lies in TARGET/PROFILE/deps").to_owned()
+}
+
 /// Builds all programs in the profile of this test, and returns their folder.
 fn build() -> PathBuf {
     let own = std::env::current_exe().expect("a test has a file");
@@ -25,7 +50,7 @@ fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.arg("--target-dir").arg(folder.parent().expect("the profile's folder is in the target's"));
+    command.arg("--target-dir").arg(target_dir());
     if folder.ends_with("release") {
         command.arg("--release");
     }

@@ -3,7 +3,8 @@
 use crate::step;
 use std::process::Command;
 
-/// A program that some test runs, the package that has it, and what is skipped without it.
+/// A program that some test runs (or files, one of which it reads), the package that has it, and what is skipped without
+/// it.
 const NEEDED: &[(&str, &str, &str)] = &[
     ("cc", "gcc", "linking, and the test that compiles mpi.h"),
     ("cpio", "cpio", "the test that lists Twowire's initramfs"),
@@ -12,6 +13,8 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("tcpdump", "tcpdump", "the test that reads a capture with tcpdump"),
     ("ip", "iproute2", "the tests of real frames between network namespaces"),
     ("nft", "nftables", "the tests of damaged and lost frames between network namespaces"),
+    ("qemu-system-x86_64", "qemu-system-x86", "the tests in virtual machines"),
+    ("/boot/vmlinuz-*-cloud-amd64", "linux-image-cloud-amd64", "the tests in virtual machines"),
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
 ];
 
@@ -34,7 +37,7 @@ pub(crate) fn install_rivals() {
 }
 
 fn install_missing(needed: &[(&str, &str, &str)]) {
-    let missing: Vec<_> = needed.iter().filter(|(program, ..)| !on_path(program)).collect();
+    let missing: Vec<_> = needed.iter().filter(|(program, ..)| !is_there(program)).collect();
     if missing.is_empty() {
         return;
     }
@@ -50,6 +53,15 @@ fn install_missing(needed: &[(&str, &str, &str)]) {
     for (program, package, skipped) in missing {
         eprintln!("xtask: `{program}` is missing, so this is skipped: {skipped}. Remedy: apt-get install {package}");
     }
+}
+
+/// True of a program on the path, and of a file whose name may have a `*`.
+fn is_there(needed: &str) -> bool {
+    let Some((folder, name)) = needed.rsplit_once('/') else { return on_path(needed) };
+    let (start, end) = name.split_once('*').unwrap_or((name, ""));
+    let fits = |name: &str| name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end);
+    let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name().to_str().is_some_and(fits))
 }
 
 fn on_path(program: &str) -> bool {

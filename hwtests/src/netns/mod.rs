@@ -169,6 +169,20 @@ impl Network {
         command
     }
 
+    /// Plugs the network card of a virtual machine into the bridge: adds a tap device of this name. The machine must run in
+    /// the bridge's namespace: see [`Network::bridge_command`].
+    pub fn add_tap(&self, tap: &str) -> Result<(), NetnsError> {
+        let lines = [format!("tuntap add dev {tap} mode tap"), format!("link set {tap} master br0 up")];
+        batch(Some(&self.names.bridge()), &lines)
+    }
+
+    /// A program that will run where the bridge is.
+    pub fn bridge_command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.names.bridge()]).arg(program);
+        command
+    }
+
     /// Runs a function on a host, in a thread of its own: what it opens belongs to the host also afterwards.
     pub fn inside<T: Send>(&self, host: usize, run: impl FnOnce() -> T + Send) -> Result<T, NetnsError> {
         assert!(host < self.hosts, "host {host} of {}", self.hosts);

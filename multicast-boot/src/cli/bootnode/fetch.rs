@@ -8,6 +8,7 @@ use crate::init::settings::phase_2;
 use crate::kexec;
 use crate::phase1::{NodeSetup, Phase1, nvram};
 use crate::session::{BootClient, BootNode, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
+use rustix::rand::GetRandomFlags;
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::program::Failure;
@@ -50,8 +51,8 @@ pub(super) fn fetch(
         None => Arc::new(SharedStores::default()),
     };
     let setup = NodeSetup { key, boot, stores };
-    let seed = getrandom::u64().map_err(Failure::failed)?;
     let (limits, id) = (port.limits(), port.unique_id());
+    let seed = seed()? ^ id.0.rotate_left(32);
     let mut work = Work { args, fabric, folder, news, since: port.now(), placed_at: None };
     match limits.addressing {
         Addressing::Hops => {
@@ -63,6 +64,17 @@ pub(super) fn fetch(
             let NodeSetup { key, boot, stores } = setup;
             work.run(port.as_mut(), &mut BootNode::for_group(boot, key, stores, id, limits.max_payload, seed))
         }
+    }
+}
+
+/// A number that differs from start to start, for pauses and the like, not for secrets: so a kernel that has just started
+/// need not gather randomness first, which on a machine without a source of it takes more than a minute.
+fn seed() -> Result<u64, Failure> {
+    let mut seed = [0; 8];
+    match rustix::rand::getrandom(&mut seed, GetRandomFlags::INSECURE) {
+        Ok(8) => Ok(u64::from_ne_bytes(seed)),
+        // A kernel before 5.6 does not know the flag.
+        _ => getrandom::u64().map_err(Failure::failed),
     }
 }
 
