@@ -19,9 +19,9 @@ fn site() -> tempfile::TempDir {
 }
 
 fn pack_in(dir: &Path, flash_bytes: u64) -> Result<Phase1Report, Phase1Error> {
-    let own = std::env::current_exe().unwrap();
     pack(&Phase1Request {
-        bootnode: &own,
+        // Any program will do, and a small one is packed sooner.
+        bootnode: Path::new("/bin/true"),
         key: &dir.join("key"),
         modules: Some((&dir.join("modules"), &["card".to_owned()])),
         kernel: Some(&dir.join("kernel")),
