@@ -98,7 +98,7 @@ pub fn pack(request: &Phase1Request<'_>) -> Result<Phase1Report, Phase1Error> {
     };
     let unpacked = initramfs.finish();
     let packed = compress(&unpacked);
-    let kernel_bytes = request.kernel.map(|path| file_len(path)).transpose()?;
+    let kernel_bytes = request.kernel.map(file_len).transpose()?;
     atomic_file::replace(request.output, &[&packed])
         .map_err(|source| Phase1Error::Write { path: request.output.to_owned(), source })?;
     Ok(Phase1Report {
