@@ -1,11 +1,15 @@
 //! The payload of one image in a file.
 
 use crate::image::CHUNK;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, fallocate, fstatfs};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+/// `TMPFS_MAGIC` of `linux/magic.h`: files in memory.
+const TMPFS: u64 = 0x0102_1994;
 
 /// A file of the payload's length.
 pub(super) struct Payload {
@@ -16,18 +20,16 @@ pub(super) struct Payload {
 }
 
 impl Payload {
-    /// Opens the file, or makes it. Its room is reserved, so that a full disk shows now and not in the middle.
+    /// Opens the file, or makes it. Its room is reserved, or at least looked for, so that a full disk shows now and not in
+    /// the middle.
     pub(super) fn open(path: &Path, len: u64) -> io::Result<Payload> {
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         let was_there = file.metadata()?.len() == len;
         if !was_there {
             file.set_len(0)?;
         }
-        match fallocate(&file, FallocateFlags::empty(), 0, len) {
-            // A file system that cannot reserve room: the file is filled instead.
-            Err(rustix::io::Errno::OPNOTSUPP) if was_there => {}
-            Err(rustix::io::Errno::OPNOTSUPP) => drop(io::copy(&mut io::repeat(0).take(len), &mut file)?),
-            reserved => reserved?,
+        if !was_there {
+            reserve(&file, len)?;
         }
         Ok(Payload { file, len, was_there })
     }
@@ -48,5 +50,20 @@ impl Payload {
         let mut bytes = vec![0; len as usize];
         self.file.read_exact_at(&mut bytes, start)?;
         Ok(bytes)
+    }
+}
+
+/// Reserves room for a file that holds nothing yet.
+fn reserve(file: &File, len: u64) -> io::Result<()> {
+    let system = fstatfs(file)?;
+    if system.f_type as u64 == TMPFS {
+        // There a reservation writes zeros to all pages, which takes as long as to write the payload.
+        let free = system.f_bavail.saturating_mul(system.f_bsize as u64);
+        return if len <= free { file.set_len(len) } else { Err(io::ErrorKind::StorageFull.into()) };
+    }
+    match fallocate(file, FallocateFlags::empty(), 0, len) {
+        // A file system that cannot reserve room: the file is filled instead.
+        Err(Errno::OPNOTSUPP) => io::copy(&mut io::repeat(0).take(len), &mut &*file).map(drop),
+        reserved => Ok(reserved?),
     }
 }

@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod command;
 pub mod key;
 pub mod manifest;
+mod mapped;
 pub mod packed;
 pub mod reuse;
 pub mod tree;

@@ -2,10 +2,11 @@
 
 use super::key::{ClusterPublicKey, ClusterSecretKey};
 use super::manifest::{ImageError, Manifest, ManifestFields, PartInfo, SignedManifest};
+use super::mapped;
 use super::tree::{CHUNK, HashTree};
 use bytes::Bytes;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use twowire_route_store::atomic_file;
 
@@ -89,19 +90,14 @@ impl PackedImage {
         Ok(PackedImage { signed: SignedManifest::sign(&manifest, key), manifest, payload, tree })
     }
 
-    /// Reads an image from a file and checks its hashes. No more is read than its manifest says.
+    /// Maps an image's file and checks its hashes. The file must not be cut or written to as long as the image is in use;
+    /// replacing it by another one of its name, as [`PackedImage::write`] does, is safe.
     pub fn open(path: &Path) -> Result<PackedImage, ImageFileError> {
         let read_error = |source| ImageFileError::Read { path: path.to_owned(), source };
         let image_error = |source| ImageFileError::Image { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(read_error)?;
-        let mut bytes = Vec::new();
-        file.by_ref().take(HEADER_LEN as u64).read_to_end(&mut bytes).map_err(read_error)?;
-        let (_, manifest, _) = SignedManifest::split_from(&Bytes::copy_from_slice(&bytes)).map_err(image_error)?;
-        let file_len = file.metadata().map_err(read_error)?.len();
-        bytes.reserve_exact(manifest.payload_len().min(file_len) as usize);
-        // One byte more, to notice that there is one.
-        file.take(manifest.payload_len() + 1).read_to_end(&mut bytes).map_err(read_error)?;
-        PackedImage::from_bytes(bytes.into()).map_err(image_error)
+        let file = File::open(path).map_err(read_error)?;
+        let bytes = mapped::map(&file).map_err(read_error)?;
+        PackedImage::from_bytes(bytes).map_err(image_error)
     }
 
     /// Reads an image from the bytes of its file and checks its hashes.

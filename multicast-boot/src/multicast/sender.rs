@@ -17,9 +17,6 @@ use twowire_fabric::wire::boot::{Poll, Status, Symbol, parse_lacks};
 /// Blocks that one answer may ask for: more is asked for in the next one.
 const BLOCKS_PER_ANSWER: u32 = 256;
 
-/// Parity symbols that are sent with a list at once: all depends on it, and it is short.
-const LIST_PARITY: u16 = 2;
-
 /// What a sender has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SenderCounters {
@@ -198,7 +195,7 @@ impl Sender {
     /// Queues the symbols of the next block. Returns false if there is none.
     fn next_block(&mut self) -> bool {
         if let Some(list) = self.lists_left.next() {
-            self.queue_first(list, LIST_PARITY);
+            self.queue_first(list, self.parity_ahead(list));
             return true;
         }
         if self.payload_left.start == 0 && self.flow.passed() < self.sequence && !self.payload_left.is_empty() {
