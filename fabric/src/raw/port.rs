@@ -35,7 +35,7 @@ pub struct RawOptions {
 
 impl Default for RawOptions {
     fn default() -> RawOptions {
-        RawOptions { ring_bytes: 32 << 20 }
+        RawOptions { ring_bytes: 8 << 20 }
     }
 }
 
