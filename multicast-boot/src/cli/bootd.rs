@@ -1,5 +1,6 @@
 //! `bootd`: the front end's program.
 
+mod image_check;
 mod serve;
 
 use super::desk::Desk;
@@ -10,6 +11,7 @@ use crate::board::metrics::{Exporter, MetricsTarget};
 use crate::image::PackedImage;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
+pub(super) use image_check::ImageCheck;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -89,11 +91,12 @@ fn run(args: &Args) -> Result<(), Failure> {
     };
     interrupt::catch();
     let (key, file) = (public_key(key)?, image);
-    let image = PackedImage::open(file).map_err(Failure::failed)?;
+    let image = PackedImage::open_unhashed(file).map_err(Failure::failed)?;
     image.verify(&key).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
     let manifest = image.manifest();
     let label = format!("{} (version {}, {} bytes)", manifest.name(), manifest.version(), manifest.payload_len());
-    let mut desk = Desk::new(label, Show::new(args.json), journal(args)?, exporter(args)?);
+    let check = ImageCheck::start(file, image.clone());
+    let mut desk = Desk::new(label, check, Show::new(args.json), journal(args)?, exporter(args)?);
     serve::serve(args, fabric, image, &key, &mut desk)
 }
 

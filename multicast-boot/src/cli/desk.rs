@@ -1,5 +1,6 @@
 //! Looks at a transfer now and then, and tells everybody who wants to know.
 
+use super::bootd::ImageCheck;
 use super::show::Show;
 use crate::board::Board;
 use crate::board::journal::Journal;
@@ -30,6 +31,7 @@ struct Summary {
 /// Where the news of a transfer go.
 pub(super) struct Desk {
     pub(super) image: String,
+    check: ImageCheck,
     pub(super) board: Board,
     pub(super) show: Show,
     pub(super) journal: Option<Journal>,
@@ -45,8 +47,14 @@ fn now() -> Instant {
 }
 
 impl Desk {
-    pub(super) fn new(image: String, show: Show, journal: Option<Journal>, exporter: Option<Exporter>) -> Desk {
-        Desk { image, board: Board::default(), show, journal, exporter, began: now(), next: now(), polls: 0 }
+    pub(super) fn new(
+        image: String,
+        check: ImageCheck,
+        show: Show,
+        journal: Option<Journal>,
+        exporter: Option<Exporter>,
+    ) -> Desk {
+        Desk { image, check, board: Board::default(), show, journal, exporter, began: now(), next: now(), polls: 0 }
     }
 
     /// Called for every packet; looks at the transfer if it is time to.
@@ -58,6 +66,7 @@ impl Desk {
     /// Looks at the transfer, and tells what is new.
     pub(super) fn look(&mut self, root: &BootRoot) -> Result<(), Failure> {
         self.next = now() + INTERVAL;
+        self.check.look()?;
         let elapsed = self.began.elapsed();
         let changes = self.board.update(elapsed.as_millis() as u64, root.nodes());
         if let Some(journal) = &self.journal {

@@ -3,10 +3,10 @@
 use super::key::{ClusterPublicKey, ClusterSecretKey};
 use super::manifest::{ImageError, Manifest, ManifestFields, PartInfo, SignedManifest};
 use super::mapped;
-use super::tree::{CHUNK, HashTree};
+use super::tree::{CHUNK, HashTree, VALUE_LEN};
 use bytes::Bytes;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use twowire_route_store::atomic_file;
 
@@ -57,9 +57,10 @@ pub enum ImageFileError {
     },
 }
 
-/// An image in memory, its payload hashed and found to be what its manifest says. Clones share the bytes.
+/// A whole image, its lists found to be what its manifest says. Clones share the bytes.
 ///
-/// That the manifest is signed by the cluster's key is for [`PackedImage::verify`] to say.
+/// That the manifest is signed by the cluster's key is for [`PackedImage::verify`] to say, and that the payload is what
+/// was signed for [`PackedImage::check`].
 #[derive(Clone, Debug)]
 pub struct PackedImage {
     signed: SignedManifest,
@@ -90,45 +91,54 @@ impl PackedImage {
         Ok(PackedImage { signed: SignedManifest::sign(&manifest, key), manifest, payload, tree })
     }
 
-    /// Maps an image's file and checks its hashes. The file must not be cut or written to as long as the image is in use;
-    /// replacing it by another one of its name, as [`PackedImage::write`] does, is safe.
+    /// Maps an image's file and checks all its hashes. The file must not be cut or written to as long as the image is in
+    /// use; replacing it by another one of its name, as [`PackedImage::write`] does, is safe.
     pub fn open(path: &Path) -> Result<PackedImage, ImageFileError> {
+        let image = PackedImage::open_unhashed(path)?;
+        image.check().map_err(|source| ImageFileError::Image { path: path.to_owned(), source })?;
+        Ok(image)
+    }
+
+    /// As [`PackedImage::open`], but the payload's hashes are not checked: that takes longer the larger it is, and whoever
+    /// sends the image can do it meanwhile.
+    pub fn open_unhashed(path: &Path) -> Result<PackedImage, ImageFileError> {
         let read_error = |source| ImageFileError::Read { path: path.to_owned(), source };
         let image_error = |source| ImageFileError::Image { path: path.to_owned(), source };
         let file = File::open(path).map_err(read_error)?;
-        let bytes = mapped::map(&file).map_err(read_error)?;
-        PackedImage::from_bytes(bytes).map_err(image_error)
+        let mut header = Vec::new();
+        (&file).take(HEADER_LEN as u64).read_to_end(&mut header).map_err(read_error)?;
+        // What is no image, a device perhaps, may not be what can be mapped.
+        SignedManifest::split_from(&header.into()).map_err(image_error)?;
+        PackedImage::parse(&mapped::map(&file).map_err(read_error)?).map_err(image_error)
     }
 
-    /// Reads an image from the bytes of its file and checks its hashes.
-    pub fn from_bytes(bytes: Bytes) -> Result<PackedImage, ImageError> {
+    /// The parts of an image's file.
+    fn parse(bytes: &Bytes) -> Result<PackedImage, ImageError> {
         let header = bytes.slice(..bytes.len().min(HEADER_LEN));
         let (signed, manifest, padding) = SignedManifest::split_from(&header)?;
-        let (got, needed) = (bytes.len() as u64, HEADER_LEN as u64 + manifest.payload_len());
+        let shape = manifest.shape();
+        let lists = HEADER_LEN as u64 + manifest.payload_len();
+        let (got, needed) = (bytes.len() as u64, lists + u64::from(shape.chunk_count()) * VALUE_LEN as u64);
         if got < needed {
             return Err(ImageError::Truncated { needed, got });
-        }
-        if got > needed {
-            return Err(ImageError::TrailingBytes);
         }
         if padding.iter().any(|&byte| byte != 0) {
             let what = "bytes between the signature and the payload, expected zeros".into();
             return Err(ImageError::Field { field: "padding", what });
         }
-        let payload = bytes.slice(HEADER_LEN..);
-        let tree = HashTree::new(&payload).expect("the manifest's payload length is valid");
-        let image = PackedImage { signed, manifest, payload, tree };
-        image.check_hashes()?;
-        Ok(image)
+        let tree = HashTree::from_chunk_values(shape, bytes.slice(lists as usize..)).ok_or(ImageError::TrailingBytes)?;
+        check("list of chunk values", manifest.root(), tree.root())?;
+        Ok(PackedImage { signed, manifest, payload: bytes.slice(HEADER_LEN..lists as usize), tree })
     }
 
-    fn check_hashes(&self) -> Result<(), ImageError> {
-        let check = |part, expected, got| match expected == got {
-            true => Ok(()),
-            false => Err(ImageError::Hash { part, expected, got }),
+    /// Hashes all of the payload and compares it with what the manifest says.
+    pub fn check(&self) -> Result<(), ImageError> {
+        check("payload", self.manifest.root(), blake3::hash(&self.payload))?;
+        // A part that is the whole payload has been hashed already.
+        let hash = |part: Bytes| match part.len() == self.payload.len() {
+            true => self.tree.root(),
+            false => blake3::hash(&part),
         };
-        check("payload", self.manifest.root(), self.tree.root())?;
-        let hash = |bytes| hash_of(&bytes, &self.payload, &self.tree);
         if let (Some(part), Some(bytes)) = (self.manifest.kernel(), self.kernel()) {
             check("kernel", part.blake3, hash(bytes))?;
         }
@@ -147,7 +157,7 @@ impl PackedImage {
     pub fn write(&self, path: &Path) -> Result<(), ImageFileError> {
         let padding = [0; HEADER_LEN];
         let signed = self.signed.as_bytes();
-        atomic_file::replace(path, &[signed, &padding[signed.len()..], &self.payload])
+        atomic_file::replace(path, &[signed, &padding[signed.len()..], &self.payload, self.tree.chunk_values()])
             .map_err(|source| ImageFileError::Write { path: path.to_owned(), source })
     }
 
@@ -188,9 +198,8 @@ impl PackedImage {
     }
 }
 
-/// BLAKE3 of a part, which is known already if the part is the whole payload.
-fn hash_of(part: &Bytes, payload: &Bytes, tree: &HashTree) -> blake3::Hash {
-    if part.len() == payload.len() { tree.root() } else { blake3::hash(part) }
+fn check(part: &'static str, expected: blake3::Hash, got: blake3::Hash) -> Result<(), ImageError> {
+    if expected == got { Ok(()) } else { Err(ImageError::Hash { part, expected, got }) }
 }
 
 /// The payload: the kernel, zeros up to a multiple of a chunk, the initramfs.

@@ -164,18 +164,26 @@ impl HashTree {
     /// Hashes a payload; `None` unless it has 1 to [`MAX_PAYLOAD`] bytes.
     pub fn new(payload: &[u8]) -> Option<HashTree> {
         let shape = Shape::new(payload.len() as u64)?;
-        let chunks = chunk_values(payload);
-        let pages = fold_groups(&chunks);
-        let sections = fold_groups(&pages);
+        Some(HashTree::fold(shape, chunk_values(payload).into_flattened().into()))
+    }
+
+    /// The tree over these chunk values: what it is worth shows the root. `None` unless there is one for each chunk.
+    pub fn from_chunk_values(shape: Shape, values: Bytes) -> Option<HashTree> {
+        (values.len() == shape.chunk_count() as usize * VALUE_LEN).then(|| HashTree::fold(shape, values))
+    }
+
+    fn fold(shape: Shape, pages: Bytes) -> HashTree {
+        let (chunks, _) = pages.as_chunks();
+        let page_values = fold_groups(chunks);
+        let sections = fold_groups(&page_values);
         let root = fold(&sections, true);
         let mut tops = Vec::with_capacity(shape.top_count() as usize);
         if shape.section_count() > 1 {
             tops.push(Bytes::copy_from_slice(sections.as_flattened()));
         }
-        let page_values = Bytes::copy_from_slice(pages.as_flattened());
+        let page_values = Bytes::copy_from_slice(page_values.as_flattened());
         tops.extend((0..shape.section_count()).map(|section| list(&page_values, section)));
-        let pages = Bytes::from(chunks.into_flattened());
-        Some(HashTree { shape, root: blake3::Hash::from_bytes(root), tops, pages })
+        HashTree { shape, root: blake3::Hash::from_bytes(root), tops, pages }
     }
 
     /// How many lists of each kind there are.
@@ -186,6 +194,11 @@ impl HashTree {
     /// BLAKE3 of the payload.
     pub fn root(&self) -> blake3::Hash {
         self.root
+    }
+
+    /// The values of all chunks, one after the other.
+    pub fn chunk_values(&self) -> &Bytes {
+        &self.pages
     }
 
     /// A piece of the top list, at most 4,096 bytes; `None` past the end. Shared, not copied.
