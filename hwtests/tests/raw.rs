@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 use twowire_fabric::conformance::{self, Exemption, Rig, drain, receive};
 use twowire_fabric::protocol::{Group, Path, Port, PortError, Received, Transmit};
-use twowire_fabric::raw::{RawError, RawOptions, RawPort};
+use twowire_fabric::raw::{BLOCK_BYTES, RawError, RawOptions, RawPort};
 use twowire_fabric::wire::Packet;
 use twowire_fabric::wire::probe::Probe;
 use twowire_hwtests::netns::{DEVICE, NetnsError, Network, Plan};
@@ -23,7 +23,7 @@ fn network(plan: Plan) -> Option<Network> {
 }
 
 fn open(network: &Network, host: usize) -> Result<RawPort, RawError> {
-    let options = RawOptions { ring_bytes: 4 << 20 };
+    let options = RawOptions { ring_bytes: 4 << 20, ..RawOptions::default() };
     network.inside(host, || RawPort::open(DEVICE, options)).expect("the namespace is there")
 }
 
@@ -167,7 +167,8 @@ fn a_host_hears_only_the_groups_that_it_joined() {
 fn a_device_that_cannot_be_used_says_why_and_what_to_do() {
     let Some(network) = network(Plan::new(2, 1500)) else { return };
     let error = |device: &str, ring_bytes| {
-        let opened = network.inside(0, || RawPort::open(device, RawOptions { ring_bytes })).unwrap();
+        let opened =
+            network.inside(0, || RawPort::open(device, RawOptions { ring_bytes, ..RawOptions::default() })).unwrap();
         opened.err().map_or_else(String::new, |error| error.to_string())
     };
     let ring = RawOptions::default().ring_bytes;
@@ -214,4 +215,38 @@ fn a_device_that_goes_away_is_an_error() {
         "the port is down: raw:e0: there is no such network device in this network namespace; `ip link` lists them";
     let said = failure(&mut rig.ports[1], to_0);
     assert!(said == gone || said == off, "{said}");
+}
+
+/// Where frames are lent, one that is kept stays what it is: the port waits for it, and then goes on.
+#[test]
+fn a_lent_frame_is_not_written_over() {
+    let Some(network) = network(Plan::new(2, 1500)) else { return };
+    let mut sender = open(&network, 0).unwrap();
+    let options = RawOptions { ring_bytes: 2 * BLOCK_BYTES, lends: true };
+    let mut port = network.inside(1, || RawPort::open(DEVICE, options)).unwrap().unwrap();
+    let (to, bytes) = (Path::Card(port.unique_id()), |nonce: u32| Bytes::from(vec![nonce as u8; 1000]));
+    let next = |port: &mut RawPort| {
+        let deadline = port.now() + Duration::from_millis(100);
+        loop {
+            match port.recv().unwrap() {
+                None if port.now() >= deadline => return None,
+                None => port.wait(deadline).unwrap(),
+                received => return received,
+            }
+        }
+    };
+    let mut kept = Vec::new();
+    // Each frame comes alone, in a block of its own.
+    for nonce in 0..5u32 {
+        sender.send(Transmit::new(to.clone(), probe(nonce, bytes(nonce)))).unwrap();
+        sender.flush().unwrap();
+        kept.extend(next(&mut port));
+    }
+    assert_eq!(kept, [0, 1].map(|nonce| Received::Packet(probe(nonce, bytes(nonce)))));
+    kept.clear();
+    for nonce in 10..20u32 {
+        sender.send(Transmit::new(to.clone(), probe(nonce, bytes(nonce)))).unwrap();
+        sender.flush().unwrap();
+        assert_eq!(next(&mut port), Some(Received::Packet(probe(nonce, bytes(nonce)))));
+    }
 }

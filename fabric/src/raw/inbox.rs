@@ -2,6 +2,7 @@
 //!
 //! The ring stalls at a block that is not given back, and frames may be kept for as long as somebody likes. So a block is
 //! copied at once, whole, into memory that is used again when its frames are gone; the frames are slices of the copy.
+//! For who keeps none the frames are slices of the block itself, which is given back when they are gone.
 
 use super::port::BLOCK_BYTES;
 use super::sys::Ring;
@@ -81,13 +82,15 @@ impl Copies {
 /// The ring of a port, and the block that it is reading.
 pub(super) struct Inbox {
     ring: Ring,
-    copies: Copies,
+    /// None where frames are lent.
+    copies: Option<Copies>,
     current: Frames,
 }
 
 impl Inbox {
-    pub(super) fn new(ring: Ring) -> Inbox {
-        Inbox { ring, copies: Copies::default(), current: Frames::new(Bytes::new(), 0, 0) }
+    pub(super) fn new(ring: Ring, lends: bool) -> Inbox {
+        let copies = (!lends).then(Copies::default);
+        Inbox { ring, copies, current: Frames::new(Bytes::new(), 0, 0) }
     }
 
     /// The next frame that has come in.
@@ -99,7 +102,12 @@ impl Inbox {
             // Its memory may serve for the next one.
             self.current = Frames::new(Bytes::new(), 0, 0);
             let block = self.ring.take()?;
-            self.current = Frames::new(self.copies.copy(block.bytes()), block.first(), block.frames());
+            let (first, frames) = (block.first(), block.frames());
+            let bytes = match &mut self.copies {
+                Some(copies) => copies.copy(block.as_ref()),
+                None => Bytes::from_owner(block),
+            };
+            self.current = Frames::new(bytes, first, frames);
         }
     }
 

@@ -31,11 +31,14 @@ const PATIENCE: Duration = Duration::from_micros(100);
 pub struct RawOptions {
     /// Bytes that received frames may fill until they are taken: a multiple of [`BLOCK_BYTES`].
     pub ring_bytes: usize,
+    /// Received frames are parts of the ring, not copies: saves a copy, but a frame that is kept stops the port once the
+    /// ring has gone round.
+    pub lends: bool,
 }
 
 impl Default for RawOptions {
     fn default() -> RawOptions {
-        RawOptions { ring_bytes: 8 << 20 }
+        RawOptions { ring_bytes: 8 << 20, lends: false }
     }
 }
 
@@ -90,7 +93,7 @@ impl RawPort {
             mac,
             limits,
             socket,
-            inbox: Inbox::new(ring),
+            inbox: Inbox::new(ring, options.lends),
             outbox: Outbox::default(),
             groups: Vec::new(),
             counters: RawCounters::default(),

@@ -6,7 +6,8 @@ use std::io::{self, IoSlice};
 use std::mem::{size_of, size_of_val, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Bytes at the start of a block that describe it; frames come after them.
@@ -221,22 +222,51 @@ impl Socket {
     }
 }
 
-/// The ring of received frames: memory that the kernel fills block after block, mapped into this process.
-pub(super) struct Ring {
+/// The memory of a ring, which the kernel fills block after block, mapped into this process.
+struct Mapping {
     start: NonNull<u8>,
     block_bytes: usize,
     blocks: usize,
-    next: usize,
+    /// Blocks that are in the hands of this process.
+    taken: Box<[AtomicBool]>,
 }
 
-// SAFETY: the mapping belongs to no thread.
-unsafe impl Send for Ring {}
+// SAFETY: the mapping belongs to no thread. A block's bytes are only read, by those who share the `Block`, and its status
+// is atomic.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
 
-impl Drop for Ring {
+impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: this is what `mmap` returned, and every `Block` borrows the ring.
+        // SAFETY: this is what `mmap` returned, and every `Block` shares the mapping.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.block_bytes * self.blocks) };
     }
+}
+
+impl Mapping {
+    fn block(&self, index: usize) -> NonNull<u8> {
+        assert!(index < self.blocks, "no such block");
+        // SAFETY: the block is inside the mapping.
+        unsafe { self.start.add(index * self.block_bytes) }
+    }
+
+    fn header(&self, index: usize) -> NonNull<libc::tpacket_hdr_v1> {
+        // SAFETY: a block starts with `tpacket_block_desc`: two numbers, then the header proper.
+        unsafe { self.block(index).add(size_of::<[u32; 2]>()).cast() }
+    }
+
+    fn status(&self, index: usize) -> &AtomicU32 {
+        // SAFETY: the status is the header's first field, aligned to four bytes, lives as long as the mapping, and is
+        // accessed by this process through this function only; the kernel's accesses are whole words, too.
+        unsafe { self.header(index).cast::<AtomicU32>().as_ref() }
+    }
+}
+
+/// The ring of received frames.
+pub(super) struct Ring {
+    mapping: Arc<Mapping>,
+    next: usize,
 }
 
 impl Ring {
@@ -262,47 +292,40 @@ impl Ring {
             return Err(io::Error::last_os_error());
         }
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Ring { start, block_bytes, blocks, next: 0 })
-    }
-
-    fn block(&self) -> NonNull<u8> {
-        // SAFETY: `next` is always below the number of blocks, so this is inside the mapping.
-        unsafe { self.start.add(self.next * self.block_bytes) }
-    }
-
-    fn header(&self) -> NonNull<libc::tpacket_hdr_v1> {
-        // SAFETY: a block starts with `tpacket_block_desc`: two numbers, then the header proper.
-        unsafe { self.block().add(size_of::<[u32; 2]>()).cast() }
-    }
-
-    fn status(&self) -> &AtomicU32 {
-        // SAFETY: the status is the header's first field, aligned to four bytes, lives as long as the mapping, and is
-        // accessed by this process through this function only; the kernel's accesses are whole words, too.
-        unsafe { self.header().cast::<AtomicU32>().as_ref() }
+        let taken = (0..blocks).map(|_| AtomicBool::new(false)).collect();
+        Ok(Ring { mapping: Arc::new(Mapping { start, block_bytes, blocks, taken }), next: 0 })
     }
 
     /// True if [`Ring::take`] would return a block.
     pub(super) fn is_ready(&self) -> bool {
-        self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER != 0
+        let Mapping { taken, .. } = &*self.mapping;
+        let handed_over = self.mapping.status(self.next).load(Ordering::Acquire) & libc::TP_STATUS_USER != 0;
+        handed_over && !taken[self.next].load(Ordering::Acquire)
     }
 
     /// The next block that the kernel has handed over.
-    pub(super) fn take(&mut self) -> Option<Block<'_>> {
-        // Not `then_some`, which would make a block, and drop it, where there is none.
-        if self.is_ready() { Some(Block { ring: self }) } else { None }
+    pub(super) fn take(&mut self) -> Option<Block> {
+        if !self.is_ready() {
+            return None;
+        }
+        let index = self.next;
+        self.next = (index + 1) % self.mapping.blocks;
+        self.mapping.taken[index].store(true, Ordering::Relaxed);
+        Some(Block { mapping: Arc::clone(&self.mapping), index })
     }
 }
 
-/// A block of received frames. Dropping it gives it back to the kernel.
-pub(super) struct Block<'a> {
-    ring: &'a mut Ring,
+/// A block of received frames. Dropping it gives it back to the kernel, which waits for it when the ring has gone round.
+pub(super) struct Block {
+    mapping: Arc<Mapping>,
+    index: usize,
 }
 
-impl Block<'_> {
+impl Block {
     fn header(&self) -> &libc::tpacket_hdr_v1 {
         // SAFETY: the kernel has handed the block over (its status was read with acquire) and does not write to it until
         // it is given back by the drop.
-        unsafe { self.ring.header().as_ref() }
+        unsafe { self.mapping.header(self.index).as_ref() }
     }
 
     /// How many frames are in it.
@@ -314,19 +337,24 @@ impl Block<'_> {
     pub(super) fn first(&self) -> usize {
         (self.header().offset_to_first_pkt as usize).saturating_sub(BLOCK_HEADER)
     }
+}
 
+impl AsRef<[u8]> for Block {
     /// Everything after the block's own description.
-    pub(super) fn bytes(&self) -> &[u8] {
-        let used = (self.header().blk_len as usize).clamp(BLOCK_HEADER, self.ring.block_bytes);
-        // SAFETY: the bytes are inside the mapping, which the borrowed ring keeps alive, and nobody writes to them before
-        // the drop.
-        unsafe { std::slice::from_raw_parts(self.ring.block().add(BLOCK_HEADER).as_ptr(), used - BLOCK_HEADER) }
+    fn as_ref(&self) -> &[u8] {
+        let used = (self.header().blk_len as usize).clamp(BLOCK_HEADER, self.mapping.block_bytes);
+        // SAFETY: the bytes are inside the mapping, which the block keeps alive, and nobody writes to them before the drop.
+        unsafe {
+            let bytes = self.mapping.block(self.index).add(BLOCK_HEADER);
+            std::slice::from_raw_parts(bytes.as_ptr(), used - BLOCK_HEADER)
+        }
     }
 }
 
-impl Drop for Block<'_> {
+impl Drop for Block {
     fn drop(&mut self) {
-        self.ring.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.ring.next = (self.ring.next + 1) % self.ring.blocks;
+        // In this order: as long as it counts as taken, what the kernel fills it with is not looked at.
+        self.mapping.status(self.index).store(libc::TP_STATUS_KERNEL, Ordering::Release);
+        self.mapping.taken[self.index].store(false, Ordering::Release);
     }
 }

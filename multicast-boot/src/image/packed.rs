@@ -126,7 +126,8 @@ impl PackedImage {
             let what = "bytes between the signature and the payload, expected zeros".into();
             return Err(ImageError::Field { field: "padding", what });
         }
-        let tree = HashTree::from_chunk_values(shape, bytes.slice(lists as usize..)).ok_or(ImageError::TrailingBytes)?;
+        let tree =
+            HashTree::from_chunk_values(shape, bytes.slice(lists as usize..)).ok_or(ImageError::TrailingBytes)?;
         check("list of chunk values", manifest.root(), tree.root())?;
         Ok(PackedImage { signed, manifest, payload: bytes.slice(HEADER_LEN..lists as usize), tree })
     }

@@ -18,7 +18,7 @@ use twowire_fabric::map::{FabricMap, RouteSet, routes_text};
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::{Addressing, Port, Protocol, drive};
-use twowire_fabric::provider;
+use twowire_fabric::provider::{self, Frames};
 use twowire_fabric::sim::SimConfig;
 use twowire_fabric::spec::{self, FabricSpec, SimSpec};
 use twowire_fabric::topology::read_file;
@@ -47,7 +47,7 @@ pub(super) fn serve(
         let mut port = simulation(args, simulated, key)?;
         return Service { args, image, timing, desk }.along_trees(&mut port);
     }
-    let mut port = provider::open(fabric, args.front_end.as_deref()).map_err(Failure::failed)?;
+    let mut port = provider::open(fabric, args.front_end.as_deref(), Frames::Passing).map_err(Failure::failed)?;
     let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::real() };
     let mut service = Service { args, image, timing, desk };
     match port.limits().addressing {
