@@ -120,7 +120,7 @@ impl Timing {
             ask_max: Duration::from_secs(1),
             call_first: Duration::from_millis(20),
             call_max: Duration::from_secs(1),
-            report_retry: Duration::from_millis(50),
+            report_retry: Duration::from_millis(20),
             report_interval: Duration::from_millis(250),
             query_interval: Duration::from_millis(100),
             queries: 10,

@@ -17,7 +17,7 @@ use twowire_fabric::map::distribute::{Distributor, DistributorConfig, MapTables,
 use twowire_fabric::map::{FabricMap, RouteSet, routes_text};
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
-use twowire_fabric::protocol::{Addressing, Port, Protocol, drive};
+use twowire_fabric::protocol::{Addressing, Port, PortError, Protocol, drive};
 use twowire_fabric::provider::{self, Frames};
 use twowire_fabric::sim::SimConfig;
 use twowire_fabric::spec::{self, FabricSpec, SimSpec};
@@ -25,6 +25,9 @@ use twowire_fabric::topology::read_file;
 
 /// Ctrl-C is looked for so often at least, in the time of the fabric.
 const SLICE: Duration = Duration::from_millis(100);
+
+/// How often a node may lose its last word, or the answer to it.
+const LAST_WORDS: u32 = 5;
 
 /// What is the same for all kinds of fabric.
 struct Service<'a> {
@@ -89,7 +92,9 @@ impl Service<'_> {
             while root.poll_event().is_some() {}
             self.desk.poll(root).map(|()| root.is_done())
         })?;
-        self.desk.finish(front_end.boot.as_ref().expect("set above"))
+        let outcome = self.desk.finish(front_end.boot.as_ref().expect("set above"));
+        linger(port, &mut front_end, self.timing)?;
+        outcome
     }
 
     /// Over a fabric that replicates frames: nodes join by themselves.
@@ -108,8 +113,20 @@ impl Service<'_> {
             while root.poll_event().is_some() {}
             self.desk.poll(root).map(|()| root.is_done())
         })?;
-        self.desk.finish(&root)
+        let outcome = self.desk.finish(&root);
+        linger(port, &mut root, self.timing)?;
+        outcome
     }
+}
+
+/// A node that was not answered says its last word again: it is answered as long as that takes.
+fn linger<P: Protocol>(port: &mut dyn Port, machine: &mut P, timing: Timing) -> Result<(), Failure> {
+    let until = port.now() + LAST_WORDS * timing.report_retry;
+    drive(port, machine, until, |_| interrupted()).map(drop).map_err(port_failed)
+}
+
+fn port_failed(error: PortError) -> Failure {
+    Failure::Failed(format!("the front end's port failed: {error}"))
 }
 
 /// Runs a state machine until it is done, or Ctrl-C.
@@ -125,7 +142,7 @@ fn drive_on<P: Protocol>(
             result = done(machine);
             !matches!(result, Ok(false)) || interrupted()
         });
-        stopped.map_err(|error| Failure::Failed(format!("the front end's port failed: {error}")))?;
+        stopped.map_err(port_failed)?;
         match result {
             Ok(true) => return Ok(()),
             Ok(false) => {}
