@@ -10,7 +10,7 @@ use std::time::Duration;
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::drive;
-use twowire_fabric::provider;
+use twowire_fabric::provider::{self, Frames};
 use twowire_fabric::spec::FabricSpec;
 
 /// Ctrl-C and the clock are looked at so often.
@@ -28,7 +28,7 @@ pub(super) fn report(args: &Args, ticket: Option<&Ticket>) -> Result<(), Failure
     let ticket = ticket.map_or_else(|| left.ticket(), |ticket| Ok(ticket.clone()))?;
     let fabric = args.fabric.as_ref().map_or_else(|| left.fabric(), |fabric| Ok(fabric.clone()))?;
     let mut news = News::new(args.json);
-    let mut port = provider::open(&fabric, None).map_err(Failure::failed)?;
+    let mut port = provider::open(&fabric, None, Frames::Passing).map_err(Failure::failed)?;
     news.tell("phase 2 up")?;
     let mut report = ReadyReport::new(ticket, Timing::real());
     let deadline = port.now() + args.timeout.unwrap_or(PATIENCE);
