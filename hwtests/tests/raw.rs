@@ -238,14 +238,14 @@ fn a_lent_frame_is_not_written_over() {
     let mut kept = Vec::new();
     // Each frame comes alone, in a block of its own.
     for nonce in 0..5u32 {
-        sender.send(Transmit::new(to.clone(), probe(nonce, bytes(nonce)))).unwrap();
+        sender.send(Transmit::new(to, probe(nonce, bytes(nonce)))).unwrap();
         sender.flush().unwrap();
         kept.extend(next(&mut port));
     }
     assert_eq!(kept, [0, 1].map(|nonce| Received::Packet(probe(nonce, bytes(nonce)))));
     kept.clear();
     for nonce in 10..20u32 {
-        sender.send(Transmit::new(to.clone(), probe(nonce, bytes(nonce)))).unwrap();
+        sender.send(Transmit::new(to, probe(nonce, bytes(nonce)))).unwrap();
         sender.flush().unwrap();
         assert_eq!(next(&mut port), Some(Received::Packet(probe(nonce, bytes(nonce)))));
     }
