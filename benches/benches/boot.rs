@@ -16,9 +16,10 @@ use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, Topology, generate};
 use twowire_fabric::wire::Packet;
 use twowire_mapper::engine::{self, Request, TopologyKind};
-use twowire_multicast_boot::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
+use twowire_multicast_boot::image::{ClusterSecretKey, ImageParts, PackedImage};
 use twowire_multicast_boot::session::{
-    BootClient, BootNode, BootRoot, NodeConfig, NodeCounters, Outcome, Plan, Progress, RootConfig, SharedStores,
+    BootClient, BootNode, BootRoot, Credentials, NodeConfig, NodeCounters, Outcome, Plan, Progress, RootConfig,
+    SharedStores,
 };
 
 const MIB: usize = 1 << 20;
@@ -251,10 +252,11 @@ fn run(row: &Row, seed: u64) -> Run {
             }
             _ if is_absent[index] => Machine::Absent,
             _ => {
-                let public: ClusterPublicKey = key.public();
+                let card = plan.topology.host(host).id;
+                let credentials = Credentials { card, key: key.public(), secret: None };
                 let seed = seed ^ (index as u64) << 32;
                 let config = NodeConfig { rate_bits_per_s: Some(rate), ..NodeConfig::default() };
-                let mut node = BootNode::with_stores(config, public, stores.clone(), seed);
+                let mut node = BootNode::with_stores(config, credentials, stores.clone(), seed);
                 node.set_routes(route_table(&plan, NodeNumber::from_index(index)));
                 Machine::Node(Box::new(node), None)
             }

@@ -107,6 +107,7 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError>
     let bootable = options.image.open(options.seed)?;
     let setup = NodeSetup {
         key: bootable.key.clone(),
+        secret: None,
         boot: NodeConfig {
             hand_over: Some(Duration::ZERO),
             rate_bits_per_s: Some(SimConfig::default().rate_bits_per_s),

@@ -231,7 +231,8 @@ impl BringUp<'_> {
         let phase = self.start("boot", Some(nodes.len() as u64 * 100));
         let timing = Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
         let plan = Plan::new(map, Arc::clone(routes));
-        let mut root = BootRoot::new(RootConfig { timing }, image.clone(), plan, nodes, self.rng.u64(..));
+        let config = RootConfig { timing, ..RootConfig::default() };
+        let mut root = BootRoot::new(config, image.clone(), plan, nodes, self.rng.u64(..));
         root.start(self.port.now());
         front_end.boot = Some(root);
         self.drive(front_end, Time::MAX, |front_end, progress| {

@@ -1,6 +1,6 @@
-//! A log for each node: a file of its name, a line for each change.
+//! A log for each node: a file of its name, a line for each change. And one for all that are none.
 
-use super::Change;
+use super::{Change, Refusal};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,16 +21,24 @@ impl Journal {
 
     /// Adds a line to the log of the node.
     pub fn write(&self, change: &Change) -> io::Result<()> {
-        let at = humantime::format_rfc3339_millis(self.began + Duration::from_millis(change.at_ms));
-        let mut line = format!("{at} {}", change.state);
+        let mut line = change.state.to_owned();
         if change.state == "receiving" {
             line += &format!(" {} %", change.percent);
         }
         if let Some(reason) = &change.reason {
             line += &format!(" {reason}");
         }
-        line.push('\n');
-        let path = self.dir.join(format!("{}.log", change.node));
-        File::options().create(true).append(true).open(path)?.write_all(line.as_bytes())
+        self.append(&change.node, change.at_ms, &line)
+    }
+
+    /// Adds a line to the log of those who were refused.
+    pub fn write_refusal(&self, refusal: &Refusal) -> io::Result<()> {
+        self.append("refused", refusal.at_ms, &format!("{}: {}", refusal.refused, refusal.reason))
+    }
+
+    fn append(&self, log: &str, at_ms: u64, line: &str) -> io::Result<()> {
+        let at = humantime::format_rfc3339_millis(self.began + Duration::from_millis(at_ms));
+        let path = self.dir.join(format!("{log}.log"));
+        File::options().create(true).append(true).open(path)?.write_all(format!("{at} {line}\n").as_bytes())
     }
 }

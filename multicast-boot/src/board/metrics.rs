@@ -75,6 +75,7 @@ pub fn text(board: &Board, progress: &Progress) -> String {
         ("repeats_sent", "Those of them that repair a loss", progress.repeats_sent),
         ("frames_lost", "Frames that nodes missed and asked for again", progress.repaired),
         ("frames_rejected", "Frames that nodes dropped because they failed verification", progress.rejected),
+        ("joins_refused", "Joins of those who did not prove that they belong to the cluster", progress.refused_joins),
     ];
     for (name, help, value) in numbers {
         let gauge: Gauge = Gauge::default();

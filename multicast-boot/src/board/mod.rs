@@ -14,6 +14,7 @@ pub mod metrics;
 #[cfg(test)]
 mod tests;
 
+use crate::session::strangers::{Stranger, Strangers};
 use crate::session::{NodeFailure, Reached};
 use serde::Serialize;
 use twowire_fabric::id::NodeNumber;
@@ -44,10 +45,25 @@ pub struct Change {
     pub reason: Option<String>,
 }
 
+/// Somebody who was not let take part, as a line of JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Milliseconds since the program began.
+    pub at_ms: u64,
+    /// The node, or the card, that it said it was.
+    pub refused: String,
+    /// The card.
+    pub card: String,
+    /// Why it was not believed.
+    pub reason: String,
+}
+
 /// The newest state of each node.
 #[derive(Clone, Debug, Default)]
 pub struct Board {
     nodes: Vec<Option<NodeStatus>>,
+    refusals: Vec<Refusal>,
+    refused_joins: u64,
 }
 
 impl Board {
@@ -71,6 +87,27 @@ impl Board {
             }
         }
         changes
+    }
+
+    /// Takes in who was not let take part; returns those that are new.
+    pub fn update_strangers(&mut self, at_ms: u64, strangers: &Strangers) -> &[Refusal] {
+        let shown = self.refusals.len();
+        let refusal = |stranger: &Stranger| Refusal {
+            at_ms,
+            refused: stranger.to_string(),
+            card: stranger.card.to_string(),
+            reason: stranger.why.to_string(),
+        };
+        self.refusals.extend(strangers.known().iter().skip(shown).map(refusal));
+        self.refused_joins = strangers.joins();
+        &self.refusals[shown..]
+    }
+
+    /// A line on who was not let take part, with the newest one; `None` if nobody.
+    pub fn refused(&self) -> Option<String> {
+        let Refusal { refused, reason, .. } = self.refusals.last()?;
+        let (joins, who) = (self.refused_joins, self.refusals.len());
+        Some(format!("refused: {joins} joins of {who} that are no members; the newest is {refused}: {reason}"))
     }
 
     /// All nodes that are known.

@@ -34,6 +34,9 @@ struct Args {
     /// The cluster's public key; an image that it has not signed is not offered
     #[arg(long, value_name = "FILE", required_unless_present = "completions")]
     key: Option<PathBuf>,
+    /// The cluster's secret: `twowire key secret` makes it. Only nodes that know it take part [default: all nodes]
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
     /// The fabric map that `mapper --topo-out` wrote, for a source-routed fabric
     #[arg(long, value_name = "FILE", requires = "routes")]
     topo: Option<PathBuf>,

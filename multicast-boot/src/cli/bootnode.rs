@@ -5,7 +5,7 @@ mod init;
 mod news;
 mod report;
 
-use super::public_key;
+use super::{public_key, secret};
 use crate::files::ImageFolder;
 use crate::session::Ticket;
 use clap::{CommandFactory, Parser};
@@ -31,6 +31,9 @@ struct Args {
     /// The cluster's public key
     #[arg(long, value_name = "FILE", required_unless_present_any = ["completions", "report_ready"])]
     key: Option<PathBuf>,
+    /// The cluster's secret, where the front end lets none take part without: `twowire key secret` makes it
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
     /// Writes the image's parts into this folder: `kernel`, `initramfs`, `cmdline`
     #[arg(long, value_name = "DIR", required_unless_present_any = ["completions", "kexec", "report_ready"])]
     #[arg(conflicts_with = "kexec")]
@@ -88,9 +91,9 @@ fn run(args: &Args) -> Result<(), Failure> {
     let (Some(fabric), Some(key)) = (&args.fabric, &args.key) else {
         return Err(Failure::usage("--fabric and --key are needed"));
     };
-    let key = public_key(key)?;
+    let (key, secret) = (public_key(key)?, secret(args.secret.as_deref())?);
     let folder = args.root.as_deref().map(ImageFolder::open).transpose().map_err(Failure::failed)?;
-    fetch::fetch(args, fabric, key, folder)
+    fetch::fetch(args, fabric, key, secret, folder)
 }
 
 #[cfg(test)]

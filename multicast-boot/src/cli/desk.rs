@@ -26,6 +26,7 @@ struct Summary {
     frames_sent: u64,
     repeats_sent: u64,
     bytes_sent: u64,
+    joins_refused: u64,
 }
 
 /// Where the news of a transfer go.
@@ -68,17 +69,20 @@ impl Desk {
         self.next = now() + INTERVAL;
         self.check.look()?;
         let elapsed = self.began.elapsed();
-        let changes = self.board.update(elapsed.as_millis() as u64, root.nodes());
+        let at_ms = elapsed.as_millis() as u64;
+        let changes = self.board.update(at_ms, root.nodes());
+        let strangers = self.board.update_strangers(at_ms, root.strangers()).to_vec();
         if let Some(journal) = &self.journal {
-            changes.iter().try_for_each(|change| journal.write(change)).map_err(|error| {
-                Failure::Failed(format!("cannot write the log of a node: {error}; give another --log-dir"))
-            })?;
+            let nodes = changes.iter().try_for_each(|change| journal.write(change));
+            nodes.and_then(|()| strangers.iter().try_for_each(|refusal| journal.write_refusal(refusal))).map_err(
+                |error| Failure::Failed(format!("cannot write the log of a node: {error}; give another --log-dir")),
+            )?;
         }
         if let Some(exporter) = &self.exporter {
             exporter.update(metrics::text(&self.board, &root.progress())).map_err(Failure::failed)?;
         }
         let headline = format!("{}  {:.1} s", self.image, elapsed.as_secs_f64());
-        self.show.update(&self.board, &changes, &headline)
+        self.show.update(&self.board, &changes, &strangers, &headline)
     }
 
     /// The transfer is over. An error if a node has failed.
@@ -96,6 +100,7 @@ impl Desk {
                 frames_sent: progress.frames_sent,
                 repeats_sent: progress.repeats_sent,
                 bytes_sent: progress.bytes_sent,
+                joins_refused: progress.refused_joins,
             })?;
         }
         if failed == 0 { Ok(()) } else { Err(Failure::Reported) }

@@ -6,6 +6,7 @@ mod desk;
 mod show;
 
 use crate::image::{ClusterPublicKey, ClusterSecretKey};
+use crate::membership::ClusterSecret;
 use std::path::Path;
 use std::time::Duration;
 use twowire_fabric::program::Failure;
@@ -15,6 +16,11 @@ fn public_key(file: &Path) -> Result<ClusterPublicKey, Failure> {
     ClusterPublicKey::load(file)
         .or_else(|error| ClusterSecretKey::load(file).map(|key| key.public()).map_err(|_| error))
         .map_err(Failure::failed)
+}
+
+/// The cluster's secret in a file, if there is one.
+fn secret(file: Option<&Path>) -> Result<Option<ClusterSecret>, Failure> {
+    file.map(ClusterSecret::load).transpose().map_err(Failure::failed)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

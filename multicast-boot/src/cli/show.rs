@@ -1,7 +1,7 @@
 //! Where the state of the nodes is shown: a live table on a terminal, lines of JSON otherwise.
 
 use crate::board::groups::{groups, table};
-use crate::board::{Board, Change};
+use crate::board::{Board, Change, Refusal};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, stdout};
 use twowire_fabric::program::{Failure, print_json};
@@ -10,7 +10,7 @@ use twowire_fabric::program::{Failure, print_json};
 pub(super) enum Show {
     /// A table that is drawn again and again, in the same place.
     Table(ProgressBar),
-    /// A line of JSON for each change.
+    /// A line of JSON for each change, and for each one that was refused.
     Lines,
 }
 
@@ -25,10 +25,22 @@ impl Show {
     }
 
     /// Shows what is new. `headline` stands above the table.
-    pub(super) fn update(&self, board: &Board, changes: &[Change], headline: &str) -> Result<(), Failure> {
+    pub(super) fn update(
+        &self,
+        board: &Board,
+        changes: &[Change],
+        refusals: &[Refusal],
+        headline: &str,
+    ) -> Result<(), Failure> {
         match self {
-            Show::Table(bar) => bar.set_message(format!("{headline}\n{}", table(&groups(board)))),
-            Show::Lines => changes.iter().try_for_each(print_json)?,
+            Show::Table(bar) => {
+                let refused = board.refused().map_or(String::new(), |line| format!("\n{line}"));
+                bar.set_message(format!("{headline}\n{}{refused}", table(&groups(board))));
+            }
+            Show::Lines => {
+                changes.iter().try_for_each(print_json)?;
+                refusals.iter().try_for_each(print_json)?;
+            }
         }
         Ok(())
     }

@@ -1,15 +1,16 @@
-//! The bodies of `twowire image pack|inspect|verify|list` and `twowire key new`: each returns a report to print.
+//! The bodies of `twowire image pack|inspect|verify|list` and `twowire key new|secret`: each returns a report to print.
 
 use super::align::{AlignError, align};
 use super::catalogue::{Catalogue, CatalogueError, Purpose};
-use super::key::{ClusterPublicKey, ClusterSecretKey, KeyError};
+use super::key::{ClusterPublicKey, ClusterSecretKey};
+use super::key_file::{self, KeyError};
 use super::manifest::{ImageError, Manifest, PartInfo};
 use super::packed::{HEADER_LEN, ImageFileError, ImageParts, PackedImage};
+use crate::membership::ClusterSecret;
 use bytes::Bytes;
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-use twowire_route_store::atomic_file;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -142,8 +143,8 @@ pub fn new_key(path: &Path) -> Result<KeyReport, CommandError> {
     let mut public_path = path.as_os_str().to_owned();
     public_path.push(".pub");
     let public_path = PathBuf::from(public_path);
-    create(path, 0o600, &key.secret_text())?;
-    if let Err(error) = create(&public_path, 0o644, &key.public().to_string()) {
+    key_file::create(path, 0o600, &key.secret_text())?;
+    if let Err(error) = key_file::create(&public_path, 0o644, &key.public().to_string()) {
         // A secret key without its public half is of no use, and nobody has seen it yet.
         let _ = fs::remove_file(path);
         return Err(error.into());
@@ -151,11 +152,19 @@ pub fn new_key(path: &Path) -> Result<KeyReport, CommandError> {
     Ok(KeyReport { secret: path.to_owned(), public: public_path, key_id: key.public().id().to_string() })
 }
 
-fn create(path: &Path, mode: u32, text: &str) -> Result<(), KeyError> {
-    atomic_file::create_new(path, mode, &[text.as_bytes()]).map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => KeyError::Exists(path.to_owned()),
-        _ => KeyError::Write { path: path.to_owned(), source },
-    })
+/// What `twowire key secret` wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SecretReport {
+    /// The secret's file.
+    pub secret: PathBuf,
+    /// The secret's id, in hexadecimal.
+    pub id: String,
+}
+
+/// `twowire key secret`: makes a cluster secret and writes `path` (mode 600), which it does not overwrite.
+pub fn new_secret(path: &Path) -> Result<SecretReport, CommandError> {
+    let secret = ClusterSecret::create(path)?;
+    Ok(SecretReport { secret: path.to_owned(), id: secret.id().to_string() })
 }
 
 fn read_initramfs(path: &Path, aligned: bool) -> Result<Bytes, CommandError> {

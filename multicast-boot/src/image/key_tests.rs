@@ -1,6 +1,7 @@
 use super::*;
 use crate::image::command;
 use proptest::prelude::*;
+use std::fs;
 
 fn key() -> ClusterSecretKey {
     ClusterSecretKey::from_seed(&[7; 32])

@@ -4,7 +4,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`key`] | the cluster's key pair and its files |
+//! | [`key`], [`key_file`] | the cluster's key pair, and the files that hold keys |
 //! | [`manifest`] | what an image holds, and the signature over it |
 //! | [`tree`] | BLAKE3's tree over the payload, cut into lists that fit a frame |
 //! | [`verifier`] | a receiver's side of the tree: checks lists and chunks as they arrive |
@@ -18,6 +18,7 @@ pub mod align;
 pub mod catalogue;
 pub mod command;
 pub mod key;
+pub mod key_file;
 pub mod manifest;
 mod mapped;
 pub mod packed;
@@ -25,7 +26,8 @@ pub mod reuse;
 pub mod tree;
 pub mod verifier;
 
-pub use key::{ClusterPublicKey, ClusterSecretKey, KeyError, KeyId};
+pub use key::{ClusterPublicKey, ClusterSecretKey, KeyId};
+pub use key_file::{KeyError, KeyTextError};
 pub use manifest::{ImageError, Manifest, SignedManifest};
 pub use packed::{ImageFileError, ImageParts, PackedImage};
 pub use tree::{CHUNK, HashTree, MAX_PAYLOAD, PAGE_CHUNKS, Shape, VALUE_LEN};

@@ -5,7 +5,8 @@ use super::{Geometry, Receiver, Sender, SenderConfig};
 use crate::image::PackedImage;
 use crate::session::testing::{image, key};
 use crate::session::{
-    BootClient, BootNode, BootRoot, ChunkStores, GroupConfig, NODES, NodeConfig, NodeState, SharedStores, Timing,
+    BootClient, BootNode, BootRoot, ChunkStores, Credentials, GroupConfig, NODES, NodeConfig, NodeState, SharedStores,
+    Timing,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -69,7 +70,14 @@ fn frame() -> impl Strategy<Value = Packet> {
     });
     let call =
         (number(), any::<u16>(), prop::collection::vec(any::<u8>(), 0..400)).prop_map(|(session, symbol, payload)| {
-            let call = Call { session: session.max(1), root: UniqueId(9), report_ms: 0, symbol, group: Group(1) };
+            let call = Call {
+                session: session.max(1),
+                root: UniqueId(9),
+                report_ms: 0,
+                symbol,
+                group: Group(1),
+                challenge: None,
+            };
             Packet::with_payload(call, payload.into())
         });
     let instruct = (session(), node(), number(), any::<bool>()).prop_map(|(session, to, answers, hand_over)| {
@@ -132,8 +140,9 @@ fn feed(machine: &mut impl Protocol, now: Time, packet: &Packet) {
 /// A node that has accepted the call of a session.
 fn node(image: &PackedImage, session: u32) -> BootNode {
     let config = NodeConfig { timing: Timing::real(), ..NodeConfig::default() };
-    let mut node = BootNode::for_group(config, key().public(), Arc::new(SharedStores::default()), CARD, PORT, 1);
-    let call = Call { session, root: UniqueId(9), report_ms: 100, symbol: 1426, group: NODES };
+    let credentials = Credentials { card: CARD, key: key().public(), secret: None };
+    let mut node = BootNode::for_group(config, credentials, Arc::new(SharedStores::default()), PORT, 1);
+    let call = Call { session, root: UniqueId(9), report_ms: 100, symbol: 1426, group: NODES, challenge: None };
     let manifest: Bytes = image.signed_manifest().as_bytes().clone();
     node.handle_packet(Time::ZERO, &Packet::with_payload(call, manifest));
     let Some(Header::Enlist(enlist)) = node.poll_transmit(Time::ZERO).map(|t| t.packet.header) else {

@@ -29,6 +29,8 @@ mod hostile_tests;
 #[cfg(test)]
 mod lan;
 #[cfg(test)]
+mod membership_tests;
+#[cfg(test)]
 mod session_tests;
 #[cfg(test)]
 mod tests;

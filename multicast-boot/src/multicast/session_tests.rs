@@ -4,8 +4,8 @@ use super::lan::{Lan, LanConfig};
 use crate::image::{ClusterSecretKey, ImageParts, Manifest, PackedImage};
 use crate::session::testing::{Machine, image, key};
 use crate::session::{
-    BootClient, BootEvent, BootNode, BootRoot, ChunkStore, ChunkStores, FailureReason, GroupConfig, GroupError, NODES,
-    NodeConfig, NodeState, Outcome, SharedStores, Timing,
+    BootClient, BootEvent, BootNode, BootRoot, ChunkStore, ChunkStores, Credentials, FailureReason, GroupConfig,
+    GroupError, NODES, NodeConfig, NodeState, Outcome, SharedStores, Timing,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -17,16 +17,20 @@ use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
 use twowire_fabric::wire::boot::{Answer, Call, Enlist, PROOF_LEN};
 
-const PORT: usize = 1430;
+pub(super) const PORT: usize = 1430;
 
-fn card(host: usize) -> UniqueId {
+pub(super) fn card(host: usize) -> UniqueId {
     UniqueId(0x0200_0000_0000 + host as u64)
+}
+
+pub(super) fn credentials(host: usize) -> Credentials {
+    Credentials { card: card(host), key: key().public(), secret: None }
 }
 
 fn node<S: ChunkStores + 'static>(host: usize, stores: &Arc<S>, seed: u64) -> Machine {
     let hand_over = Some(Duration::from_millis(5));
     let config = NodeConfig { timing: Timing::real(), hand_over, ..NodeConfig::default() };
-    Machine::Node(Box::new(BootNode::for_group(config, key().public(), stores.clone(), card(host), PORT, seed)))
+    Machine::Node(Box::new(BootNode::for_group(config, credentials(host), stores.clone(), PORT, seed)))
 }
 
 /// A store that outlives the node.
@@ -51,13 +55,13 @@ impl ChunkStore for Kept {
     }
 }
 
-fn root(config: GroupConfig, image: &PackedImage, seed: u64) -> Machine {
+pub(super) fn root(config: GroupConfig, image: &PackedImage, seed: u64) -> Machine {
     let mut root = BootRoot::for_group(config, image.clone(), seed).expect("a port with room");
     root.start(Time::ZERO);
     Machine::Root(Box::new(root))
 }
 
-fn group_config(nodes: usize) -> GroupConfig {
+pub(super) fn group_config(nodes: usize) -> GroupConfig {
     GroupConfig { expected: nodes, ..GroupConfig::new(card(0), PORT) }
 }
 
@@ -68,16 +72,16 @@ fn cluster(image: &PackedImage, nodes: usize, config: LanConfig, seed: u64) -> L
 }
 
 impl Lan<Machine> {
-    fn root(&mut self) -> &mut BootRoot {
+    pub(super) fn root(&mut self) -> &mut BootRoot {
         self.hosts[0].machine.root_mut()
     }
 
-    fn node(&self, host: usize) -> &BootNode {
+    pub(super) fn node(&self, host: usize) -> &BootNode {
         self.hosts[host].machine.node()
     }
 
     /// Runs until the root is done.
-    fn finish(&mut self, within: Duration) -> Outcome {
+    pub(super) fn finish(&mut self, within: Duration) -> Outcome {
         assert!(self.run(within, |lan| lan.root().is_done()), "not done: {:?}", self.root().progress());
         self.root().outcome()
     }
@@ -135,7 +139,8 @@ fn a_node_that_trusts_another_key_refuses() {
     let stores = Arc::new(SharedStores::default());
     let other = ClusterSecretKey::from_seed(&[8; 32]).public();
     let config = NodeConfig { timing: Timing::real(), ..NodeConfig::default() };
-    let stranger = BootNode::for_group(config, other, stores.clone(), card(2), PORT, 5);
+    let credentials = Credentials { key: other, ..credentials(2) };
+    let stranger = BootNode::for_group(config, credentials, stores.clone(), PORT, 5);
     let hosts = [root(group_config(1), &image, 1), node(1, &stores, 1), Machine::Node(Box::new(stranger))];
     let mut lan = Lan::new(LanConfig::default(), hosts, 1);
     lan.run(Duration::from_secs(3), |_| false);
@@ -230,7 +235,7 @@ fn a_rogue_call_is_refused_and_leads_nobody_away() {
         &ClusterSecretKey::from_seed(&[66; 32]),
     )
     .expect("a small image");
-    let call = Call { session: 66, root: card(3), report_ms: 1, symbol: 1426, group: NODES };
+    let call = Call { session: 66, root: card(3), report_ms: 1, symbol: 1426, group: NODES, challenge: None };
     let mut rng = fastrand::Rng::with_seed(3);
     let done = lan.run(Duration::from_secs(10), |lan| {
         if rng.u8(..) < 2 {

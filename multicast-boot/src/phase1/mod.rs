@@ -10,7 +10,8 @@ pub mod nvram;
 pub mod simulated;
 
 use crate::image::ClusterPublicKey;
-use crate::session::{BootClient, BootNode, ChunkStores, HeldImage, NodeConfig, NodeState, Ticket};
+use crate::membership::ClusterSecret;
+use crate::session::{BootClient, BootNode, ChunkStores, Credentials, HeldImage, NodeConfig, NodeState, Ticket};
 use finder::Finder;
 use std::sync::Arc;
 use twowire_fabric::endpoint::{EndpointConfig, Event, ReliableEndpoint};
@@ -27,10 +28,19 @@ use twowire_route_store::{Medium, Store};
 pub struct NodeSetup {
     /// The key in the nodes' flash: what they boot must be signed by it.
     pub key: ClusterPublicKey,
+    /// The cluster's secret, if the nodes' flash holds one.
+    pub secret: Option<ClusterSecret>,
     /// How the boot client behaves.
     pub boot: NodeConfig,
     /// Where the boot client keeps its chunks.
     pub stores: Arc<dyn ChunkStores>,
+}
+
+impl NodeSetup {
+    /// What the node with this card has of it.
+    pub fn credentials(&self, card: UniqueId) -> Credentials {
+        Credentials { card, key: self.key.clone(), secret: self.secret.clone() }
+    }
 }
 
 /// Phase 1 of one node, from power-on to the hand-over.
@@ -56,7 +66,7 @@ impl Running {
             responder: Responder::new(id),
             endpoint: ReliableEndpoint::new(EndpointConfig::default(), id, seed),
             agent: RouteAgent::new(),
-            boot: BootNode::with_stores(setup.boot, setup.key.clone(), Arc::clone(&setup.stores), seed),
+            boot: BootNode::with_stores(setup.boot, setup.credentials(id), Arc::clone(&setup.stores), seed),
             finder,
             unproven: false,
         }

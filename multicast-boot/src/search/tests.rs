@@ -95,7 +95,7 @@ impl Protocol for Program {
             Program::FrontEnd { responder, manifest, offers } => responder.poll_transmit(now).or_else(|| {
                 let (route, sent) = offers.iter_mut().find(|(_, sent)| !**sent)?;
                 *sent = true;
-                let offer = Offer { session: 1, epoch: 1, to: NodeNumber(17), report_ms: 100 };
+                let offer = Offer { session: 1, epoch: 1, to: NodeNumber(17), report_ms: 100, challenge: None };
                 Some(Transmit::new(*route, Packet::with_payload(offer, manifest.clone())))
             }),
         }

@@ -2,6 +2,7 @@
 
 use super::mover::{Change, RootMover, Sent};
 use super::progress::BootEvent;
+use super::root::Gate;
 use super::root::control::Control;
 use super::timing::Timing;
 use crate::image::PackedImage;
@@ -35,6 +36,8 @@ pub struct GroupConfig {
     pub expected: usize,
     /// No more nodes than this take part.
     pub max_nodes: usize,
+    /// Who may take part; `None` for all nodes.
+    pub gate: Option<Gate>,
     /// The root does not end when all are ready, but waits for others.
     pub stays: bool,
 }
@@ -50,6 +53,7 @@ impl GroupConfig {
             numbers: Vec::new(),
             expected: 1,
             max_nodes: 16_384,
+            gate: None,
             stays: false,
         }
     }

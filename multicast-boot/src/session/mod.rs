@@ -12,7 +12,7 @@
 //! | `mover` | what moves the bytes between them: the side towards the session |
 //! | [`group`] | a mover: to all nodes at once, where the fabric replicates frames |
 //! | [`trees`] | a mover: two trees laid over a source-routed fabric |
-//! | [`progress`] | what the front end knows of the nodes |
+//! | [`progress`], [`strangers`] | what the front end knows of the nodes, and of those that are none |
 //! | [`ready`] | what phase 2 says, and what it must know for it |
 
 mod assembly;
@@ -27,10 +27,13 @@ pub mod progress;
 pub mod ready;
 pub mod root;
 pub mod store;
+pub mod strangers;
 pub mod stream;
 pub mod timing;
 pub mod trees;
 
+#[cfg(test)]
+mod membership_tests;
 #[cfg(test)]
 mod reuse_tests;
 #[cfg(test)]
@@ -43,11 +46,11 @@ mod tests;
 pub use client::BootClient;
 pub use group::{FRONT_ENDS, GroupConfig, GroupError, NODES};
 pub use held::HeldImage;
-pub use node::BootNode;
+pub use node::{BootNode, Credentials};
 pub use node_state::{NodeConfig, NodeCounters, NodeState};
 pub use progress::{BootEvent, FailureReason, NodeFailure, Outcome, Progress, Reached};
 pub use ready::{ReadyReport, Ticket, TicketError};
-pub use root::{BootRoot, RootConfig};
+pub use root::{BootRoot, Gate, RootConfig};
 pub use store::{ChunkStore, ChunkStores, SharedStores};
 pub use timing::Timing;
 pub use trees::{PairRoutes, Plan};

@@ -1,5 +1,6 @@
 //! What the root knows of its nodes, for programs and people.
 
+use super::strangers::Distrust;
 use crate::image::KeyId;
 use std::fmt;
 use std::time::Duration;
@@ -43,6 +44,9 @@ pub enum FailureReason {
     /// It never answered an offer.
     #[error("it did not answer the offer within {0:?}")]
     DidNotJoin(Duration),
+    /// It did not prove that it belongs to the cluster.
+    #[error("it did not prove within {0:?} that it belongs to the cluster: {1}")]
+    NotProven(Duration, Distrust),
     /// It fell silent.
     #[error("it fell silent, and {0} questions, each along another route, got no answer")]
     Silent(u32),
@@ -66,6 +70,8 @@ pub(crate) fn refusal(answer: Answer) -> &'static str {
         Answer::WrongEpoch => "the node holds routes of another epoch",
         Answer::TooOld => "it is older than the oldest version that the node boots",
         Answer::NoRoom => "the node has no room for it",
+        Answer::NoSecret => "the front end asks for proof of membership, and the node has no cluster secret (--secret)",
+        Answer::WrongSecret => "the front end has another cluster secret than the node",
     }
 }
 
@@ -141,6 +147,8 @@ pub struct Progress {
     pub repaired: u64,
     /// Frames that failed verification anywhere, as far as reported.
     pub rejected: u64,
+    /// Joins of those who did not prove that they belong to the cluster.
+    pub refused_joins: u64,
 }
 
 /// How a transfer has ended, or how it stands.

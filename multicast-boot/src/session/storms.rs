@@ -1,8 +1,9 @@
-//! Storms: many faults at once, drawn from a seed. Whoever can be reached at the end must boot the right bytes.
+//! Storms: many faults at once, drawn from a seed. Whoever can be reached at the end must boot the right bytes. In every
+//! second storm the nodes have to prove that they belong to the cluster.
 //!
 //! `STORM_SEEDS=0..300 cargo test --release -p twowire-multicast-boot storms_of_256` runs 300 of them; a few run always.
 
-use super::testing::{Cluster, Ground, Setup, image, key, parts};
+use super::testing::{Cluster, Ground, Setup, gate, image, key, parts, secret};
 use super::{BootClient, BootNode, NodeState};
 use crate::image::{ClusterSecretKey, ImageParts, PackedImage};
 use std::collections::BTreeSet;
@@ -161,7 +162,7 @@ fn run_until_done(cluster: &mut Cluster, storm: &Storm) {
         // Before it takes part a node would take the second one.
         let takes_part = matches!(cluster.node(to.0).state(), NodeState::Joined | NodeState::Receiving { .. });
         for (session, rogue) in &offers[..if takes_part { 2 } else { 1 }] {
-            let offer = Offer { session: *session, epoch: 1, to, report_ms: 20 };
+            let offer = Offer { session: *session, epoch: 1, to, report_ms: 20, challenge: None };
             let packet = Packet::with_payload(Header::from(offer), rogue.signed_manifest().as_bytes().clone());
             cluster.sim.host_mut(host).handle_packet(at, &packet);
             cluster.sim.wake(host);
@@ -173,7 +174,11 @@ fn run_until_done(cluster: &mut Cluster, storm: &Storm) {
 fn run(ground: &Arc<Ground>, image: &PackedImage, seed: u64) {
     let _replay = Replay(seed);
     let storm = Storm::draw(&ground.plan.topology, seed);
-    let mut cluster = Setup::on(ground, image.clone(), seed).build();
+    let mut setup = Setup::on(ground, image.clone(), seed);
+    if seed % 2 == 1 {
+        (setup.secret_of, setup.root.gate) = (|_| Some(secret()), Some(gate()));
+    }
+    let mut cluster = setup.build();
     storm.faults.iter().for_each(|&(at, fault)| cluster.sim.inject(at, fault));
     run_until_done(&mut cluster, &storm);
     let outcome = cluster.root().outcome();

@@ -1,8 +1,9 @@
 //! What the tests of this module share: a simulated cluster whose front end boots its nodes.
 
 use super::store::SharedStores;
-use super::{BootNode, BootRoot, NodeConfig, Outcome, Plan, RootConfig, Timing};
+use super::{BootNode, BootRoot, Credentials, Gate, NodeConfig, Outcome, Plan, RootConfig, Timing};
 use crate::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
+use crate::membership::{ClusterSecret, SECRET_LEN};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,6 +29,16 @@ pub(crate) fn parts() -> ImageParts {
 /// The cluster's key.
 pub(crate) fn key() -> ClusterSecretKey {
     ClusterSecretKey::from_seed(&[7; 32])
+}
+
+/// The cluster's secret.
+pub(crate) fn secret() -> ClusterSecret {
+    ClusterSecret::new(&[9; SECRET_LEN])
+}
+
+/// Lets only those in who know the cluster's secret.
+pub(crate) fn gate() -> Gate {
+    Gate { secret: secret(), nonce: 0x5eed }
 }
 
 /// An image of so many bytes, no two chunks of which are alike.
@@ -263,6 +274,8 @@ pub(crate) struct Setup {
     pub(crate) root: RootConfig,
     /// What the nodes trust.
     pub(crate) key: ClusterPublicKey,
+    /// By what each node proves that it belongs to the cluster.
+    pub(crate) secret_of: fn(HostId) -> Option<ClusterSecret>,
     pub(crate) sim: SimConfig,
     /// Where the nodes keep their chunks.
     pub(crate) stores: Arc<SharedStores>,
@@ -282,8 +295,9 @@ impl Setup {
             ground: Arc::clone(ground),
             image,
             node: NodeConfig { hand_over, rate_bits_per_s, ..NodeConfig::default() },
-            root: RootConfig { timing },
+            root: RootConfig { timing, ..RootConfig::default() },
             key: key().public(),
+            secret_of: |_| None,
             sim,
             stores: Arc::default(),
             seed,
@@ -294,16 +308,18 @@ impl Setup {
         let sim = Sim::new(&self.ground.plan.topology, self.sim, self.seed, |host| {
             let seed = self.seed ^ u64::from(host.0) << 32;
             if host == HostId(0) {
-                let (config, image, ground) = (self.root, self.image.clone(), Arc::clone(&self.ground));
+                let (config, image, ground) = (self.root.clone(), self.image.clone(), Arc::clone(&self.ground));
                 return TestHost::new(seed, move |seed| {
-                    let (image, plan) = (image.clone(), ground.plan.clone());
+                    let (config, image, plan) = (config.clone(), image.clone(), ground.plan.clone());
                     Machine::Root(Box::new(BootRoot::new(config, image, plan, &ground.nodes(), seed)))
                 });
             }
-            let (config, key, stores) = (self.node, self.key.clone(), Arc::clone(&self.stores));
+            let card = self.ground.plan.topology.host(host).id;
+            let credentials = Credentials { card, key: self.key.clone(), secret: (self.secret_of)(host) };
+            let (config, stores) = (self.node, Arc::clone(&self.stores));
             let routes = Arc::clone(&self.ground.tables[host.0 as usize]);
             TestHost::new(seed, move |seed| {
-                let mut node = BootNode::with_stores(config, key.clone(), stores.clone(), seed);
+                let mut node = BootNode::with_stores(config, credentials.clone(), stores.clone(), seed);
                 node.set_routes(Arc::clone(&routes));
                 Machine::Node(Box::new(node))
             })

@@ -1,6 +1,7 @@
 //! Frames by which a front end and nodes find one another where a fabric finds cards by itself.
 
-use super::{Answer, number};
+use super::membership::ChallengeLayout;
+use super::{Answer, Challenge, PROOF_LEN, number};
 use crate::id::{NodeNumber, UniqueId};
 use crate::protocol::Group;
 use crate::wire::{Header, HeaderBytes, Kind, PREFIX, WireError, put, take};
@@ -10,8 +11,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The front end offers an image to whoever hears it. The payload is the signed manifest.
 ///
 /// ```text
-/// 4            8                       16          18       20      22
-/// | session    | root                  | report ms | symbol | group |
+/// 4            8                       16          18       20      22                      38
+/// | session    | root                  | report ms | symbol | group | challenge             |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -25,6 +26,8 @@ pub struct Call {
     pub symbol: u16,
     /// The group to which the image is sent.
     pub group: Group,
+    /// What a node that answers has to prove, if anything.
+    pub challenge: Option<Challenge>,
 }
 
 /// A node asks for a [`Call`], or answers one.
@@ -47,12 +50,9 @@ pub struct Enlist {
     pub key_id: u64,
     /// That of the front end's answer; 0 before it has had one.
     pub cookie: u64,
-    /// That the node is of the cluster, where a cluster secret is set; else zeros.
+    /// That the node is of the cluster, where the call has a challenge; else zeros.
     pub proof: [u8; PROOF_LEN],
 }
-
-/// Bytes of the proof in an [`Enlist`].
-pub const PROOF_LEN: usize = 16;
 
 /// The front end answers an [`Enlist`]: it tells the node its number, or asks it to say again what it said, with a
 /// cookie: so it keeps nothing of a node that cannot be reached at its card.
@@ -83,8 +83,9 @@ struct CallLayout {
     report_ms: U16,
     symbol: U16,
     group: U16,
+    challenge: ChallengeLayout,
 }
-const _: () = assert!(size_of::<CallLayout>() == 18);
+const _: () = assert!(size_of::<CallLayout>() == 34);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -118,6 +119,7 @@ impl Call {
             report_ms: self.report_ms.into(),
             symbol: self.symbol.into(),
             group: self.group.0.into(),
+            challenge: ChallengeLayout::of(self.challenge),
         };
         put(out, &layout);
     }
@@ -133,6 +135,7 @@ impl Call {
             report_ms: l.report_ms.get(),
             symbol: l.symbol.get(),
             group: Group(l.group.get()),
+            challenge: l.challenge.read(Kind::Call)?,
         };
         Ok((call, size_of::<CallLayout>()))
     }

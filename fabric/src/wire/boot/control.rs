@@ -1,6 +1,7 @@
 //! Frames between the root and each node.
 
-use super::{TREES, flags, number};
+use super::membership::ChallengeLayout;
+use super::{Challenge, PROOF_LEN, TREES, flags, number};
 use crate::id::NodeNumber;
 use crate::wire::{Header, HeaderBytes, Kind, PREFIX, WireError, put, take};
 use zerocopy::byteorder::little_endian::{I32, U16, U32, U64};
@@ -9,8 +10,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The root offers an image to a node. The payload is the signed manifest.
 ///
 /// ```text
-/// 4            8            12           16          18
-/// | session    | epoch      | to         | report ms |
+/// 4            8            12           16          18                      34
+/// | session    | epoch      | to         | report ms | challenge             |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -22,6 +23,8 @@ pub struct Offer {
     pub to: NodeNumber,
     /// How often a node reports, in milliseconds.
     pub report_ms: u16,
+    /// What the node has to prove in its answer, if anything.
+    pub challenge: Option<Challenge>,
 }
 
 /// What a node says to an offer.
@@ -42,11 +45,15 @@ pub enum Answer {
     TooOld = 5,
     /// It has no room for an image of this size.
     NoRoom = 6,
+    /// It is to prove that it belongs to the cluster, and has no secret.
+    NoSecret = 7,
+    /// The secret that it has is another one.
+    WrongSecret = 8,
 }
 
 impl Answer {
     /// Every answer, in the order of its byte.
-    pub const ALL: [Answer; 7] = [
+    pub const ALL: [Answer; 9] = [
         Answer::Asks,
         Answer::Accepts,
         Answer::WrongKey,
@@ -54,14 +61,16 @@ impl Answer {
         Answer::WrongEpoch,
         Answer::TooOld,
         Answer::NoRoom,
+        Answer::NoSecret,
+        Answer::WrongSecret,
     ];
 }
 
 /// A node asks for an offer, or answers one.
 ///
 /// ```text
-/// 4            8            12            16           20       21           29
-/// | session    | from       | incarnation | epoch      | answer | key id     |
+/// 4            8            12            16           20       21           29                 45
+/// | session    | from       | incarnation | epoch      | answer | key id     | proof            |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Join {
@@ -77,6 +86,8 @@ pub struct Join {
     pub answer: Answer,
     /// The id of the public key of its cluster, so that a wrong key can be named.
     pub key_id: u64,
+    /// That the node is of the cluster, where the offer has a challenge; else zeros.
+    pub proof: [u8; PROOF_LEN],
 }
 
 /// The root tells a node who feeds it.
@@ -194,8 +205,9 @@ struct OfferLayout {
     epoch: U32,
     to: I32,
     report_ms: U16,
+    challenge: ChallengeLayout,
 }
-const _: () = assert!(size_of::<OfferLayout>() == 14);
+const _: () = assert!(size_of::<OfferLayout>() == 30);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -206,8 +218,9 @@ struct JoinLayout {
     epoch: U32,
     answer: u8,
     key_id: U64,
+    proof: [u8; PROOF_LEN],
 }
-const _: () = assert!(size_of::<JoinLayout>() == 25);
+const _: () = assert!(size_of::<JoinLayout>() == 41);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -256,6 +269,7 @@ impl Offer {
             epoch: self.epoch.into(),
             to: self.to.0.into(),
             report_ms: self.report_ms.into(),
+            challenge: ChallengeLayout::of(self.challenge),
         };
         put(out, &layout);
     }
@@ -270,6 +284,7 @@ impl Offer {
             epoch: l.epoch.get(),
             to: number(Kind::Offer, "to", l.to.get())?,
             report_ms: l.report_ms.get(),
+            challenge: l.challenge.read(Kind::Offer)?,
         };
         Ok((offer, size_of::<OfferLayout>()))
     }
@@ -284,6 +299,7 @@ impl Join {
             epoch: self.epoch.into(),
             answer: self.answer as u8,
             key_id: self.key_id.into(),
+            proof: self.proof,
         };
         put(out, &layout);
     }
@@ -302,6 +318,7 @@ impl Join {
             epoch: l.epoch.get(),
             answer,
             key_id: l.key_id.get(),
+            proof: l.proof,
         };
         Ok((join, size_of::<JoinLayout>()))
     }

@@ -6,17 +6,20 @@
 //! | [`edge`] | between a node and one that feeds it: the image itself, and what was lost of it |
 //! | [`multicast`] | the image to a group of cards at once, where the fabric replicates frames |
 //! | [`admission`] | by which the root and nodes find one another where the fabric finds cards by itself |
+//! | [`membership`] | by what a node proves that it belongs to the cluster: a part of some of these |
 //! | [`relay`] | control frames that a node passes on for the root |
 
 pub mod admission;
 pub mod control;
 pub mod edge;
+pub mod membership;
 pub mod multicast;
 pub mod relay;
 
-pub use admission::{Admit, Call, Enlist, PROOF_LEN};
+pub use admission::{Admit, Call, Enlist};
 pub use control::{Answer, Assign, Instruct, Join, Offer, Report, Stage};
 pub use edge::{Attach, Block, Pulse, Receipt, Span, parse_spans, put_span};
+pub use membership::{Challenge, PROOF_LEN};
 pub use multicast::{LACK_LEN, Lack, Poll, Status, Symbol, parse_lacks, put_lack};
 pub use relay::Relay;
 

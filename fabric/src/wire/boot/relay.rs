@@ -107,7 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn offer(to: i32) -> Header {
-        Offer { session: 7, epoch: 1, to: NodeNumber(to), report_ms: 20 }.into()
+        Offer { session: 7, epoch: 1, to: NodeNumber(to), report_ms: 20, challenge: None }.into()
     }
 
     fn read(packet: &Packet) -> Vec<Packet> {

@@ -2,11 +2,13 @@
 
 use super::Args;
 use crate::cli::desk::Desk;
+use crate::cli::secret;
 use crate::front_end::FrontEnd;
 use crate::image::{ClusterPublicKey, PackedImage};
+use crate::membership::ClusterSecret;
 use crate::phase1::NodeSetup;
 use crate::phase1::simulated::simulate;
-use crate::session::{BootRoot, FRONT_ENDS, GroupConfig, NodeConfig, Plan, RootConfig, SharedStores, Timing};
+use crate::session::{BootRoot, FRONT_ENDS, Gate, GroupConfig, NodeConfig, Plan, RootConfig, SharedStores, Timing};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +36,8 @@ struct Service<'a> {
     args: &'a Args,
     image: PackedImage,
     timing: Timing,
+    /// Who may take part.
+    gate: Option<Gate>,
     desk: &'a mut Desk,
 }
 
@@ -45,14 +49,17 @@ pub(super) fn serve(
     key: &ClusterPublicKey,
     desk: &mut Desk,
 ) -> Result<(), Failure> {
+    let secret = secret(args.secret.as_deref())?;
+    let gate = secret.clone().map(|secret| Ok(Gate { secret, nonce: getrandom::u64()? }));
+    let gate = gate.transpose().map_err(|error: getrandom::Error| Failure::failed(error))?;
     if let FabricSpec::Sim(simulated) = fabric {
         let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::default() };
-        let mut port = simulation(args, simulated, key)?;
-        return Service { args, image, timing, desk }.along_trees(&mut port);
+        let mut port = simulation(args, simulated, key, secret)?;
+        return Service { args, image, timing, gate, desk }.along_trees(&mut port);
     }
     let mut port = provider::open(fabric, args.front_end.as_deref(), Frames::Passing).map_err(Failure::failed)?;
     let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::real() };
-    let mut service = Service { args, image, timing, desk };
+    let mut service = Service { args, image, timing, gate, desk };
     match port.limits().addressing {
         Addressing::Hops => service.along_trees(port.as_mut()),
         Addressing::Cards => service.for_a_group(port.as_mut()),
@@ -60,12 +67,17 @@ pub(super) fn serve(
 }
 
 /// A simulated fabric with nodes in phase 1.
-fn simulation(args: &Args, spec: &SimSpec, key: &ClusterPublicKey) -> Result<impl Port + use<>, Failure> {
+fn simulation(
+    args: &Args,
+    spec: &SimSpec,
+    key: &ClusterPublicKey,
+    secret: Option<ClusterSecret>,
+) -> Result<impl Port + use<>, Failure> {
     let topology = spec.topology().map_err(Failure::usage)?;
     let front_end = spec::front_end(&topology, args.front_end.as_deref()).map_err(Failure::usage)?;
     let rate_bits_per_s = Some(SimConfig::default().rate_bits_per_s);
     let boot = NodeConfig { hand_over: Some(Duration::ZERO), rate_bits_per_s, ..NodeConfig::default() };
-    let setup = NodeSetup { key: key.clone(), boot, stores: Arc::new(SharedStores::default()) };
+    let setup = NodeSetup { key: key.clone(), secret, boot, stores: Arc::new(SharedStores::default()) };
     Ok(simulate(&topology, front_end, &setup, &[], args.seed))
 }
 
@@ -83,7 +95,7 @@ impl Service<'_> {
         front_end.load_routes(port.now());
         drive_on(port, &mut front_end, |front_end| Ok(front_end.loader.distributor.is_done()))?;
         let plan = Plan::new(&map, Arc::clone(&routes));
-        let config = RootConfig { timing: self.timing };
+        let config = RootConfig { timing: self.timing, gate: self.gate.clone() };
         let mut root = BootRoot::new(config, self.image.clone(), plan, &nodes, rng.u64(..));
         root.start(port.now());
         front_end.boot = Some(root);
@@ -103,6 +115,7 @@ impl Service<'_> {
             timing: self.timing,
             expected: self.args.nodes.unwrap_or(1),
             stays: self.args.nodes.is_none(),
+            gate: self.gate.clone(),
             ..GroupConfig::new(port.unique_id(), port.limits().max_payload)
         };
         let seed = getrandom::u64().map_err(Failure::failed)?;

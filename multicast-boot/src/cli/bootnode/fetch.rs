@@ -6,6 +6,7 @@ use crate::files::ImageFolder;
 use crate::image::ClusterPublicKey;
 use crate::init::settings::phase_2;
 use crate::kexec;
+use crate::membership::ClusterSecret;
 use crate::phase1::{NodeSetup, Phase1, nvram};
 use crate::session::{BootClient, BootNode, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
 use rustix::rand::GetRandomFlags;
@@ -33,6 +34,7 @@ pub(super) fn fetch(
     args: &Args,
     fabric: &FabricSpec,
     key: ClusterPublicKey,
+    secret: Option<ClusterSecret>,
     folder: Option<ImageFolder>,
 ) -> Result<(), Failure> {
     let mut news = News::new(args.json);
@@ -50,7 +52,7 @@ pub(super) fn fetch(
         Some(folder) => Arc::new(folder.clone()),
         None => Arc::new(SharedStores::default()),
     };
-    let setup = NodeSetup { key, boot, stores };
+    let setup = NodeSetup { key, secret, boot, stores };
     let (limits, id) = (port.limits(), port.unique_id());
     let seed = seed()? ^ id.0.rotate_left(32);
     let mut work = Work { args, fabric, folder, news, since: port.now(), placed_at: None };
@@ -61,8 +63,8 @@ pub(super) fn fetch(
         }
         Addressing::Cards => {
             port.join(NODES).map_err(Failure::failed)?;
-            let NodeSetup { key, boot, stores } = setup;
-            work.run(port.as_mut(), &mut BootNode::for_group(boot, key, stores, id, limits.max_payload, seed))
+            let (credentials, NodeSetup { boot, stores, .. }) = (setup.credentials(id), setup);
+            work.run(port.as_mut(), &mut BootNode::for_group(boot, credentials, stores, limits.max_payload, seed))
         }
     }
 }

@@ -3,15 +3,16 @@
 use super::super::group::FRONT_ENDS;
 use super::super::mover::Carriage;
 use super::super::timing::Timing;
+use super::Location;
 use super::entrance::{Admission, Entrance, Offered};
-use super::{Identity, Location};
+use super::identity::Identity;
 use crate::image::Shape;
 use crate::multicast::Geometry;
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Path, Transmit};
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Admit, Answer, Call, Enlist, PROOF_LEN};
+use twowire_fabric::wire::boot::{Admit, Answer, Call, Challenge, Enlist};
 use twowire_fabric::wire::{Header, Packet};
 
 /// What the node has said to a call.
@@ -22,13 +23,17 @@ struct Said {
     answer: Answer,
     /// Of the root; 0 before it has sent one. It believes nothing that is said without.
     cookie: u64,
+    /// What it has to prove.
+    challenge: Option<Challenge>,
 }
+
+/// What a node says that has heard no call.
+const ASKS: Said = Said { session: 0, root: UniqueId(0), answer: Answer::Asks, cookie: 0, challenge: None };
 
 /// A node that is called.
 pub(super) struct CalledEntrance {
     timing: Timing,
     identity: Identity,
-    card: UniqueId,
     max_payload: usize,
     /// What it has said to the call of its session.
     accepted: Option<Said>,
@@ -44,12 +49,11 @@ pub(super) struct CalledEntrance {
 }
 
 impl CalledEntrance {
-    /// A node with this card, on a port with so large payloads.
-    pub(super) fn new(timing: Timing, identity: Identity, card: UniqueId, max_payload: usize) -> CalledEntrance {
+    /// A node on a port with so large payloads.
+    pub(super) fn new(timing: Timing, identity: Identity, max_payload: usize) -> CalledEntrance {
         CalledEntrance {
             timing,
             identity,
-            card,
             max_payload,
             accepted: None,
             refused: None,
@@ -61,14 +65,17 @@ impl CalledEntrance {
         }
     }
 
-    fn enlist(&self, session: u32, answer: Answer, cookie: u64) -> Packet {
-        let Identity { incarnation, key_id } = self.identity;
-        let proof = [0; PROOF_LEN];
-        Packet::new(Enlist { session, card: self.card, incarnation, answer, key_id, cookie, proof })
+    fn enlist(&self, said: &Said) -> Transmit {
+        let Said { session, root, answer, cookie, challenge } = *said;
+        let Identity { card, incarnation, key_id, .. } = self.identity;
+        let proof = self.identity.proof(challenge, NodeNumber::FRONT_END, answer);
+        let enlist = Enlist { session, card, incarnation, answer, key_id, cookie, proof };
+        let path = if answer == Answer::Asks { Path::Group(FRONT_ENDS) } else { Path::Card(root) };
+        Transmit::new(path, Packet::new(enlist))
     }
 
     fn say(&mut self, now: Time, said: Said) {
-        self.due = Some(Transmit::new(Path::Card(said.root), self.enlist(said.session, said.answer, said.cookie)));
+        self.due = Some(self.enlist(&said));
         self.interval = self.timing.ask_first;
         self.at = now + self.interval;
         self.deadline = now;
@@ -77,12 +84,10 @@ impl CalledEntrance {
     /// What to say next without being asked: a node that takes no part asks for a call; one that has accepted says so
     /// until it is admitted.
     fn next_saying(&self) -> Option<Transmit> {
-        match self.accepted {
-            None => Some(Transmit::new(Path::Group(FRONT_ENDS), self.enlist(0, Answer::Asks, 0))),
+        match &self.accepted {
+            None => Some(self.enlist(&ASKS)),
             Some(_) if self.location.is_some() => None,
-            Some(said) => {
-                Some(Transmit::new(Path::Card(said.root), self.enlist(said.session, said.answer, said.cookie)))
-            }
+            Some(said) => Some(self.enlist(said)),
         }
     }
 
@@ -115,6 +120,7 @@ impl Entrance for CalledEntrance {
             report_ms: call.report_ms,
             signed_manifest: packet.payload.clone(),
             call: Some(call),
+            challenge: call.challenge,
             objection: None,
         })
     }
@@ -128,7 +134,7 @@ impl Entrance for CalledEntrance {
     fn answer(&mut self, now: Time, offered: &Offered, answer: Answer) {
         let Some(Call { session, root, .. }) = offered.call else { return };
         let cookie = self.refused.filter(|refused| refused.session == session).map_or(0, |refused| refused.cookie);
-        let said = Said { session, root, answer, cookie };
+        let said = Said { session, root, answer, cookie, challenge: offered.challenge };
         if answer == Answer::Accepts {
             (self.accepted, self.refused, self.location) = (Some(said), None, None);
         } else {
@@ -138,7 +144,7 @@ impl Entrance for CalledEntrance {
     }
 
     fn on_admit(&mut self, now: Time, admit: &Admit) -> Admission {
-        if admit.card != self.card || admit.incarnation != self.identity.incarnation {
+        if admit.card != self.identity.card || admit.incarnation != self.identity.incarnation {
             return Admission::NotOurs;
         }
         let Some(accepted) = self.accepted.as_mut().filter(|accepted| accepted.session == admit.session) else {

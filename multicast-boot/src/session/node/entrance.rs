@@ -9,7 +9,7 @@ use std::sync::Arc;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Admit, Answer, Call, Relay};
+use twowire_fabric::wire::boot::{Admit, Answer, Call, Challenge, Relay};
 use twowire_fabric::wire::{Header, Packet};
 
 /// An image that a root offers to this node.
@@ -20,6 +20,8 @@ pub(super) struct Offered {
     pub(super) signed_manifest: Bytes,
     /// The call, where the root has called all.
     pub(super) call: Option<Call>,
+    /// What the node has to prove, if anything.
+    pub(super) challenge: Option<Challenge>,
     /// Why the node refuses whatever the image is.
     pub(super) objection: Option<Answer>,
 }
@@ -56,7 +58,7 @@ pub(super) trait Entrance: Send {
     fn answer(&mut self, now: Time, offered: &Offered, answer: Answer);
 
     /// The session that the node takes part in has been offered again.
-    fn confirm(&mut self, _session: u32) {}
+    fn confirm(&mut self, _offered: &Offered) {}
 
     /// Takes what a root says to one that has answered its call.
     fn on_admit(&mut self, _now: Time, _admit: &Admit) -> Admission {

@@ -2,9 +2,10 @@
 
 use super::super::mover::Carriage;
 use super::super::node_state::NodeConfig;
+use super::Location;
 use super::entrance::{Entrance, Offered};
+use super::identity::Identity;
 use super::relay::Relaying;
-use super::{Identity, Location};
 use crate::image::Shape;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -13,8 +14,16 @@ use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Answer, Join, Relay};
+use twowire_fabric::wire::boot::{Answer, Challenge, Join, Relay};
 use twowire_fabric::wire::{Header, Packet};
+
+/// An answer to send.
+struct Due {
+    session: u32,
+    answer: Answer,
+    /// What it has to prove.
+    challenge: Option<Challenge>,
+}
 
 /// A node that has routes, or waits for them.
 pub(super) struct MappedEntrance {
@@ -25,8 +34,7 @@ pub(super) struct MappedEntrance {
     relaying: Relaying,
     /// The node that passed the root's last frame on: the next answer goes back through it.
     via: Option<NodeNumber>,
-    /// An answer to send: the session and what to say.
-    due: Option<(u32, Answer)>,
+    due: Option<Due>,
     /// When the node asks next; `None` before it knows when it could.
     ask_at: Option<Time>,
     ask_interval: Duration,
@@ -55,10 +63,11 @@ impl MappedEntrance {
 
     /// The join that is due.
     fn poll_join(&mut self) -> Option<Transmit> {
-        let (session, answer) = self.due.take()?;
-        let Identity { incarnation, key_id } = self.identity;
+        let Due { session, answer, challenge } = self.due.take()?;
         let from = self.location.as_ref()?.own();
-        let join = Join { session, from, incarnation, epoch: self.epoch, answer, key_id };
+        let Identity { incarnation, key_id, .. } = self.identity;
+        let proof = self.identity.proof(challenge, from, answer);
+        let join = Join { session, from, incarnation, epoch: self.epoch, answer, key_id, proof };
         self.joins += 1;
         self.to_root(session, join.into(), self.joins - 1)
     }
@@ -69,7 +78,7 @@ impl MappedEntrance {
         let interval = self.ask_interval;
         let mut at = *self.ask_at.get_or_insert_with(|| now + interval.mul_f64(0.5 + 0.5 * rng.f64()));
         if at <= now && self.due.is_none() {
-            self.due = Some((0, Answer::Asks));
+            self.due = Some(Due { session: 0, answer: Answer::Asks, challenge: None });
             at = now + interval;
             self.ask_interval = (2 * interval).min(self.config.timing.ask_max);
         }
@@ -101,6 +110,7 @@ impl Entrance for MappedEntrance {
             report_ms: offer.report_ms,
             signed_manifest: packet.payload.clone(),
             call: None,
+            challenge: offer.challenge,
             objection: (offer.epoch != self.epoch).then_some(Answer::WrongEpoch),
         })
     }
@@ -110,12 +120,13 @@ impl Entrance for MappedEntrance {
     }
 
     fn answer(&mut self, now: Time, offered: &Offered, answer: Answer) {
-        self.due = Some((offered.session, answer));
+        self.due = Some(Due { session: offered.session, answer, challenge: offered.challenge });
         self.deadline = now;
     }
 
-    fn confirm(&mut self, session: u32) {
-        self.due = Some((session, Answer::Accepts));
+    fn confirm(&mut self, offered: &Offered) {
+        let Offered { session, challenge, .. } = *offered;
+        self.due = Some(Due { session, answer: Answer::Accepts, challenge });
     }
 
     fn on_relay(&mut self, now: Time, relay: &Relay, payload: &Bytes) -> Vec<Packet> {

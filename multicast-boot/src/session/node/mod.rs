@@ -7,10 +7,11 @@
 //! | `called` | the way in where cards find one another |
 //! | `offers` | an offer is judged, and a session begins |
 //! | `session`, `reporting` | how far the node is, and what the root hears of it |
-//! | `location` | where the node is |
+//! | `location`, `identity` | where the node is, and who |
 
 mod called;
 mod entrance;
+mod identity;
 mod location;
 mod mapped;
 mod offers;
@@ -23,29 +24,22 @@ use super::held::HeldImage;
 use super::mover::{Context, NodeMover};
 use super::node_state::{NodeConfig, NodeCounters, NodeState};
 use super::ready::Ticket;
-use super::store::{ChunkStores, SharedStores};
+use super::store::ChunkStores;
 use crate::image::ClusterPublicKey;
 use called::CalledEntrance;
 use entrance::{Admission, Entrance};
+pub use identity::Credentials;
+use identity::Identity;
 pub(crate) use location::Location;
 use mapped::MappedEntrance;
 use session::Session;
 use std::sync::Arc;
-use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Admit, Answer, Assign, Instruct, Stage};
 use twowire_fabric::wire::{Header, Packet};
-
-/// What a node says of itself when it joins.
-#[derive(Clone, Copy)]
-struct Identity {
-    /// Another one each time that the node starts.
-    incarnation: u32,
-    /// Of the key that it trusts.
-    key_id: u64,
-}
 
 /// One node: see the module.
 pub struct BootNode {
@@ -62,47 +56,48 @@ pub struct BootNode {
 }
 
 impl BootNode {
-    /// A node of the cluster whose key this is. It waits for routes. Its store is in memory.
-    pub fn new(config: NodeConfig, key: ClusterPublicKey, seed: u64) -> BootNode {
-        BootNode::with_stores(config, key, Arc::new(SharedStores::default()), seed)
+    /// A node that waits for routes. It keeps its chunks in one of `stores`.
+    pub fn with_stores(
+        config: NodeConfig,
+        credentials: Credentials,
+        stores: Arc<dyn ChunkStores>,
+        seed: u64,
+    ) -> BootNode {
+        BootNode::enter_by(config, credentials, stores, seed, |identity| {
+            Box::new(MappedEntrance::new(config, identity))
+        })
     }
 
-    /// A node that keeps its chunks in one of `stores`.
-    pub fn with_stores(config: NodeConfig, key: ClusterPublicKey, stores: Arc<dyn ChunkStores>, seed: u64) -> BootNode {
-        BootNode::enter_by(config, key, stores, seed, |identity| Box::new(MappedEntrance::new(config, identity)))
-    }
-
-    /// A node with this card, on a port with so large payloads, that gets the image with its group. Its port must have
-    /// joined the group [`NODES`](super::NODES).
+    /// A node that gets the image with its group, on a port with so large payloads, which must have joined the group
+    /// [`NODES`](super::NODES).
     pub fn for_group(
         config: NodeConfig,
-        key: ClusterPublicKey,
+        credentials: Credentials,
         stores: Arc<dyn ChunkStores>,
-        card: UniqueId,
         max_payload: usize,
         seed: u64,
     ) -> BootNode {
-        BootNode::enter_by(config, key, stores, seed, |identity| {
-            Box::new(CalledEntrance::new(config.timing, identity, card, max_payload))
+        BootNode::enter_by(config, credentials, stores, seed, |identity| {
+            Box::new(CalledEntrance::new(config.timing, identity, max_payload))
         })
     }
 
     fn enter_by(
         config: NodeConfig,
-        key: ClusterPublicKey,
+        credentials: Credentials,
         stores: Arc<dyn ChunkStores>,
         seed: u64,
         entrance: impl FnOnce(Identity) -> Box<dyn Entrance>,
     ) -> BootNode {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let identity = Identity { incarnation: rng.u32(1..), key_id: u64::from_le_bytes(key.id().0) };
+        let identity = Identity::new(&credentials, rng.u32(1..));
         BootNode {
             config,
-            key,
+            key: credentials.key,
             stores,
             rng,
+            entrance: entrance(identity.clone()),
             identity,
-            entrance: entrance(identity),
             session: None,
             refused: None,
             counters: NodeCounters::default(),

@@ -16,7 +16,7 @@ impl BootNode {
         if let Some(session) = &mut self.session {
             if session.id == offered.session {
                 session.root_heard = now;
-                return self.entrance.confirm(offered.session);
+                return self.entrance.confirm(&offered);
             }
             // While a session moves no other offer is heard: somebody could otherwise lead nodes away from it.
             if now - session.root_heard < self.config.timing.root_silence {
@@ -24,7 +24,8 @@ impl BootNode {
                 return;
             }
         }
-        let answer = offered.objection.unwrap_or_else(|| self.judge(now, &offered));
+        let unproven = offered.challenge.and_then(|challenge| self.identity.objection(&challenge));
+        let answer = offered.objection.or(unproven).unwrap_or_else(|| self.judge(now, &offered));
         self.refused = (answer != Answer::Accepts).then_some(answer);
         self.counters.refused_offers += u64::from(self.refused.is_some());
         self.entrance.answer(now, &offered, answer);

@@ -5,6 +5,7 @@
 
 use super::super::group::GroupConfig;
 use super::control::{Control, Phase};
+use super::gate::Statement;
 use super::member::Member;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -80,9 +81,14 @@ impl Admission {
             number: NodeNumber::FRONT_END,
         };
         if enlist.cookie == cookie {
+            let Enlist { card, incarnation, answer, proof, .. } = *enlist;
+            let node = NodeNumber::FRONT_END;
+            if !control.believes(&Statement { card, node, incarnation, answer, proof }) {
+                return;
+            }
             let Some(number) = self.number(enlist.card) else { return };
             admit.number = number;
-            let index = control.index_or_add(number, || Member::new(number, vec![Path::Card(enlist.card)]));
+            let index = control.index_or_add(number, || Member::new(number, card, vec![Path::Card(card)]));
             control.on_answer(now, index, enlist.incarnation, Some(enlist.answer), enlist.key_id);
         }
         self.reply(enlist.card, Packet::new(admit));

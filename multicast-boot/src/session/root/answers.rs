@@ -3,6 +3,7 @@
 use super::super::mover::Change;
 use super::super::progress::{BootEvent, FailureReason, NodeFailure, Reached};
 use super::control::{Control, Phase};
+use super::gate::Statement;
 use crate::image::KeyId;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Answer, Join, Report, Stage, TREES};
@@ -10,9 +11,42 @@ use twowire_fabric::wire::boot::{Answer, Join, Report, Stage, TREES};
 impl Control {
     pub(super) fn on_join(&mut self, now: Time, join: &Join) {
         let Some(index) = self.index_of(join.from) else { return };
-        let of_session = join.session == self.session || join.answer == Answer::Asks;
+        let asks = join.answer == Answer::Asks;
+        if self.gate.is_some() {
+            if asks {
+                return self.on_unproven_question(now, index);
+            }
+            let (card, node) = (self.members[index].card, join.from);
+            let Join { incarnation, answer, proof, .. } = *join;
+            let of_session = join.session == self.session;
+            if !of_session || !self.believes(&Statement { card, node, incarnation, answer, proof }) {
+                return;
+            }
+        }
+        let of_session = join.session == self.session || asks;
         let answer = of_session.then_some(join.answer);
         self.on_answer(now, index, join.incarnation, answer, join.key_id);
+    }
+
+    /// A node asks for an offer, and cannot have proven that it is one: it has had no challenge. It gets its offer; that
+    /// it has started anew is believed when it has answered that.
+    fn on_unproven_question(&mut self, now: Time, index: usize) {
+        let member = &self.members[index];
+        if self.phase != Phase::Idle && now - member.sent >= member.retry_after(&self.timing) {
+            self.offer(index);
+        }
+    }
+
+    /// True if the one that says this has proven to be of the cluster, or need not. Who has not is kept.
+    pub(super) fn believes(&mut self, statement: &Statement) -> bool {
+        let Some(gate) = &self.gate else { return true };
+        let distrust = gate.judge(statement, &mut self.strangers);
+        if distrust.is_some()
+            && let Some(index) = self.index_of(statement.node)
+        {
+            self.members[index].distrust = distrust;
+        }
+        distrust.is_none()
     }
 
     /// What a node says to the offer; `None` if it speaks of another one.
@@ -21,6 +55,9 @@ impl Control {
             return;
         }
         let member = &mut self.members[index];
+        if member.past.contains(&incarnation) {
+            return;
+        }
         member.heard = now;
         if member.incarnation.is_some_and(|known| known != incarnation) {
             self.has_restarted(now, index);

@@ -2,7 +2,9 @@
 
 use super::super::mover::Change;
 use super::super::progress::{BootEvent, FailureReason, NodeFailure, Outcome, Reached};
+use super::super::strangers::Strangers;
 use super::super::timing::Timing;
+use super::gate::Gate;
 use super::member::Member;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -33,6 +35,8 @@ pub(crate) struct Control {
     pub(crate) session: u32,
     pub(super) signed_manifest: Bytes,
     pub(super) invitation: Invitation,
+    pub(super) gate: Option<Gate>,
+    pub(super) strangers: Strangers,
     pub(crate) members: Vec<Member>,
     /// The index of each node's member, by [`NodeNumber::index`].
     by_number: Vec<Option<usize>>,
@@ -58,6 +62,7 @@ impl Control {
         timing: Timing,
         session: u32,
         invitation: Invitation,
+        gate: Option<Gate>,
         signed_manifest: Bytes,
         members: Vec<Member>,
     ) -> Control {
@@ -68,6 +73,8 @@ impl Control {
             timing,
             session,
             invitation,
+            gate,
+            strangers: Strangers::default(),
             signed_manifest,
             expected: 0,
             stays: false,
@@ -194,6 +201,9 @@ impl Control {
     pub(super) fn has_restarted(&mut self, now: Time, index: usize) {
         self.changes.push_back(Change::Left(index));
         let member = &mut self.members[index];
+        if self.gate.is_some() {
+            member.past.extend(member.incarnation);
+        }
         member.incarnation = None;
         member.reached = Reached { stage: Stage::Offered, percent: 0 };
         (member.queries, member.released, member.late) = (0, false, true);

@@ -1,9 +1,10 @@
 //! What the root keeps of each node, however the image gets to it.
 
 use super::super::progress::{NodeFailure, Reached};
+use super::super::strangers::Distrust;
 use super::super::timing::Timing;
 use std::time::Duration;
-use twowire_fabric::id::NodeNumber;
+use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::Path;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::Stage;
@@ -23,11 +24,16 @@ pub(crate) struct Due {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) number: NodeNumber,
+    pub(crate) card: UniqueId,
     pub(crate) paths: Vec<Path>,
     /// Frames sent without an answer: each takes another path.
     pub(crate) tries: usize,
     /// Which start of it has joined; `None` if none has.
     pub(crate) incarnation: Option<u32>,
+    /// Starts of it before that one, where each had to prove that it is the node: what they said may be repeated.
+    pub(crate) past: Vec<u32>,
+    /// Why somebody was not believed who said to be this node.
+    pub(crate) distrust: Option<Distrust>,
     /// How often it has refused the offer.
     pub(crate) refusals: u32,
     pub(crate) reached: Reached,
@@ -53,12 +59,15 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(number: NodeNumber, paths: Vec<Path>) -> Member {
+    pub(crate) fn new(number: NodeNumber, card: UniqueId, paths: Vec<Path>) -> Member {
         Member {
             number,
+            card,
             paths,
             tries: 0,
             incarnation: None,
+            past: Vec::new(),
+            distrust: None,
             refusals: 0,
             reached: Reached { stage: Stage::Offered, percent: 0 },
             failed: None,

@@ -4,6 +4,7 @@
 mod admission;
 mod answers;
 pub(crate) mod control;
+mod gate;
 mod member;
 mod outbox;
 mod watch;
@@ -11,11 +12,13 @@ mod watch;
 use super::group::{GroupConfig, GroupError, GroupRoot, NODES};
 use super::mover::RootMover;
 use super::progress::{BootEvent, NodeFailure, Outcome, Progress, Reached};
+use super::strangers::Strangers;
 use super::timing::Timing;
 use super::trees::{Plan, TreeRoot};
 use crate::image::PackedImage;
 use admission::Admission;
 use control::{Control, Invitation, Phase};
+pub use gate::Gate;
 use member::Member;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
@@ -24,10 +27,12 @@ use twowire_fabric::wire::boot::{Call, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 /// How the root behaves.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RootConfig {
     /// The protocol's timers.
     pub timing: Timing,
+    /// Who may take part; `None` for all nodes.
+    pub gate: Option<Gate>,
 }
 
 /// The front end's side of one transfer.
@@ -43,12 +48,12 @@ impl BootRoot {
     pub fn new(config: RootConfig, image: PackedImage, plan: Plan, nodes: &[NodeNumber], seed: u64) -> BootRoot {
         let session = fastrand::Rng::with_seed(seed).u32(1..);
         let paths = |to| plan.routes.routes(NodeNumber::FRONT_END, to).into_iter().map(Path::from).collect();
-        let members: Vec<(NodeNumber, Vec<Path>)> = nodes.iter().map(|&number| (number, paths(number))).collect();
+        let member = |&number: &NodeNumber| Member::new(number, plan.card(number), paths(number));
+        let members = nodes.iter().map(member).collect();
         let (epoch, signed_manifest) = (plan.epoch, image.signed_manifest().as_bytes().clone());
-        let members = members.into_iter().map(|(number, paths)| Member::new(number, paths)).collect();
         let mover = TreeRoot::new(session, image, plan, nodes, config.timing, seed);
         let invitation = Invitation::Mapped(epoch);
-        let control = Control::new(config.timing, session, invitation, signed_manifest, members);
+        let control = Control::new(config.timing, session, invitation, config.gate, signed_manifest, members);
         BootRoot { control, mover: Box::new(mover), admission: None }
     }
 
@@ -59,12 +64,20 @@ impl BootRoot {
         let session = rng.u32(1..);
         let signed_manifest = image.signed_manifest().as_bytes().clone();
         let (mover, symbol) = GroupRoot::new(&config, session, image)?;
-        let known = config.numbers.iter().map(|&(card, number)| Member::new(number, vec![Path::Card(card)])).collect();
+        let member = |&(card, number): &_| Member::new(number, card, vec![Path::Card(card)]);
+        let known = config.numbers.iter().map(member).collect();
         let report_ms = u16::try_from(config.timing.report_interval.as_millis()).unwrap_or(u16::MAX);
-        let call = Call { session, root: config.card, report_ms, symbol, group: NODES };
+        let call = Call {
+            session,
+            root: config.card,
+            report_ms,
+            symbol,
+            group: NODES,
+            challenge: config.gate.as_ref().map(Gate::challenge),
+        };
         let admission = Admission::new(&config, call, signed_manifest.clone(), &mut rng);
         let invitation = Invitation::Called(call);
-        let mut control = Control::new(config.timing, session, invitation, signed_manifest, known);
+        let mut control = Control::new(config.timing, session, invitation, config.gate, signed_manifest, known);
         (control.expected, control.stays) = (config.expected.max(1), config.stays);
         Ok(BootRoot { control, mover: Box::new(mover), admission: Some(Box::new(admission)) })
     }
@@ -93,6 +106,11 @@ impl BootRoot {
         self.control.members.iter().map(|m| (m.number, m.reached, m.failed.as_ref()))
     }
 
+    /// Those that were not let take part.
+    pub fn strangers(&self) -> &Strangers {
+        &self.control.strangers
+    }
+
     /// A summary of how far all are.
     pub fn progress(&self) -> Progress {
         let sent = self.mover.sent();
@@ -100,6 +118,7 @@ impl BootRoot {
             frames_sent: sent.frames,
             repeats_sent: sent.repeats,
             bytes_sent: sent.bytes,
+            refused_joins: self.control.strangers.joins(),
             ..Progress::default()
         };
         for member in &self.control.members {

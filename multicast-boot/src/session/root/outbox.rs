@@ -2,6 +2,7 @@
 
 use super::super::mover::RootMover;
 use super::control::{Control, Invitation};
+use super::gate::Gate;
 use super::member::Member;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::Transmit;
@@ -73,7 +74,8 @@ impl Control {
             let manifest = self.signed_manifest.clone();
             return Some(match self.invitation {
                 Invitation::Mapped(epoch) => {
-                    Packet::with_payload(Offer { session, epoch, to: member.number, report_ms }, manifest)
+                    let challenge = self.gate.as_ref().map(Gate::challenge);
+                    Packet::with_payload(Offer { session, epoch, to: member.number, report_ms, challenge }, manifest)
                 }
                 Invitation::Called(call) => Packet::with_payload(Call { report_ms, ..call }, manifest),
             });

@@ -50,7 +50,9 @@ impl Control {
         let idle = now - member.progress_at;
         let retry = if sending { timing.late_offer_retry } else { member.retry_after(&timing) };
         if sending && idle >= timing.no_progress {
-            self.fail(now, index, FailureReason::DidNotJoin(idle));
+            let reason =
+                member.distrust.map_or(FailureReason::DidNotJoin(idle), |why| FailureReason::NotProven(idle, why));
+            self.fail(now, index, reason);
         } else if !member.due.offer && now - member.sent >= retry {
             member.tries += 1;
             self.offer(index);

@@ -4,7 +4,7 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use twowire_fabric::id::NodeNumber;
+use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::map::{FabricMap, RouteSet};
 use twowire_fabric::route::Route;
 use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
@@ -46,6 +46,12 @@ impl Plan {
             _ => Vec::new(),
         };
         Plan { topology: Arc::new(map.topology().clone()), hosts, routes: Arc::new(pair), epoch }
+    }
+
+    /// The unique id of a node's card; 0, which no card has, where no node is.
+    pub(crate) fn card(&self, node: NodeNumber) -> UniqueId {
+        let host = self.hosts.get(node.index()).copied().flatten();
+        host.map_or(UniqueId(0), |host| self.topology.host(host).id)
     }
 }
 
