@@ -90,6 +90,26 @@ fn an_image_of_another_key_is_not_offered() {
 }
 
 #[test]
+fn a_front_end_with_a_secret_takes_the_nodes_that_know_it() {
+    let site = site();
+    command::new_secret(&site.path().join("secret")).unwrap();
+    let common = ["--topo", "topo", "--routes", "routes", "--secret"];
+    let output = bootd(site.path(), &[&common[..], &["secret"]].concat());
+    let lines = text(&output.stdout);
+    assert!(output.status.success(), "{lines}{}", text(&output.stderr));
+    assert!(
+        lines.contains(r#""nodes_ready":11,"nodes_failed":0"#) && lines.contains(r#""joins_refused":0"#),
+        "{lines}"
+    );
+    let (code, said) = failure(&bootd(site.path(), &[&common[..], &["key"]].concat()));
+    assert_eq!(code, 1);
+    assert!(said.contains("key: line 1: expected `twowire cluster secret 1`, got `twowire…`"), "{said}");
+    let (code, said) = failure(&bootd(site.path(), &[&common[..], &["topo"]].concat()));
+    assert_eq!(code, 1);
+    assert!(said.contains("topo may be read by others"), "{said}");
+}
+
+#[test]
 fn wrong_requests_are_named_with_the_remedy() {
     let site = site();
     let (code, said) = failure(&bootd(site.path(), &[]));

@@ -15,12 +15,18 @@ struct Fabric {
 
 impl Fabric {
     fn new(bytes: usize) -> Fabric {
+        Fabric::with_secrets(bytes, |_| None)
+    }
+
+    /// The same, where nodes have these files as the cluster's secret.
+    fn with_secrets(bytes: usize, secret_of: fn(usize) -> Option<&'static str>) -> Fabric {
         let site = Site::new(bytes);
         let serve = ["serve", "--topo", "clos:hosts=9,radix=6,levels=2", "--at", "fabric"];
         let mut crossbars = Process::start(site.command("xbar", &serve), &site.path("xbar.log"));
         crossbars.wait_for("the fabric is");
         // The front end is the first host, n0; nodes are the others, under the names that the generator gives them.
-        let nodes = (0..NODES).map(|node| start(&site, node)).collect();
+        ["secret", "other"].iter().for_each(|file| site.run("twowire", &["key", "secret", "--out", file]));
+        let nodes = (0..NODES).map(|node| start(&site, node, secret_of(node))).collect();
         let mut fabric = Fabric { site, crossbars, nodes };
         fabric.nodes.iter_mut().for_each(|node| node.wait_for("waits for routes"));
         let mapper =
@@ -30,9 +36,13 @@ impl Fabric {
     }
 
     fn bootd(&self, log: &str) -> Process {
+        self.bootd_with(log, &[])
+    }
+
+    fn bootd_with(&self, log: &str, more: &[&str]) -> Process {
         let args =
             ["--fabric", "xbar:fabric", "--topo", "topo", "--routes", "routes", "--image", "image", "--key", "key.pub"];
-        let args = [&args[..], &["--node-timeout", "20s", "--json"]].concat();
+        let args = [&args[..], &["--node-timeout", "20s", "--json"], more].concat();
         Process::start(self.site.command("bootd", &args), &self.site.path(log))
     }
 
@@ -50,13 +60,15 @@ impl Fabric {
     }
 }
 
-fn start(site: &Site, node: usize) -> Process {
+fn start(site: &Site, node: usize, secret: Option<&str>) -> Process {
     let nvram = format!("nvram{node}");
     if !site.path(&nvram).exists() {
         fs::write(site.path(&nvram), [0; 1024]).unwrap();
     }
     let args = [format!("xbar:fabric,host=n{node}"), format!("root{node}"), format!("file:{nvram}")];
     let args = ["--fabric", &args[0], "--key", "key.pub", "--root", &args[1], "--nvram", &args[2]];
+    let secret = secret.map_or(vec![], |file| vec!["--secret", file]);
+    let args = [&args[..], &secret].concat();
     Process::start(site.command("bootnode", &args), &site.path(&format!("node{node}.log")))
 }
 
@@ -95,7 +107,7 @@ fn a_node_that_is_killed_comes_back_with_its_route_and_what_it_held() {
     let mut bootd = fabric.bootd("bootd.log");
     fabric.nodes[2].wait_for("receiving (30 %)");
     fabric.nodes.remove(2).kill();
-    fabric.nodes.insert(2, start(&fabric.site, 2));
+    fabric.nodes.insert(2, start(&fabric.site, 2, None));
     assert!(bootd.wait().success(), "{}", bootd.output());
     fabric.nodes[2].wait_for("route read");
     let output = fabric.nodes[2].output();
@@ -117,4 +129,26 @@ fn a_front_end_that_is_killed_is_followed_by_one_that_sends_only_the_rest() {
     let sent = summary["frames_sent"].as_u64().unwrap() - summary["repeats_sent"].as_u64().unwrap();
     assert!(sent < 48_000_000 / 4096, "{sent} frames: all of the image again");
     fabric.finish();
+}
+
+#[test]
+fn only_nodes_that_know_the_secret_take_part() {
+    let secret_of = |node| match node {
+        3 => None,
+        5 => Some("other"),
+        _ => Some("secret"),
+    };
+    let mut fabric = Fabric::with_secrets(1_000_000, secret_of);
+    let mut bootd = fabric.bootd_with("bootd.log", &["--secret", "secret"]);
+    for (index, node) in fabric.nodes.iter_mut().enumerate().filter(|(index, _)| ![3, 5].contains(index)) {
+        assert!(node.wait().success(), "{}", node.output());
+        fabric.site.check(&format!("root{index}"));
+    }
+    fabric.nodes[3].wait_for("refused: the front end asks for proof of membership, and the node has no cluster secret");
+    fabric.nodes[5].wait_for("refused: the front end has another cluster secret than the node");
+    for reason in ["it has no cluster secret", "it has another cluster secret than this front end"] {
+        bootd.wait_for(&format!(r#""reason":"{reason}""#));
+        assert_eq!(bootd.output().matches(reason).count(), 1, "each is named once:\n{}", bootd.output());
+    }
+    assert!(!fabric.site.path("root3").join("initramfs").exists());
 }

@@ -2,10 +2,12 @@ use super::groups::{groups, table};
 use super::journal::Journal;
 use super::metrics::{Exporter, MetricsTarget, text};
 use super::*;
+use crate::session::strangers::Distrust;
 use crate::session::{FailureReason, Progress};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
+use twowire_fabric::id::UniqueId;
 use twowire_fabric::time::Time;
 
 fn reached(stage: Stage, percent: u8) -> Reached {
@@ -67,6 +69,29 @@ fn each_node_has_a_log_of_its_own() {
     let log = |node: &str| std::fs::read_to_string(dir.path().join(format!("logs/{node}.log"))).unwrap();
     assert_eq!(log("n0"), "1970-01-01T00:00:01.500Z ready\n".repeat(2));
     assert!(log("n3").starts_with("1970-01-01T00:00:01.500Z failed at `receiving (40 %)`: it made no progress"));
+}
+
+#[test]
+fn those_who_are_refused_are_named_once_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), SystemTime::UNIX_EPOCH).unwrap();
+    let (mut board, mut strangers) = (Board::default(), Strangers::default());
+    assert_eq!(board.refused(), None);
+    let mut told = Vec::new();
+    for (at_ms, node) in [(10, 5), (20, 5), (30, -1)] {
+        strangers.add(UniqueId(0xa0), NodeNumber(node), Distrust::NoSecret);
+        told.extend(board.update_strangers(at_ms, &strangers).to_vec());
+    }
+    let named: Vec<(u64, &str)> = told.iter().map(|refusal| (refusal.at_ms, refusal.refused.as_str())).collect();
+    assert_eq!(named, [(10, "n5"), (30, "card 0x00000000000000a0")]);
+    let line = board.refused().unwrap();
+    assert_eq!(
+        line,
+        "refused: 3 joins of 2 that are no members; the newest is card 0x00000000000000a0: it has no cluster secret"
+    );
+    told.iter().for_each(|refusal| journal.write_refusal(refusal).unwrap());
+    let log = std::fs::read_to_string(dir.path().join("refused.log")).unwrap();
+    assert!(log.starts_with("1970-01-01T00:00:00.010Z n5: it has no cluster secret\n"), "{log}");
 }
 
 #[test]

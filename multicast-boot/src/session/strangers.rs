@@ -48,7 +48,7 @@ pub struct Strangers {
 }
 
 impl Strangers {
-    pub(super) fn add(&mut self, card: UniqueId, node: NodeNumber, why: Distrust) {
+    pub(crate) fn add(&mut self, card: UniqueId, node: NodeNumber, why: Distrust) {
         self.joins += 1;
         let stranger = Stranger { card, node: Some(node).filter(|&node| node != NodeNumber::FRONT_END), why };
         if self.known.len() < MAX_KNOWN && !self.known.contains(&stranger) {
