@@ -92,7 +92,7 @@ fn nodes_that_hold_an_older_image_get_what_has_changed() {
     fabric.wait_for_nodes();
     assert!(fabric.site.share_sent(&bootd.output()) > 1.0, "{}", bootd.output());
     fabric.site.change_one_percent();
-    fabric.nodes = (0..NODES).map(|node| start(&fabric.site, node)).collect();
+    fabric.nodes = (0..NODES).map(|node| start(&fabric.site, node, None)).collect();
     let mut bootd = fabric.bootd("bootd2.log");
     assert!(bootd.wait().success(), "{}", bootd.output());
     let share = fabric.site.share_sent(&bootd.output());
