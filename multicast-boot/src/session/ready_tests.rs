@@ -1,7 +1,8 @@
 use super::*;
 use crate::session::testing::{Ground, image, key, star};
-use crate::session::{BootClient, BootNode, BootRoot, NodeConfig, NodeState, RootConfig};
+use crate::session::{BootClient, BootNode, BootRoot, Credentials, NodeConfig, NodeState, RootConfig, SharedStores};
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::routes::RouteTable;
 
@@ -144,7 +145,9 @@ fn the_front_end_counts_a_node_as_ready_when_its_phase_2_says_so() {
     let mut root = BootRoot::new(RootConfig::default(), image(50_000), plan.clone(), &ground.nodes(), 5);
     root.start(ms(0));
     let config = NodeConfig { hand_over: None, ..NodeConfig::default() };
-    let node = std::rc::Rc::new(std::cell::RefCell::new(BootNode::new(config, key().public(), 6)));
+    let credentials = Credentials { card: UniqueId(101), key: key().public(), secret: None };
+    let node = BootNode::with_stores(config, credentials, Arc::new(SharedStores::default()), 6);
+    let node = std::rc::Rc::new(std::cell::RefCell::new(node));
     let mut routes = RouteTable::new(plan.epoch, NodeNumber(0));
     for to in [NodeNumber::FRONT_END, NodeNumber(0)] {
         routes.push(plan.routes.routes(NodeNumber(0), to));
