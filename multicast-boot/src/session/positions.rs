@@ -8,7 +8,7 @@ use twowire_fabric::wire::boot::{Span, parse_spans, put_span};
 const SPAN_LEN: usize = 8;
 
 /// A set of the numbers from 0 up to a fixed length, one bit each.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Positions {
     bits: Vec<u64>,
     len: u32,

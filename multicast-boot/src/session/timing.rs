@@ -5,8 +5,11 @@ use std::time::Duration;
 /// The protocol's timers. Those of root and nodes may differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// From the discovery of a loss until the parent is told: several losses are named in one receipt.
+    /// From the discovery of a loss until the parent is told: several losses are named in one receipt. A receipt that
+    /// waits for its parent's link holds up what its sender forwards, so they are few while much is still to come.
     pub loss_delay: Duration,
+    /// The same when little is missing, and how long a parent that has sent everything waits with its first pulse.
+    pub loss_delay_at_end: Duration,
     /// The least time after which a receipt that was not echoed is repeated. Shorter than the fabric's queues, it
     /// multiplies the load just when the fabric is full.
     pub repeat_min: Duration,
@@ -30,6 +33,8 @@ pub struct Timing {
     pub relay_delay: Duration,
     /// Between two rounds of offers or assignments to those that have not confirmed.
     pub offer_retry: Duration,
+    /// How much more time the first round has for each node of a group whose frames one of them passes on.
+    pub relay_spacing: Duration,
     /// Between two rounds of offers to those that are silent after the transfer has started.
     pub late_offer_retry: Duration,
     /// The transfer starts without those that have not joined by then.
@@ -67,18 +72,20 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Timing {
         Timing {
-            loss_delay: Duration::from_micros(300),
+            loss_delay: Duration::from_micros(1000),
+            loss_delay_at_end: Duration::from_micros(100),
             repeat_min: Duration::from_millis(1),
             pulse_first: Duration::from_micros(300),
             pulse_max: Duration::from_micros(1500),
             parent_silence: Duration::from_millis(4),
-            attach_retry: Duration::from_millis(1),
-            attach_attempts: 3,
+            attach_retry: Duration::from_micros(300),
+            attach_attempts: 6,
             starvation: Duration::from_millis(25),
             receipt_interval: Duration::from_millis(15),
             child_silence: Duration::from_millis(50),
             relay_delay: Duration::from_micros(100),
-            offer_retry: Duration::from_micros(500),
+            offer_retry: Duration::from_micros(200),
+            relay_spacing: Duration::from_micros(6),
             late_offer_retry: Duration::from_millis(10),
             join_timeout: Duration::from_millis(20),
             ask_first: Duration::from_millis(2),
@@ -89,8 +96,8 @@ impl Default for Timing {
             report_interval: Duration::from_millis(20),
             report_spacing: Duration::from_micros(20),
             refusals: 3,
-            query_interval: Duration::from_micros(1500),
-            queries: 4,
+            query_interval: Duration::from_micros(750),
+            queries: 8,
             no_progress: Duration::from_secs(2),
             hand_over_timeout: Duration::from_secs(5),
             rejoin_wait: Duration::from_millis(100),
@@ -100,20 +107,30 @@ impl Default for Timing {
 }
 
 impl Timing {
+    /// How long to wait for the answer to a frame that has been tried so often, where so many nodes take part. The first
+    /// one and its answer may be passed on by another node, together with those of about the root of all nodes.
+    pub fn retry_after(&self, tries: usize, nodes: usize) -> Duration {
+        let group = u32::try_from(nodes.isqrt()).unwrap_or(u32::MAX);
+        self.offer_retry + if tries == 0 { self.relay_spacing * group } else { Duration::ZERO }
+    }
+
     /// For processes on real machines, where a node may not get the processor for some tens of milliseconds.
     pub fn real() -> Timing {
         Timing {
             loss_delay: Duration::from_millis(5),
+            loss_delay_at_end: Duration::from_millis(2),
             repeat_min: Duration::from_millis(20),
             pulse_first: Duration::from_millis(5),
             pulse_max: Duration::from_millis(30),
             parent_silence: Duration::from_millis(200),
             attach_retry: Duration::from_millis(50),
+            attach_attempts: 3,
             starvation: Duration::from_secs(1),
             receipt_interval: Duration::from_millis(100),
             child_silence: Duration::from_secs(2),
             relay_delay: Duration::from_millis(2),
             offer_retry: Duration::from_millis(20),
+            relay_spacing: Duration::from_millis(5),
             late_offer_retry: Duration::from_millis(500),
             join_timeout: Duration::from_secs(3),
             ask_first: Duration::from_millis(20),

@@ -32,7 +32,8 @@ impl Control {
     /// it has started anew is believed when it has answered that.
     fn on_unproven_question(&mut self, now: Time, index: usize) {
         let member = &self.members[index];
-        if self.phase != Phase::Idle && now - member.sent >= member.retry_after(&self.timing) {
+        let retry = self.timing.retry_after(member.tries, self.members.len());
+        if self.phase != Phase::Idle && now - member.sent >= retry {
             self.offer(index);
         }
     }
@@ -66,7 +67,8 @@ impl Control {
             // An offer may have crossed the question.
             Some(Answer::Asks) => {
                 let member = &self.members[index];
-                if member.takes_part() || now - member.sent >= member.retry_after(&self.timing) {
+                let retry = self.timing.retry_after(member.tries, self.members.len());
+                if member.takes_part() || now - member.sent >= retry {
                     self.offer(index);
                 }
             }

@@ -2,8 +2,6 @@
 
 use super::super::progress::{NodeFailure, Reached};
 use super::super::strangers::Distrust;
-use super::super::timing::Timing;
-use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::Path;
 use twowire_fabric::time::Time;
@@ -105,11 +103,6 @@ impl Member {
     /// Nothing more is expected of it.
     pub(crate) fn is_settled(&self) -> bool {
         self.failed.is_some() || self.reached.stage == Stage::Ready
-    }
-
-    /// How long to wait for an answer to what was sent. The first frame and its answer may be passed on by another node.
-    pub(crate) fn retry_after(&self, timing: &Timing) -> Duration {
-        if self.tries == 0 { 2 * timing.offer_retry } else { timing.offer_retry }
     }
 
     /// The path for the next frame: another one for each try.

@@ -36,8 +36,9 @@ impl Control {
         }
         let member = &mut self.members[index];
         let unconfirmed = member.confirmed < member.revision && !member.due.assign;
-        if unconfirmed && now - member.sent >= member.retry_after(&self.timing) {
-            member.tries += 1;
+        let (sent, tries) = (member.sent, member.tries);
+        if unconfirmed && now - sent >= self.timing.retry_after(tries, self.members.len()) {
+            self.members[index].tries += 1;
             self.assign(index);
         }
         self.question(now, index)
@@ -45,10 +46,10 @@ impl Control {
 
     /// A node has not joined yet: it is offered the image again, and given up in the end.
     fn await_join(&mut self, now: Time, index: usize) {
-        let (timing, sending) = (self.timing, self.is_sending());
+        let (timing, sending, nodes) = (self.timing, self.is_sending(), self.members.len());
         let member = &mut self.members[index];
         let idle = now - member.progress_at;
-        let retry = if sending { timing.late_offer_retry } else { member.retry_after(&timing) };
+        let retry = if sending { timing.late_offer_retry } else { timing.retry_after(member.tries, nodes) };
         if sending && idle >= timing.no_progress {
             let reason =
                 member.distrust.map_or(FailureReason::DidNotJoin(idle), |why| FailureReason::NotProven(idle, why));

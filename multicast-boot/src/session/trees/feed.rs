@@ -12,6 +12,9 @@ use twowire_fabric::wire::boot::{Span, put_span};
 /// Frames after which a receipt is sent: few enough that the parent's window never closes.
 const FRAMES_PER_RECEIPT: u32 = 448;
 
+/// When so few positions are missing, losses are said at once: nothing else comes that their repeats could wait for.
+const FEW: u32 = 192;
+
 /// Attempts along the routes of the layout, before others are tried.
 const FIRST_ATTEMPTS: u32 = 3;
 
@@ -57,6 +60,8 @@ pub(crate) struct Feed {
     attempts: u32,
     /// How many routes have been given up.
     rotation: u32,
+    /// Few positions are missing.
+    is_ending: bool,
     /// Nothing is missing: the parent only has to be told.
     pub(crate) complete: bool,
     /// Frames found to be lost.
@@ -88,6 +93,7 @@ impl Feed {
             fed: Time::ZERO,
             attempts: 0,
             rotation: 0,
+            is_ending: false,
             complete: false,
             lost_count: 0,
             claim: None,
@@ -108,8 +114,22 @@ impl Feed {
     /// The parent silent, or never heard: starts over. The first attempts of all keep to the routes of the layout: a
     /// frame may have been lost, and another route could overload a cable.
     pub(crate) fn try_again(&mut self, edge: u16) {
-        let other_routes = self.heard.is_some() || self.rotation > 0 || self.attempts >= FIRST_ATTEMPTS;
-        self.reattach(edge, other_routes);
+        if self.heard.is_some() || self.rotation > 0 || self.attempts >= FIRST_ATTEMPTS {
+            self.reattach(edge, true);
+        } else {
+            self.attach_due = true;
+        }
+    }
+
+    /// So many positions are missing. Call it until [`Feed::complete`].
+    pub(crate) fn set_missing(&mut self, now: Time, missing: u32, timing: &Timing) {
+        if missing <= FEW && !self.is_ending {
+            self.is_ending = true;
+            self.say_at = self.say_at.map(|at| at.min(now + timing.loss_delay_at_end));
+        }
+        if missing == 0 {
+            (self.complete, self.receipt_due) = (true, true);
+        }
     }
 
     /// The parent's route to us for this attempt, and which of our own to it.
@@ -174,7 +194,9 @@ impl Feed {
         if below > self.next {
             self.lost.push(Lost { span: Span { start: self.next, end: below }, said_in: None });
             self.lost_count = self.lost_count.saturating_add(below - self.next);
-            self.say_at.get_or_insert(now + timing.loss_delay);
+            let delay = if self.is_ending { timing.loss_delay_at_end } else { timing.loss_delay };
+            let say_at = self.say_at.map_or(now + delay, |at| at.min(now + delay));
+            self.say_at = Some(say_at);
         }
     }
 
@@ -234,7 +256,8 @@ impl Feed {
     }
 
     fn repeat_after(&self, timing: &Timing) -> Duration {
-        timing.repeat_min.max(2 * self.round_trip)
+        let least = if self.is_ending { 3 * timing.loss_delay_at_end } else { timing.repeat_min };
+        least.max(2 * self.round_trip)
     }
 
     /// True if the parent lives but has sent nothing for long, although something is missing: one of the two may be

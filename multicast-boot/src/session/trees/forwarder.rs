@@ -2,34 +2,20 @@
 
 use super::super::positions::Positions;
 use super::super::timing::Timing;
-use super::feed::is_newer;
+use super::child::Child;
 use bytes::Bytes;
-use std::collections::VecDeque;
 use std::time::Duration;
-use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Path, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
-use twowire_fabric::wire::boot::{Attach, Block, Pulse, Receipt, TREES, parse_spans};
-
-/// Frames to one child that are not settled, at most.
-const WINDOW: usize = 1024;
+use twowire_fabric::wire::boot::{Attach, Block, Pulse, Receipt, TREES};
 
 /// Children at the same time, at most.
 const MAX_CHILDREN: usize = 16;
 
-/// Frames that a child is behind before its parent feeds it evenly, so that it does not run dry.
-const PREFILL: usize = 2;
-
-/// A child that is so many frames behind is fed as fast as the link can.
-const CATCH_UP: usize = 16;
-
 /// A node whose link was held up takes the next child out of turn once in so many times: see
 /// [`Forwarder::was_held_up`].
 const FLIP: u8 = 4;
-
-/// Marks a frame whose repeat is queued or sent.
-const REPEATED: u32 = 1 << 31;
 
 /// Gives the bytes at a position.
 pub(crate) trait Source {
@@ -37,90 +23,18 @@ pub(crate) trait Source {
     fn bytes(&self, tree: usize, position: u32) -> Option<Bytes>;
 }
 
-/// One attachment, seen from the parent.
-struct Child {
-    number: NodeNumber,
-    edge: u16,
-    tree: u8,
-    late: bool,
-    path: Path,
-    /// The next place in the tree's log.
-    cursor: usize,
-    /// What the child had when it attached.
-    held: Option<Positions>,
-    /// Positions to send once more.
-    repeats: VecDeque<u32>,
-    /// The positions of the frames from `settled` on; with [`REPEATED`] where the child need not ask again.
-    sent: VecDeque<u32>,
-    settled: u32,
-    echo: u16,
-    /// When its next frame is due, if it is fed evenly.
-    even_at: Time,
-    /// It is [`PREFILL`] frames behind, or was until it had everything.
-    is_primed: bool,
-    /// If it is not, and something is there: when it is fed all the same.
-    prime_at: Option<Time>,
-    pulse_due: bool,
-    pulse_at: Time,
-    pulse_interval: Duration,
-    heard: Time,
+/// What a parent has of one tree, once that tree has had a child.
+struct Log {
+    /// The positions in the order in which they became available.
+    positions: Vec<u32>,
+    /// How many there will be.
+    len: u32,
 }
 
-impl Child {
-    fn next_sequence(&self) -> u32 {
-        self.settled + self.sent.len() as u32
-    }
-
-    /// The next position to send, if there is one, the window is open, and it is time.
-    fn next_position(&mut self, now: Time, log: &[u32], interval: Duration) -> Result<u32, Option<Time>> {
-        if self.sent.len() >= WINDOW {
-            return Err(None);
-        }
-        if let Some(position) = self.repeats.pop_front() {
-            return Ok(position);
-        }
-        if !interval.is_zero() {
-            self.is_time(now, log.len() - self.cursor, interval)?;
-        }
-        loop {
-            let &position = log.get(self.cursor).ok_or(None)?;
-            self.cursor += 1;
-            if self.held.as_ref().is_none_or(|held| !held.contains(position)) {
-                return Ok(position);
-            }
-        }
-    }
-
-    /// Whether the next of `behind` frames may be sent now, where frames go at even intervals; if not, when to ask
-    /// again.
-    fn is_time(&mut self, now: Time, behind: usize, interval: Duration) -> Result<(), Option<Time>> {
-        if behind >= CATCH_UP {
-            (self.is_primed, self.prime_at, self.even_at) = (true, None, now);
-            return Ok(());
-        }
-        if !self.is_primed {
-            if behind == 0 {
-                return Err(None);
-            }
-            let prime_at = *self.prime_at.get_or_insert(now + PREFILL as u32 * interval);
-            if behind < PREFILL && now < prime_at {
-                return Err(Some(prime_at));
-            }
-            (self.is_primed, self.prime_at, self.even_at) = (true, None, now);
-        }
-        if now < self.even_at {
-            return Err(Some(self.even_at));
-        }
-        if behind == 0 {
-            self.is_primed = false;
-            return Err(None);
-        }
-        self.even_at = now + interval;
-        Ok(())
-    }
-
-    fn has_nothing_to_send(&self, log: &[u32]) -> bool {
-        self.repeats.is_empty() && self.cursor >= log.len()
+impl Log {
+    /// Everything is here.
+    fn is_whole(&self) -> bool {
+        self.positions.len() as u32 == self.len
     }
 }
 
@@ -129,8 +43,7 @@ pub(crate) struct Forwarder {
     session: u32,
     /// From one frame to a child to the next; zero for as fast as possible.
     interval: Duration,
-    /// For each tree that has had a child, the positions in the order in which they became available.
-    logs: [Option<Vec<u32>>; TREES],
+    logs: [Option<Log>; TREES],
     children: Vec<Child>,
     /// Whose turn it is.
     turn: usize,
@@ -176,40 +89,25 @@ impl Forwarder {
         path: Path,
         timing: &Timing,
     ) {
+        self.pulses_due = true;
+        self.deadline = self.deadline.min(now);
+        if let Some(child) = self.children.iter_mut().find(|c| c.is_asked_for_again(attach, payload, held.len())) {
+            (child.pulse_due, child.heard) = (true, now);
+            return;
+        }
         self.children.retain(|c| (c.number, c.tree) != (attach.from, attach.tree));
         if self.children.len() >= MAX_CHILDREN {
             return;
         }
-        self.logs[usize::from(attach.tree)].get_or_insert_with(|| held.iter().collect());
-        self.children.push(Child {
-            number: attach.from,
-            edge: attach.edge,
-            tree: attach.tree,
-            late: attach.late,
-            path,
-            cursor: 0,
-            held: (!payload.is_empty()).then(|| Positions::from_payload(held.len(), payload)),
-            repeats: VecDeque::new(),
-            sent: VecDeque::new(),
-            settled: 0,
-            echo: 0,
-            even_at: now,
-            is_primed: false,
-            prime_at: None,
-            // The child learns at once that it has been heard, even if there is nothing for it yet.
-            pulse_due: true,
-            pulse_at: now,
-            pulse_interval: timing.pulse_first,
-            heard: now,
-        });
-        self.pulses_due = true;
-        self.deadline = self.deadline.min(now);
+        let log = || Log { positions: held.iter().collect(), len: held.len() };
+        self.logs[usize::from(attach.tree)].get_or_insert_with(log);
+        self.children.push(Child::new(now, attach, payload, held.len(), path, timing));
     }
 
     /// Something has become available.
     pub(crate) fn announce(&mut self, tree: u8, position: u32) {
         if let Some(log) = &mut self.logs[usize::from(tree)] {
-            log.push(position);
+            log.positions.push(position);
         }
     }
 
@@ -222,28 +120,9 @@ impl Forwarder {
             return;
         }
         let child = &mut self.children[at];
-        if !is_newer(receipt.serial, child.echo) || receipt.next > child.next_sequence() {
-            return;
-        }
-        child.heard = now;
-        child.echo = receipt.serial;
-        for span in parse_spans(payload) {
-            let end = span.end.min(receipt.next);
-            for sequence in span.start.max(child.settled)..end {
-                let sent = &mut child.sent[(sequence - child.settled) as usize];
-                if *sent & REPEATED == 0 {
-                    child.repeats.push_back(*sent);
-                    *sent |= REPEATED;
-                    self.repeats_sent += 1;
-                }
-            }
-        }
-        let settled = receipt.settled.saturating_sub(child.settled) as usize;
-        child.sent.drain(..settled.min(child.sent.len()));
-        child.settled = child.settled.max(receipt.settled);
+        self.repeats_sent += child.on_receipt(now, receipt, payload);
         // The echo travels with the next frame; where there is none, it needs a pulse.
-        let log = self.logs[usize::from(child.tree)].as_deref().unwrap_or_default();
-        if !payload.is_empty() && child.has_nothing_to_send(log) {
+        if !payload.is_empty() && child.has_nothing_to_send(log(&self.logs, child.tree)) {
             child.pulse_due = true;
             self.pulses_due = true;
         }
@@ -267,6 +146,7 @@ impl Forwarder {
     fn poll_data(&mut self, now: Time, late: bool, source: &impl Source, timing: &Timing) -> Option<Transmit> {
         if self.was_held_up(now) && self.rng.u8(..FLIP) == 0 {
             self.turn += 1;
+            self.children.iter_mut().for_each(|child| child.let_out_of_turn(now));
         }
         for step in 0..self.children.len() {
             let at = (self.turn + step) % self.children.len();
@@ -275,7 +155,7 @@ impl Forwarder {
                 continue;
             }
             let tree = usize::from(child.tree);
-            let log = self.logs[tree].as_deref().unwrap_or_default();
+            let log = log(&self.logs, child.tree);
             let position = match child.next_position(now, log, self.interval) {
                 Ok(position) => position,
                 Err(later) => {
@@ -284,16 +164,10 @@ impl Forwarder {
                 }
             };
             let Some(bytes) = source.bytes(tree, position) else { continue };
-            let data = Block {
-                session: self.session,
-                edge: child.edge,
-                echo: child.echo,
-                sequence: child.next_sequence(),
-                position,
-            };
-            child.sent.push_back(position);
-            child.pulse_at = now + timing.pulse_first;
-            child.pulse_interval = timing.pulse_first;
+            let (edge, echo, sequence) = (child.edge, child.echo, child.next_sequence());
+            let data = Block { session: self.session, edge, echo, sequence, position };
+            let is_last = self.logs[tree].as_ref().is_some_and(Log::is_whole) && child.has_nothing_to_send(log);
+            child.note_sent(now, position, is_last, timing);
             self.deadline = self.deadline.min(child.pulse_at);
             self.turn = at + 1;
             self.frames_sent += 1;
@@ -307,14 +181,13 @@ impl Forwarder {
 
     /// How many children wait for something that is here.
     fn waiting(&self) -> usize {
-        let log = |tree: u8| self.logs[usize::from(tree)].as_deref().unwrap_or_default();
-        self.children.iter().filter(|c| !c.has_nothing_to_send(log(c.tree))).count()
+        self.children.iter().filter(|c| !c.has_nothing_to_send(log(&self.logs, c.tree))).count()
     }
 
-    /// True if the link did not take the next frame in time, although there was one: the last ones wait for links on
-    /// which others send.
+    /// True if the link did not take the next frame for three frames' time, although there was one: the last ones wait
+    /// for links on which others send. Senders that always want the same link at the same time could otherwise go on so.
     fn was_held_up(&self, now: Time) -> bool {
-        !self.interval.is_zero() && now.saturating_since(self.sent_at) > self.interval * 5 / 8
+        !self.interval.is_zero() && now.saturating_since(self.sent_at) > self.interval * 3 / 2
     }
 
     /// True if a child waits for something that is here.
@@ -334,13 +207,14 @@ impl Forwarder {
         self.children.retain(|c| now - c.heard < timing.child_silence);
         self.deadline = Time::MAX;
         for child in &mut self.children {
-            if child.pulse_at <= now {
-                child.pulse_due = true;
-                self.pulses_due = true;
-                child.pulse_at = now + child.pulse_interval;
-                child.pulse_interval = (2 * child.pulse_interval).min(timing.pulse_max);
-            }
+            child.time_pulse(now, timing);
+            self.pulses_due |= child.pulse_due;
             self.deadline = self.deadline.min(child.pulse_at);
         }
     }
+}
+
+/// What is here of a tree, in the order in which it came.
+fn log(logs: &[Option<Log>; TREES], tree: u8) -> &[u32] {
+    logs[usize::from(tree)].as_ref().map_or(&[], |log| &log.positions)
 }

@@ -10,6 +10,7 @@
 
 mod adoption;
 pub mod cabling;
+mod child;
 mod feed;
 mod forwarder;
 mod layout;

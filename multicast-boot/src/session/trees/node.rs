@@ -56,7 +56,7 @@ impl TreeNode {
             return;
         }
         let Some(path) = context.location.path_to(attach.from, attach.alternate.into()) else { return };
-        self.take_stock(context.now);
+        self.take_stock(context);
         let held = self.assembly.held(attach.tree.into());
         self.forwarder.attach(context.now, attach, payload, held, path, context.timing);
         self.wake_at(self.forwarder.next_timeout());
@@ -77,13 +77,14 @@ impl TreeNode {
         feed.on_data(context.now, data.sequence, data.echo, context.timing);
         let timeout = feed.next_timeout(context.timing);
         self.wake_at(timeout.unwrap_or(Time::MAX));
-        self.take_stock(context.now);
+        self.take_stock(context);
         self.reattach_spoiled(context);
     }
 
     /// Passes on what has become available, looks at what an older image has of this one, and asks for what is wanted by
     /// now.
-    fn take_stock(&mut self, now: Time) {
+    fn take_stock(&mut self, context: &Context<'_>) {
+        let now = context.now;
         if self.assembly.look_at_old_image() {
             self.deadline = now;
         }
@@ -92,8 +93,9 @@ impl TreeNode {
         }
         for tree in 0..TREES {
             let Some(feed) = self.feeds[tree].as_mut().filter(|feed| !feed.complete) else { continue };
-            if self.assembly.held(tree).is_full() {
-                (feed.complete, feed.receipt_due) = (true, true);
+            let held = self.assembly.held(tree);
+            feed.set_missing(now, held.len() - held.count(), context.timing);
+            if feed.complete {
                 self.deadline = now;
             } else if feed.claim.as_ref().is_some_and(|claim| self.assembly.wants_more(tree, claim)) {
                 feed.reattach(self.rng.u16(..), false);
@@ -218,7 +220,7 @@ impl NodeMover for TreeNode {
             }
             self.deadline = self.deadline.min(feed.next_timeout(timing).unwrap_or(Time::MAX));
         }
-        self.take_stock(now);
+        self.take_stock(context);
     }
 
     fn poll_transmit(&mut self, context: &mut Context<'_>) -> Option<Transmit> {
