@@ -25,6 +25,10 @@ use twowire_multicast_boot::session::{
 const MIB: usize = 1 << 20;
 const ROUTES_PER_PAIR: NonZeroU8 = NonZeroU8::new(8).unwrap();
 
+/// On more hosts than [`MANY_HOSTS`] nodes hold fewer routes: the tables of all nodes would take 14 GiB of this process.
+const FEWER_ROUTES: NonZeroU8 = NonZeroU8::new(2).unwrap();
+const MANY_HOSTS: usize = 12_000;
+
 /// One line of the table.
 struct Row {
     name: &'static str,
@@ -209,7 +213,8 @@ fn image(mib: usize, key: &ClusterSecretKey) -> PackedImage {
 /// The fabric with the front end where the row wants it.
 fn plan(row: &Row) -> Plan {
     let topology = Arc::new((row.topology)());
-    let request = Request { routes_per_pair: ROUTES_PER_PAIR, epoch: 1 };
+    let routes_per_pair = if topology.hosts().len() > MANY_HOSTS { FEWER_ROUTES } else { ROUTES_PER_PAIR };
+    let request = Request { routes_per_pair, epoch: 1 };
     let routes = engine::compute(&topology, TopologyKind::Clos, request).expect("a Clos");
     let front_end = HostId(row.front_end);
     let hosts: Vec<HostId> =
