@@ -5,7 +5,7 @@
 //! answer.
 
 use crate::image::key_file::{self, KEY_LEN};
-use crate::image::{KeyError, KeyId};
+use crate::image::{KeyError, KeyId, KeyTextError};
 use std::fmt;
 use std::path::Path;
 use twowire_fabric::id::{NodeNumber, UniqueId};
@@ -89,11 +89,18 @@ impl ClusterSecret {
 
     /// Reads a secret's file. One that the group or others may read is refused.
     pub fn load(path: &Path) -> Result<ClusterSecret, KeyError> {
-        key_file::read_secret(path, |text| {
-            let (id, bytes) = key_file::parse(text, FILE_HEADER)?;
-            let secret = ClusterSecret::new(&bytes);
-            key_file::check_id(id, secret.id).map(|()| secret)
-        })
+        key_file::read_secret(path, ClusterSecret::parse)
+    }
+
+    fn parse(text: &str) -> Result<ClusterSecret, KeyTextError> {
+        let (id, bytes) = key_file::parse(text, FILE_HEADER)?;
+        let secret = ClusterSecret::new(&bytes);
+        key_file::check_id(id, secret.id).map(|()| secret)
+    }
+
+    /// The text of a secret's file, once it is known to be one: for a copy of it.
+    pub(crate) fn read_text(path: &Path) -> Result<String, KeyError> {
+        key_file::read_secret(path, |text| ClusterSecret::parse(text).map(|_| text.to_owned()))
     }
 
     /// Which secret this is. Everybody may know it.

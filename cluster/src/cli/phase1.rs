@@ -24,6 +24,9 @@ pub(super) struct Phase1Args {
     /// The cluster's public key: nodes boot only what it verifies
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// The cluster's secret, where the front end lets none take part without it. Keep the initramfs from others then
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
     /// The modules of the flash's kernel, as /lib/modules/VERSION
     #[arg(long, value_name = "DIR", requires = "module")]
     modules_from: Option<PathBuf>,
@@ -50,6 +53,7 @@ pub(super) fn run(args: &Phase1Args) -> Result<(), Failure> {
     let report = pack(&Phase1Request {
         bootnode: &bootnode,
         key: &args.key,
+        secret: args.secret.as_deref(),
         modules: args.modules_from.as_deref().map(|dir| (dir, &args.module[..])),
         kernel: args.kernel.as_deref(),
         flash_bytes: args.flash << 20,

@@ -19,5 +19,8 @@ pub mod settings;
 /// Where the phase-1 initramfs has the cluster's public key.
 pub const KEY_FILE: &str = "/etc/twowire/cluster.pub";
 
+/// Where the cluster's secret lies in phase 1, if it has one.
+pub const SECRET_FILE: &str = "/etc/twowire/cluster.secret";
+
 /// Where the phase-1 initramfs lists its kernel modules, a path on each line, in the order in which they are loaded.
 pub const MODULES_FILE: &str = "/etc/twowire/modules";

@@ -3,7 +3,7 @@
 //! Each is an option `--KEY` of `bootnode`, which knows what they mean; a few are for process 1 itself. As the kernel does,
 //! double quotes hold a value with spaces together.
 
-use super::KEY_FILE;
+use super::{KEY_FILE, SECRET_FILE};
 use crate::session::Ticket;
 use std::time::Duration;
 
@@ -80,7 +80,8 @@ impl Settings {
     }
 
     /// The arguments of `bootnode`: in phase 1 it fetches the image and starts it, in phase 2 it reports that this was done.
-    pub fn arguments(&self) -> Vec<String> {
+    /// `has_secret`: there is a [`SECRET_FILE`].
+    pub fn arguments(&self, has_secret: bool) -> Vec<String> {
         let spelled = |(key, value): &(String, Option<String>)| match value {
             Some(value) => format!("--{key}={value}"),
             None => format!("--{key}"),
@@ -94,6 +95,9 @@ impl Settings {
         };
         if self.option("key").is_none() {
             arguments.push(format!("--key={KEY_FILE}"));
+        }
+        if has_secret && self.option("secret").is_none() {
+            arguments.push(format!("--secret={SECRET_FILE}"));
         }
         if self.option("root").is_none() {
             arguments.push("--kexec".to_owned());

@@ -15,7 +15,7 @@ fn settings_are_options_of_bootnode() {
     assert_eq!(settings.option("fabric"), Some("raw:eth1"), "the later one counts");
     assert_eq!((settings.mtu, settings.restart_after), (Some(9000), Some(RESTART_AFTER)));
     assert_eq!(
-        settings.arguments(),
+        settings.arguments(false),
         ["--json", "--nvram=bar:/sys/x", "--fabric=raw:eth1", "--key=/etc/twowire/cluster.pub", "--kexec"]
     );
 }
@@ -23,8 +23,11 @@ fn settings_are_options_of_bootnode() {
 #[test]
 fn a_key_or_folder_of_ones_own_is_kept() {
     let settings = Settings::parse("twowire.key=/k twowire.root=/images twowire.restart-after=0s").unwrap();
-    assert_eq!(settings.arguments(), ["--key=/k", "--root=/images"]);
+    assert_eq!(settings.arguments(false), ["--key=/k", "--root=/images"]);
     assert_eq!(settings.restart_after, None);
+    assert_eq!(settings.arguments(true)[2], "--secret=/etc/twowire/cluster.secret");
+    let settings = Settings::parse("twowire.secret=/s").unwrap();
+    assert!(settings.arguments(true).iter().filter(|argument| argument.starts_with("--secret=")).eq(["--secret=/s"]));
 }
 
 #[test]
@@ -53,7 +56,7 @@ fn phase_2_is_told_what_phase_1_knew() {
     let settings = Settings::parse(&cmdline).unwrap();
     assert_eq!(settings.ticket.as_deref(), Some(TICKET));
     assert_eq!(
-        settings.arguments(),
+        settings.arguments(false),
         ["--fabric=xbar:/run/a b,host=n17".to_owned(), format!("--report-ready={TICKET}")]
     );
     assert_eq!(phase_2("", "raw:e", &ticket), format!("\"twowire.fabric=raw:e\" twowire.ready={TICKET}"));
@@ -71,7 +74,7 @@ proptest! {
     #[test]
     fn no_command_line_makes_it_panic(text in r#"([a-z" =.\n]|twowire\.|mtu|é){0,40}"#) {
         if let Ok(settings) = Settings::parse(&text) {
-            let _ = settings.arguments();
+            let _ = settings.arguments(false);
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::modules::{KernelModules, ModulesError};
 use super::{Initramfs, InitramfsError};
 use crate::image::{ClusterPublicKey, KeyError};
-use crate::init::{KEY_FILE, MODULES_FILE};
+use crate::init::{KEY_FILE, MODULES_FILE, SECRET_FILE};
+use crate::membership::ClusterSecret;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs;
@@ -18,6 +19,8 @@ pub struct Phase1Request<'a> {
     pub bootnode: &'a Path,
     /// The cluster's public key.
     pub key: &'a Path,
+    /// The cluster's secret, if nodes have to prove that they know it.
+    pub secret: Option<&'a Path>,
     /// The modules of the flash's kernel (`/lib/modules/VERSION`) and the names of those that are needed.
     pub modules: Option<(&'a Path, &'a [String])>,
     /// The flash's kernel, to say whether both fit.
@@ -92,6 +95,9 @@ pub fn pack(request: &Phase1Request<'_>) -> Result<Phase1Report, Phase1Error> {
     let mut initramfs = Initramfs::new(request.bootnode)?;
     let key = ClusterPublicKey::load(request.key)?;
     initramfs.file(KEY_FILE, 0o644, key.to_string().as_bytes())?;
+    if let Some(secret) = request.secret {
+        initramfs.file(SECRET_FILE, 0o600, ClusterSecret::read_text(secret)?.as_bytes())?;
+    }
     let modules = match request.modules {
         Some((dir, names)) => add_modules(&mut initramfs, &KernelModules::open(dir)?, names)?,
         None => Vec::new(),

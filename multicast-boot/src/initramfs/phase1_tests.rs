@@ -15,6 +15,7 @@ fn site() -> tempfile::TempDir {
     fs::write(modules.join("kernel/bus.ko"), "the bus").unwrap();
     fs::write(dir.path().join("key"), ClusterSecretKey::from_seed(&[1; 32]).public().to_string()).unwrap();
     fs::write(dir.path().join("kernel"), [0; 5000]).unwrap();
+    ClusterSecret::create(&dir.path().join("secret")).unwrap();
     dir
 }
 
@@ -23,6 +24,7 @@ fn pack_in(dir: &Path, flash_bytes: u64) -> Result<Phase1Report, Phase1Error> {
         // Any program will do, and a small one is packed sooner.
         bootnode: Path::new("/bin/true"),
         key: &dir.join("key"),
+        secret: Some(&dir.join("secret")),
         modules: Some((&dir.join("modules"), &["card".to_owned()])),
         kernel: Some(&dir.join("kernel")),
         flash_bytes,
@@ -42,6 +44,8 @@ fn it_holds_the_key_and_the_modules_in_their_order() {
     assert_eq!(text("etc/twowire/modules"), "/lib/modules/bus.ko\n/lib/modules/card.ko\n");
     assert_eq!(text("lib/modules/card.ko"), "the card");
     assert_eq!(text("etc/twowire/cluster.pub").parse(), Ok(ClusterSecretKey::from_seed(&[1; 32]).public()));
+    let secret = fs::read_to_string(dir.path().join("secret")).unwrap();
+    assert_eq!(text("etc/twowire/cluster.secret"), secret);
     assert!(text("init").starts_with("bin/"));
     assert_eq!((report.unpacked_bytes, report.initramfs_bytes), (unpacked.len() as u64, packed.len() as u64));
     pack_in(dir.path(), 1 << 30).unwrap();
@@ -60,7 +64,7 @@ fn whether_it_fits_counts_the_kernel() {
 #[test]
 fn what_is_missing_is_named() {
     let dir = site();
-    for file in ["kernel", "modules/kernel/bus.ko", "modules/modules.dep", "key"] {
+    for file in ["kernel", "modules/kernel/bus.ko", "modules/modules.dep", "secret", "key"] {
         fs::remove_file(dir.path().join(file)).unwrap();
         let error = pack_in(dir.path(), 0).unwrap_err().to_string();
         assert!(error.contains(&*dir.path().join(file).to_string_lossy()), "{error}");

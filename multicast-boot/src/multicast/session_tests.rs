@@ -180,6 +180,7 @@ fn a_front_end_that_restarts_finds_the_nodes_again_and_sends_what_they_lack() {
     again.start(now);
     lan.restart(0, Machine::Root(Box::new(again)));
     let outcome = lan.finish(Duration::from_secs(30));
+    assert!(lan.now - now < Duration::from_secs(1), "the nodes followed {:?} later", lan.now - now);
     assert_eq!((outcome.ready, outcome.failed), (4, vec![]));
     lan.check(&image);
     let sent = lan.root().progress().frames_sent * 1426;

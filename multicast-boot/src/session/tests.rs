@@ -301,3 +301,33 @@ fn a_rogue_offer_does_not_lead_a_node_away() {
     check_images(&cluster, 63, &image);
     assert!(cluster.node(5).counters().refused_offers >= 20);
 }
+
+/// Offers of an image under the cluster's own key, as somebody sends them who has recorded one, all the time.
+#[test]
+fn replayed_offers_do_not_lead_a_node_away_from_a_root_that_lives() {
+    let parts = ImageParts { initramfs: vec![6; 9000].into(), ..super::testing::parts() };
+    let replayed = PackedImage::pack(&parts, &key()).expect("a small image");
+    let image = image(16 << 20);
+    let mut cluster = Setup::new(star(3), image.clone(), 1).build();
+    for at in (1_000_000..60_000_000).step_by(500_000).map(Time::from_nanos) {
+        cluster.sim.run_until(at);
+        let offer = Offer { session: 4712, epoch: 1, to: NodeNumber(1), report_ms: 20, challenge: None };
+        let packet = Packet::with_payload(offer, replayed.signed_manifest().as_bytes().clone());
+        cluster.sim.host_mut(host(1)).handle_packet(at, &packet);
+        cluster.sim.wake(host(1));
+    }
+    let outcome = cluster.run(10_000);
+    assert_eq!((outcome.ready, outcome.failed.len()), (3, 0));
+    check_images(&cluster, 3, &image);
+    assert!(cluster.node(1).counters().refused_offers > 100);
+}
+
+#[test]
+fn nodes_soon_follow_a_front_end_that_starts_again() {
+    for seed in 0..3 {
+        let restart = Fault::Restart(HostId(0));
+        let (cluster, _) = boot(clos(), 4 << 20, seed, &[(ms(8), restart)]);
+        // It asks for 40 ms whether the first one lives, and the image takes 17.
+        assert!(cluster.sim.now() < ms(8 + 40 + 60), "{}", cluster.sim.now());
+    }
+}

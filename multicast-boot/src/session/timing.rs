@@ -67,6 +67,8 @@ pub struct Timing {
     pub rejoin_wait: Duration,
     /// A verified node hands over by itself when the root has been silent for so long.
     pub root_silence: Duration,
+    /// While another root offers an image, one that has not answered for so long is taken for dead.
+    pub contested: Duration,
 }
 
 impl Default for Timing {
@@ -102,6 +104,7 @@ impl Default for Timing {
             hand_over_timeout: Duration::from_secs(5),
             rejoin_wait: Duration::from_millis(100),
             root_silence: Duration::from_millis(500),
+            contested: Duration::from_millis(40),
         }
     }
 }
@@ -145,6 +148,7 @@ impl Timing {
             hand_over_timeout: Duration::from_secs(60),
             rejoin_wait: Duration::from_secs(2),
             root_silence: Duration::from_secs(2),
+            contested: Duration::from_millis(300),
             ..Timing::default()
         }
     }

@@ -38,6 +38,8 @@ struct Service<'a> {
     timing: Timing,
     /// Who may take part.
     gate: Option<Gate>,
+    /// Another one for each start, except in a simulation: what names a transfer comes from it.
+    seed: u64,
     desk: &'a mut Desk,
 }
 
@@ -55,11 +57,12 @@ pub(super) fn serve(
     if let FabricSpec::Sim(simulated) = fabric {
         let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::default() };
         let mut port = simulation(args, simulated, key, secret)?;
-        return Service { args, image, timing, gate, desk }.along_trees(&mut port);
+        return Service { args, image, timing, gate, seed: args.seed, desk }.along_trees(&mut port);
     }
     let mut port = provider::open(fabric, args.front_end.as_deref(), Frames::Passing).map_err(Failure::failed)?;
     let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::real() };
-    let mut service = Service { args, image, timing, gate, desk };
+    let seed = getrandom::u64().map_err(Failure::failed)?;
+    let mut service = Service { args, image, timing, gate, seed, desk };
     match port.limits().addressing {
         Addressing::Hops => service.along_trees(port.as_mut()),
         Addressing::Cards => service.for_a_group(port.as_mut()),
@@ -85,7 +88,7 @@ impl Service<'_> {
     /// Over a source-routed fabric: loads the routes, then sends along trees.
     fn along_trees(&mut self, port: &mut dyn Port) -> Result<(), Failure> {
         let (map, routes) = read_map(self.args)?;
-        let mut rng = fastrand::Rng::with_seed(self.args.seed);
+        let mut rng = fastrand::Rng::with_seed(self.seed);
         let tables = MapTables::new(&map, &routes);
         let targets: Vec<_> = tables.targets().collect();
         let nodes: Vec<NodeNumber> = targets.iter().map(|target| target.node).collect();
@@ -118,9 +121,8 @@ impl Service<'_> {
             gate: self.gate.clone(),
             ..GroupConfig::new(port.unique_id(), port.limits().max_payload)
         };
-        let seed = getrandom::u64().map_err(Failure::failed)?;
         port.join(FRONT_ENDS).map_err(Failure::failed)?;
-        let mut root = BootRoot::for_group(config, self.image.clone(), seed).map_err(Failure::failed)?;
+        let mut root = BootRoot::for_group(config, self.image.clone(), self.seed).map_err(Failure::failed)?;
         root.start(port.now());
         drive_on(port, &mut root, |root| {
             while root.poll_event().is_some() {}

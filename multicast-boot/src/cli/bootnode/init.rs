@@ -1,10 +1,12 @@
 //! `bootnode` as process 1 of a node: see [`crate::init`].
 
+use crate::init::SECRET_FILE;
 use crate::init::link::{Link, LinkState};
 use crate::init::machine;
 use crate::init::patience::{Next, Patience};
 use crate::init::settings::Settings;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 use twowire_fabric::program::interrupt::{catch, interrupted};
@@ -19,7 +21,7 @@ const SLICE: Duration = Duration::from_millis(20);
 /// True in the process that the kernel starts first.
 pub(super) fn is_process_1() -> bool {
     let called = std::env::args_os().next().unwrap_or_default();
-    std::process::id() == 1 && std::path::Path::new(&called).file_name().is_some_and(|name| name == "init")
+    std::process::id() == 1 && Path::new(&called).file_name().is_some_and(|name| name == "init")
 }
 
 fn say(text: impl std::fmt::Display) {
@@ -78,7 +80,8 @@ fn attempt(settings: &Settings) -> Result<(), String> {
     if let Ok(FabricSpec::Raw(device)) = fabric.parse() {
         bring_up(&Link::new(&device), settings.mtu)?;
     }
-    let child = Command::new("/proc/self/exe").args(settings.arguments()).spawn();
+    let arguments = settings.arguments(Path::new(SECRET_FILE).exists());
+    let child = Command::new("/proc/self/exe").args(arguments).spawn();
     let status = wait_for(child.map_err(|error| format!("cannot start a process: {error}"))?)?;
     if status.success() { Ok(()) } else { Err(format!("failed with {status}")) }
 }

@@ -19,7 +19,7 @@ impl BootNode {
                 return self.entrance.confirm(&offered);
             }
             // While a session moves no other offer is heard: somebody could otherwise lead nodes away from it.
-            if now - session.root_heard < self.config.timing.root_silence {
+            if !session.is_left_by_root(now, &self.config.timing) {
                 self.counters.refused_offers += 1;
                 return;
             }

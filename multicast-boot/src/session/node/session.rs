@@ -19,6 +19,8 @@ pub(super) struct Session {
     stage_since: Time,
     may_hand_over: bool,
     pub(super) root_heard: Time,
+    /// When the root was asked whether it lives, because somebody else offers an image.
+    asked: Time,
     pub(super) report: Reporting,
     /// The mover has its own.
     deadline: Time,
@@ -38,6 +40,7 @@ impl Session {
             stage_since: now,
             may_hand_over: false,
             root_heard: now,
+            asked: Time::ZERO,
             report,
             deadline: now,
         }
@@ -105,6 +108,23 @@ impl Session {
         if self.stage == Stage::HandingOver {
             self.enter(now, Stage::Ready);
         }
+    }
+
+    /// Somebody else offers an image: perhaps this session's root, which has started anew. It is asked whether it lives,
+    /// for nobody but itself can keep it from answering. True if it has died.
+    pub(super) fn is_left_by_root(&mut self, now: Time, timing: &Timing) -> bool {
+        let silent = now - self.root_heard;
+        if silent >= timing.root_silence {
+            return true;
+        }
+        if self.asked > self.root_heard {
+            return now - self.asked >= timing.contested;
+        }
+        if silent >= timing.contested / 2 {
+            (self.asked, self.deadline) = (now, now);
+            self.report.needs_answer();
+        }
+        false
     }
 
     /// The root has given the node its number: it hears from the node from now on.
