@@ -12,6 +12,8 @@ const ANSWERS: usize = 32;
 /// A poll that may not have been answered by all.
 struct Asked {
     sequence: u64,
+    /// Symbols that had been sent to one receiver.
+    to_one: u64,
     stride: u16,
     class: u16,
     at: Time,
@@ -44,12 +46,16 @@ pub(crate) struct Flow {
     receivers: Vec<Option<Counted>>,
     active: usize,
     polls: VecDeque<Asked>,
-    /// The sequence number of the newest poll.
+    /// Symbols that were sent to one receiver: they take up room in the window, but no sequence number.
+    to_one: u64,
+    /// The sequence number of the newest poll, and the symbols to one receiver before it.
     polled: u64,
+    polled_to_one: u64,
     /// The class of the next poll.
     class: u16,
-    /// Everything below it has been answered for.
+    /// Everything below it has been answered for, as have so many symbols to one receiver.
     passed: u64,
+    passed_to_one: u64,
     /// Symbols that may be on their way, and the least and the most of them.
     window: f64,
     smallest: f64,
@@ -74,9 +80,12 @@ impl Flow {
             receivers: Vec::new(),
             active: 0,
             polls: VecDeque::new(),
+            to_one: 0,
             polled: 0,
+            polled_to_one: 0,
             class: 0,
             passed: 0,
+            passed_to_one: 0,
             window: symbols(config.window_first),
             shrunk_at: 0,
             round: config.round_first,
@@ -126,9 +135,14 @@ impl Flow {
         self.passed
     }
 
-    /// Symbols may be sent up to, and without, this sequence number.
-    pub(crate) fn limit(&self) -> u64 {
-        self.passed + self.window as u64
+    /// True if one more symbol may be sent after so many.
+    pub(crate) fn has_room(&self, sequence: u64) -> bool {
+        sequence - self.passed + self.to_one - self.passed_to_one < self.window as u64
+    }
+
+    /// A symbol goes to one receiver alone.
+    pub(crate) fn on_sent_to_one(&mut self) {
+        self.to_one += 1;
     }
 
     /// Symbols between two polls.
@@ -138,12 +152,12 @@ impl Flow {
 
     /// True if a poll is due after so many symbols.
     pub(crate) fn poll_is_due(&self, sequence: u64) -> bool {
-        sequence >= self.polled + self.interval()
+        sequence - self.polled + self.to_one - self.polled_to_one >= self.interval()
     }
 
     /// True if symbols have been sent since the last poll.
     pub(crate) fn has_unpolled(&self, sequence: u64) -> bool {
-        sequence > self.polled
+        sequence > self.polled || self.to_one > self.polled_to_one
     }
 
     /// Makes a poll: the stride and the class of those that shall answer.
@@ -152,9 +166,10 @@ impl Flow {
         let repeats = self.polls.back().is_some_and(|asked| asked.sequence == sequence && asked.stride == stride);
         if !repeats {
             self.class = (self.class + 1) % stride;
-            self.polls.push_back(Asked { sequence, stride, class: self.class, at: now, half: None });
+            let (to_one, class) = (self.to_one, self.class);
+            self.polls.push_back(Asked { sequence, to_one, stride, class, at: now, half: None });
         }
-        self.polled = sequence;
+        (self.polled, self.polled_to_one) = (sequence, self.to_one);
         self.repeated = now;
         (stride, self.class % stride)
     }
@@ -214,9 +229,10 @@ impl Flow {
             if waits || blind {
                 break;
             }
-            let (sequence, took) = (front.sequence, now - front.at);
+            let (sequence, to_one, took) = (front.sequence, front.to_one, now - front.at);
             self.polls.pop_front();
             self.passed = self.passed.max(sequence);
+            self.passed_to_one = self.passed_to_one.max(to_one);
             self.repeated = self.repeated.max(now);
             self.round = (self.round * 7 + took.min(self.config.patience)) / 8;
             if sequence >= self.shrunk_at {

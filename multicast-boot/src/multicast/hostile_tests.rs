@@ -14,7 +14,7 @@ use proptest::sample::select;
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
-use twowire_fabric::protocol::{Group, Protocol};
+use twowire_fabric::protocol::{Group, Path, Protocol};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{
     Admit, Answer, Call, Enlist, Instruct, Lack, PROOF_LEN, Poll, Report, Stage, Status, Symbol, put_lack,
@@ -46,7 +46,10 @@ fn frame() -> impl Strategy<Value = Packet> {
     let session = || prop_oneof![9 => Just(0), 1 => number()];
     let symbol = (session(), number(), number(), 0u16..90, prop_oneof![Just(1426), Just(3), 0usize..2000]).prop_map(
         |(session, sequence, block, index, len)| {
-            Packet::with_payload(Symbol { session, sequence, block, index }, vec![7; len].into())
+            Packet::with_payload(
+                Symbol { session, sequence, block, index, to_one: sequence % 3 == 0 },
+                vec![7; len].into(),
+            )
         },
     );
     let poll = (session(), number(), number(), 1u16..9).prop_map(|(session, sequence, horizon, stride)| {
@@ -171,7 +174,7 @@ proptest! {
         let mut node = node(&image, call.session);
         let geometry = Geometry::for_port(image.tree().shape(), PORT).expect("large enough");
         let mut sender = Sender::new(SenderConfig::default(), call.session, NODES, image.clone(), geometry);
-        sender.add_receiver(1);
+        sender.add_receiver(1, Path::Group(Group(1)));
         let store = SharedStores::default().open(image.manifest()).expect("memory");
         let mut receiver =
             Receiver::new(call.session, NodeNumber(1), image.manifest().clone(), geometry, store, None);

@@ -22,8 +22,10 @@ const BURST: u32 = 16;
 /// What a receiver has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiverCounters {
-    /// Symbols that came.
+    /// Symbols that came with all the others'.
     pub received: u64,
+    /// Symbols that came to this receiver alone.
+    pub to_one: u64,
     /// Symbols that brought nothing new.
     pub duplicates: u64,
     /// Symbols that were lost on the way here, as far as their numbers tell.
@@ -190,7 +192,7 @@ impl Receiver {
 
     /// True if nothing has come.
     pub fn is_empty(&self) -> bool {
-        self.counters.received == 0 && self.verifier.verified_count() == 0
+        self.counters.received + self.counters.to_one == 0 && self.verifier.verified_count() == 0
     }
 
     /// The image, once all of it is verified.
@@ -223,7 +225,7 @@ impl Receiver {
         if symbol.session != self.session {
             return;
         }
-        self.count(symbol.sequence);
+        self.count(symbol);
         let taken = match self.blocks.get(symbol.block as usize).map(Gathering::is_full) {
             Some(true) => Taken::Duplicate,
             Some(false) => self.take_for_payload(symbol, bytes),
@@ -238,8 +240,13 @@ impl Receiver {
     }
 
     /// Counts a symbol, and those before it that did not come.
-    fn count(&mut self, sequence: u32) {
+    fn count(&mut self, symbol: &Symbol) {
+        if symbol.to_one {
+            self.counters.to_one += 1;
+            return;
+        }
         self.counters.received += 1;
+        let sequence = symbol.sequence;
         let Some(next) = self.next else {
             self.next = Some(sequence.wrapping_add(1));
             return;

@@ -3,8 +3,8 @@
 use super::code::{Encoder, PARITY};
 use super::config::SenderConfig;
 use super::flow::Flow;
-use super::geometry::{Geometry, Part};
-use super::needs::{Need, Needs};
+use super::geometry::{Geometry, Part, all_symbols};
+use super::needs::Needs;
 use crate::image::PackedImage;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -24,6 +24,8 @@ pub struct SenderCounters {
     pub sources: u64,
     /// Source symbols sent again.
     pub repeats: u64,
+    /// Those of them that went to the one receiver that missed them.
+    pub to_one: u64,
     /// Parity symbols.
     pub parity: u64,
     /// Polls.
@@ -59,10 +61,15 @@ pub struct Sender {
     /// The next block that has not been sent, in the order lists, payload.
     lists_left: std::ops::Range<u32>,
     payload_left: std::ops::Range<u32>,
-    /// Symbols of the block that is being sent.
-    queue: VecDeque<(u16, Bytes)>,
+    /// Symbols of the block that is being sent, and to whom.
+    queue: VecDeque<(Path, u16, Bytes)>,
     current: u32,
     sequence: u64,
+    /// The last symbol went to one receiver: the next poll has a number of its own, so that its answers are known to be
+    /// later.
+    step_due: bool,
+    /// Where each receiver is reached alone.
+    receivers: Vec<Path>,
     /// Blocks that are due for the first time come in turns with blocks that are repeated.
     repeat_turn: bool,
     /// The next poll when nothing is asked for.
@@ -91,6 +98,8 @@ impl Sender {
             queue: VecDeque::new(),
             current: 0,
             sequence: 0,
+            step_due: false,
+            receivers: Vec::new(),
             repeat_turn: false,
             idle_at: Time::ZERO,
             idle: config.idle_first,
@@ -102,8 +111,12 @@ impl Sender {
         }
     }
 
-    /// Counts on the receiver of this number from now on.
-    pub fn add_receiver(&mut self, index: usize) {
+    /// Counts on the receiver of this number, which is reached there, from now on.
+    pub fn add_receiver(&mut self, index: usize, path: Path) {
+        if self.receivers.len() <= index {
+            self.receivers.resize(index + 1, Path::Group(self.group));
+        }
+        self.receivers[index] = path;
         self.flow.add(index);
         self.poll_again = true;
     }
@@ -142,7 +155,7 @@ impl Sender {
             for block in lack.block..lack.block.saturating_add(blocks) {
                 let known = |sent: &Sent| matches!(sent, Sent::Before(sequence) if asked >= *sequence);
                 if self.sent.get(block as usize).is_some_and(known) {
-                    self.needs.add(block, self.geometry.symbols(block), &lack);
+                    self.needs.add(index, block, self.geometry.symbols(block), &lack);
                 }
             }
             room = room.saturating_sub(blocks);
@@ -163,26 +176,34 @@ impl Sender {
         if self.poll_again || self.flow.poll_is_due(self.sequence) {
             return Some(self.poll(now));
         }
-        if self.sequence >= self.flow.limit() {
+        if !self.flow.has_room(self.sequence) {
             return None;
         }
         if self.queue.is_empty() && !self.next_block() {
             let unpolled = self.flow.has_unpolled(self.sequence);
             return unpolled.then(|| self.poll(now));
         }
-        let (index, bytes) = self.queue.pop_front()?;
-        let symbol = Symbol { session: self.session, sequence: self.sequence as u32, block: self.current, index };
-        self.sequence += 1;
+        let (path, index, bytes) = self.queue.pop_front()?;
+        let (sequence, to_one) = (self.sequence as u32, path != Path::Group(self.group));
+        let symbol = Symbol { session: self.session, sequence, block: self.current, index, to_one };
+        if to_one {
+            self.flow.on_sent_to_one();
+            self.counters.to_one += 1;
+        } else {
+            self.sequence += 1;
+        }
+        self.step_due = to_one;
         self.counters.bytes += bytes.len() as u64;
         if self.queue.is_empty() {
-            self.sent[self.current as usize] = Sent::Before(self.sequence);
+            self.sent[self.current as usize] = Sent::Before(self.sequence + u64::from(to_one));
         }
-        Some(Transmit::new(Path::Group(self.group), Packet::with_payload(symbol, bytes)))
+        Some(Transmit::new(path, Packet::with_payload(symbol, bytes)))
     }
 
     fn poll(&mut self, now: Time) -> Transmit {
         self.poll_again = false;
         self.counters.polls += 1;
+        self.sequence += u64::from(std::mem::take(&mut self.step_due));
         let (stride, class) = self.flow.poll(now, self.sequence);
         self.idle_at = now + self.idle;
         let (session, sequence) = (self.session, self.sequence as u32);
@@ -240,7 +261,7 @@ impl Sender {
     fn queue_first(&mut self, block: u32, parity: u16) {
         let symbols = self.geometry.symbols(block);
         self.current = block;
-        self.queue.extend((0..symbols).map(|index| (index, source(&self.image, &self.geometry, block, index))));
+        self.queue_sources(block, all_symbols(symbols), Path::Group(self.group));
         self.counters.sources += u64::from(symbols);
         self.queue_parity(block, parity);
     }
@@ -252,17 +273,22 @@ impl Sender {
         let Some((block, need)) = self.needs.take(heard) else { return false };
         self.current = block;
         self.sent[block as usize] = Sent::Pending;
-        let Need { missing, most } = need;
-        let (symbols, sources) = (self.geometry.symbols(block), missing.count_ones() as u16);
+        let (symbols, sources, most) = (self.geometry.symbols(block), need.missing.count_ones() as u16, need.most);
         let left = PARITY - u16::from(self.parity_sent[block as usize]);
         if most <= left && self.parity_pays(symbols, sources, most) {
             self.queue_parity(block, most);
         } else {
-            let indices = (0..symbols).filter(|index| missing >> index & 1 == 1);
-            self.queue.extend(indices.map(|index| (index, source(&self.image, &self.geometry, block, index))));
+            self.queue_sources(block, need.shared(), Path::Group(self.group));
+            need.of_one().for_each(|(receiver, own)| self.queue_sources(block, own, self.receivers[receiver]));
             self.counters.repeats += u64::from(sources);
         }
         true
+    }
+
+    /// Queues these source symbols of a block, a bit each.
+    fn queue_sources(&mut self, block: u32, wanted: u64, path: Path) {
+        let indices = (0..self.geometry.symbols(block)).filter(|index| wanted >> index & 1 == 1);
+        self.queue.extend(indices.map(|index| (path, index, source(&self.image, &self.geometry, block, index))));
     }
 
     /// Queues so many parity symbols that have not been sent yet, or as many as there are.
@@ -276,7 +302,7 @@ impl Sender {
         let sent = &mut self.parity_sent[block as usize];
         let fresh = parity.into_iter().zip(symbols..).skip((*sent).into()).take(count.into());
         let before = self.queue.len();
-        self.queue.extend(fresh.map(|(bytes, index)| (index, bytes)));
+        self.queue.extend(fresh.map(|(bytes, index)| (Path::Group(self.group), index, bytes)));
         let queued = self.queue.len() - before;
         *sent += queued as u8;
         self.counters.parity += queued as u64;

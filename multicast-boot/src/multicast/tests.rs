@@ -75,11 +75,16 @@ fn memory(image: &PackedImage) -> Box<dyn ChunkStore> {
     SharedStores::default().open(image.manifest()).expect("memory")
 }
 
+/// Where a receiver is reached alone.
+fn card_of(index: usize) -> Path {
+    Path::Card(UniqueId(0x0200_0000_0001 + index as u64))
+}
+
 /// A sender and so many receivers, all counted on.
 fn network(image: &PackedImage, receivers: usize, config: LanConfig, port: usize, seed: u64) -> Lan<Host> {
     let geometry = Geometry::for_port(image.tree().shape(), port).expect("large enough");
     let mut sender = Sender::new(SenderConfig::default(), SESSION, Group(1), image.clone(), geometry);
-    (0..receivers).for_each(|index| sender.add_receiver(index));
+    (0..receivers).for_each(|index| sender.add_receiver(index, card_of(index)));
     let hosts = (0..receivers).map(|index| receiver(image, geometry, index, memory(image)));
     Lan::new(config, [Host::Sender(Box::new(sender))].into_iter().chain(hosts), seed)
 }
@@ -214,7 +219,7 @@ fn a_late_joiner_gets_what_it_missed() {
     lan.sender().remove_receiver(Time::ZERO, 2);
     lan.run(Duration::from_millis(10), |_| false);
     lan.hosts[3].off = false;
-    lan.sender().add_receiver(2);
+    lan.sender().add_receiver(2, card_of(2));
     lan.wake(0, Time::ZERO);
     assert!(lan.complete(Duration::from_secs(5)));
     lan.check(&image);
@@ -270,7 +275,7 @@ fn rogue_symbols_are_found_out_and_replaced() {
             injected += 1;
             let (block, index) = (rng.u32(0..80), rng.u16(0..70));
             let payload = Bytes::from(vec![rng.u8(..); 1426]);
-            let symbol = Symbol { session: SESSION, sequence: lan.sent[0] as u32, block, index };
+            let symbol = Symbol { session: SESSION, sequence: lan.sent[0] as u32, block, index, to_one: false };
             (1..4).for_each(|to| lan.arrive(to, Packet::with_payload(symbol, payload.clone())));
         }
         lan.receivers().all(Receiver::is_complete)
@@ -332,4 +337,19 @@ proptest! {
         prop_assert!(lan.complete(Duration::from_secs(120)), "not complete after {}", lan.now);
         lan.check(&image);
     }
+}
+
+/// A symbol that one receiver misses is no business of the others.
+#[test]
+fn what_one_receiver_misses_goes_to_it_alone() {
+    let image = image(8 << 20);
+    let mut lan = network(&image, 8, LanConfig { loss: 0.01, ..LanConfig::default() }, 8930, 1);
+    assert!(lan.complete(Duration::from_secs(5)));
+    lan.check(&image);
+    let counters = lan.sender().counters();
+    assert!(counters.to_one * 10 > counters.repeats * 8, "{counters:?}");
+    let to_one: u64 = lan.receivers().map(|r| r.counters().to_one).sum();
+    assert!(to_one * 100 > counters.to_one * 95, "{to_one} of {counters:?}");
+    let duplicates: u64 = lan.receivers().map(|r| r.counters().duplicates).sum();
+    assert!(duplicates < 2 * counters.repeats, "{duplicates} and {counters:?}");
 }

@@ -4,6 +4,7 @@ use super::mover::{Change, RootMover, Sent};
 use super::progress::BootEvent;
 use super::root::Gate;
 use super::root::control::Control;
+use super::root::member::Member;
 use super::timing::Timing;
 use crate::image::PackedImage;
 use crate::multicast::{Geometry, Sender, SenderConfig};
@@ -96,12 +97,17 @@ impl GroupRoot {
 
     fn begin(&mut self, control: &mut Control) {
         let fed = || control.members.iter().filter(|m| m.is_fed());
-        fed().for_each(|member| self.sender.add_receiver(place(member.number)));
+        fed().for_each(|member| add(&mut self.sender, member));
         // Each cable carries the image once.
         let started = BootEvent::Started { nodes: fed().count(), busiest_cable: 1.0 };
         control.outcome.busiest_cable = 1.0;
         control.event(started);
     }
+}
+
+fn add(sender: &mut Sender, member: &Member) {
+    let path = member.path().expect("a member of a group has a card");
+    sender.add_receiver(place(member.number), path);
 }
 
 /// A node's place among the sender's receivers.
@@ -113,7 +119,7 @@ impl RootMover for GroupRoot {
     fn on_change(&mut self, now: Time, control: &mut Control, change: Change) {
         match change {
             Change::Begin => self.begin(control),
-            Change::Joined(index) => self.sender.add_receiver(place(control.members[index].number)),
+            Change::Joined(index) => add(&mut self.sender, &control.members[index]),
             Change::Left(index) => self.sender.remove_receiver(now, place(control.members[index].number)),
             Change::Verified(index) => {
                 self.sender.remove_receiver(now, place(control.members[index].number));

@@ -23,9 +23,14 @@ pub struct Symbol {
     pub sequence: u32,
     /// Which block.
     pub block: u32,
-    /// Which of its symbols: the source symbols come first, then the parity symbols.
+    /// Which of its symbols: the source symbols come first, then the parity symbols. Below 32,768.
     pub index: u16,
+    /// It was sent to one receiver, and does not count in the sequence.
+    pub to_one: bool,
 }
+
+/// The bit of a symbol's index that says that it was sent to one receiver.
+const TO_ONE: u16 = 1 << 15;
 
 /// The sender asks what has come.
 ///
@@ -152,15 +157,15 @@ impl Symbol {
             session: self.session.into(),
             sequence: self.sequence.into(),
             block: self.block.into(),
-            index: self.index.into(),
+            index: if self.to_one { self.index | TO_ONE } else { self.index & !TO_ONE }.into(),
         };
         put(out, &layout);
     }
 
     pub(in crate::wire) fn parse(body: &[u8]) -> Result<(Symbol, usize), WireError> {
         let (l, _) = take::<SymbolLayout>(body, PREFIX)?;
-        let symbol =
-            Symbol { session: l.session.get(), sequence: l.sequence.get(), block: l.block.get(), index: l.index.get() };
+        let (session, sequence, block, index) = (l.session.get(), l.sequence.get(), l.block.get(), l.index.get());
+        let symbol = Symbol { session, sequence, block, index: index & !TO_ONE, to_one: index & TO_ONE != 0 };
         Ok((symbol, size_of::<SymbolLayout>()))
     }
 }

@@ -5,7 +5,7 @@ mod admission;
 mod answers;
 pub(crate) mod control;
 mod gate;
-mod member;
+pub(crate) mod member;
 mod outbox;
 mod watch;
 
