@@ -14,6 +14,18 @@ pub struct NodeRanges(Vec<(NodeNumber, NodeNumber)>);
 pub struct NotARange(String);
 
 impl NodeRanges {
+    /// All nodes.
+    pub fn all() -> NodeRanges {
+        [(NodeNumber(0), NodeNumber(i32::MAX))].into_iter().collect()
+    }
+
+    /// How many of the first so many nodes are among them.
+    pub fn count_below(&self, nodes: usize) -> usize {
+        let end = i32::try_from(nodes).unwrap_or(i32::MAX);
+        let count = |&(first, last): &(NodeNumber, NodeNumber)| (end.min(last.0.saturating_add(1)) - first.0).max(0);
+        self.0.iter().map(count).sum::<i32>() as usize
+    }
+
     /// True if the node is one of them.
     pub fn contains(&self, node: NodeNumber) -> bool {
         let after = self.0.partition_point(|&(first, _)| first <= node);
@@ -90,6 +102,13 @@ mod tests {
         let members: Vec<i32> = (0..10).filter(|&n| ranges.contains(NodeNumber(n))).collect();
         assert_eq!(members, [0, 1, 2, 3, 4, 5, 7]);
         assert_eq!(members.into_iter().map(NodeNumber).collect::<NodeRanges>(), ranges);
+    }
+
+    #[test]
+    fn the_first_nodes_among_them_are_counted() {
+        let ranges: NodeRanges = "n1-n3 n7".parse().unwrap();
+        assert_eq!([0, 1, 2, 4, 7, 8, usize::MAX].map(|nodes| ranges.count_below(nodes)), [0, 0, 1, 3, 3, 4, 4]);
+        assert_eq!([0, 5, 100].map(|nodes| NodeRanges::all().count_below(nodes)), [0, 5, 100]);
     }
 
     #[test]

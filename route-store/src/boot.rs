@@ -41,8 +41,8 @@ pub struct Attempts {
 pub struct Offers {
     /// The image to boot.
     pub normal: Option<ImageTag>,
-    /// The image to boot if the normal one does not become ready.
-    pub fallback: Option<ImageTag>,
+    /// There is an image to boot if the normal one does not become ready.
+    pub fallback: bool,
 }
 
 /// What to boot.
@@ -68,7 +68,7 @@ pub struct Decision {
 impl Offers {
     /// What to boot, given what the record says.
     pub fn choose(&self, record: Option<Attempts>) -> Decision {
-        let last_resort = if self.fallback.is_some() { Choice::Fallback } else { Choice::Nothing };
+        let last_resort = if self.fallback { Choice::Fallback } else { Choice::Nothing };
         let Some(normal) = self.normal else { return Decision { boot: last_resort, record } };
         match record {
             Some(tried) if tried.image == normal && tried.begun >= MAX_ATTEMPTS => {
@@ -89,9 +89,9 @@ impl Offers {
     /// What to boot if the attempt cannot be written down: not an image that may fail for ever, if there is a choice.
     pub fn choose_unrecorded(&self) -> Choice {
         match (self.fallback, self.normal) {
-            (Some(_), _) => Choice::Fallback,
-            (None, Some(_)) => Choice::Normal,
-            (None, None) => Choice::Nothing,
+            (true, _) => Choice::Fallback,
+            (false, Some(_)) => Choice::Normal,
+            (false, None) => Choice::Nothing,
         }
     }
 }

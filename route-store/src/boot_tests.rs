@@ -12,9 +12,9 @@ fn tried(image: ImageTag, begun: u8, proven: bool) -> Option<Attempts> {
 #[test]
 fn what_is_booted() {
     use Choice::{Fallback, Normal, Nothing};
-    let both = Offers { normal: Some(A), fallback: Some(F) };
-    let alone = Offers { normal: Some(A), fallback: None };
-    let fallback = Offers { normal: None, fallback: Some(F) };
+    let both = Offers { normal: Some(A), fallback: true };
+    let alone = Offers { normal: Some(A), fallback: false };
+    let fallback = Offers { normal: None, fallback: true };
     let none = Offers::default();
     let table = [
         // A node that has booted nothing yet, and one that has booted another image: the counter starts anew.
@@ -58,9 +58,9 @@ fn what_is_learned() {
 #[test]
 fn without_a_record_the_image_that_is_known_to_work_is_booted() {
     let offers = |normal, fallback| Offers { normal, fallback };
-    assert_eq!(offers(Some(A), Some(F)).choose_unrecorded(), Choice::Fallback);
-    assert_eq!(offers(Some(A), None).choose_unrecorded(), Choice::Normal);
-    assert_eq!(offers(None, None).choose_unrecorded(), Choice::Nothing);
+    assert_eq!(offers(Some(A), true).choose_unrecorded(), Choice::Fallback);
+    assert_eq!(offers(Some(A), false).choose_unrecorded(), Choice::Normal);
+    assert_eq!(offers(None, false).choose_unrecorded(), Choice::Nothing);
 }
 
 #[test]
@@ -121,7 +121,7 @@ impl Node {
         self.write(decision.record);
         let image = match decision.boot {
             Choice::Normal => offers.normal,
-            Choice::Fallback => offers.fallback,
+            Choice::Fallback => offers.fallback.then_some(F),
             Choice::Nothing => None,
         };
         let started = decision.boot == Choice::Normal && cut != Cut::AfterTheWrite;
@@ -141,7 +141,7 @@ proptest! {
         let image = |index: u8| ImageTag([index; 4]);
         let works = |tag: ImageTag| tag == F || good[usize::from(tag.0[0])];
         let mut node = Node::default();
-        let mut offers = Offers { normal: Some(image(0)), fallback: Some(F) };
+        let mut offers = Offers { normal: Some(image(0)), fallback: true };
         let (mut updates, mut started) = (1, 0);
         for fate in fates {
             match fate {
@@ -172,7 +172,7 @@ proptest! {
     /// that works again is booted again.
     #[test]
     fn a_proven_image_that_fails_gives_way(failures in 0usize..5) {
-        let offers = Offers { normal: Some(A), fallback: Some(F) };
+        let offers = Offers { normal: Some(A), fallback: true };
         let mut node = Node::default();
         node.boot(offers, |_| true, Cut::Never);
         for _ in 0..failures {

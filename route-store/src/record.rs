@@ -1,6 +1,6 @@
 //! What a record says. Its bytes are in [`crate::codec`].
 
-use crate::boot::Attempts;
+use crate::boot::{Attempts, ImageTag};
 use crate::codec::{self, MAX_RECORD};
 use crate::hops::Hops;
 
@@ -56,6 +56,14 @@ impl Record {
     pub fn with_attempts(mut self, attempts: Option<Attempts>) -> Record {
         self.attempts = attempts;
         self
+    }
+
+    /// The record after an image has become ready; of which version it is, if that is known: then older ones are not booted
+    /// any more. `None` if the record does not name the image: it is the fallback, or is not counted.
+    pub fn after_ready(&self, image: ImageTag, version: Option<u64>) -> Option<Record> {
+        let tried = self.attempts.filter(|attempts| attempts.image == image)?;
+        let floor = self.floor.max(version.unwrap_or(0));
+        Some(self.clone().with_attempts(Some(tried.after_ready(image))).with_floor(floor))
     }
 
     /// The same, with the oldest version of an image that may be booted.

@@ -193,6 +193,33 @@ fn what_is_known_of_the_image_stays_until_it_is_forgotten() {
 }
 
 #[test]
+fn the_image_that_runs_is_proven_and_no_other() {
+    use twowire_route_store::{Access, Attempts, Device, Store};
+    let dir = formatted();
+    ok(dir.path(), SET);
+    let device: Device = dir.path().join("d").to_str().unwrap().parse().unwrap();
+    let mut store = Store::new(device.open(Access::Write).unwrap());
+    let record = store.load().unwrap().record;
+    let attempts = Attempts { image: "9d4c01aa".parse().unwrap(), begun: 2, proven: false };
+    store.write(&record.with_attempts(Some(attempts))).unwrap();
+    drop(store);
+    let other = ok(dir.path(), "ready --device d --image 00000001 --image-version 7");
+    assert!(other.contains("the record does not name this image"), "{other}");
+    assert!(ok(dir.path(), "show --device d").contains("9d4c01aa, not proven"));
+    let ready = "ready --device d --image 9d4c01aa --image-version 7";
+    assert_eq!(ok(dir.path(), ready), "d: 9d4c01aa is proven\n");
+    let shown = ok(dir.path(), "show --device d");
+    assert!(shown.contains("9d4c01aa, proven\n") && shown.contains("version 7 of an image"), "{shown}");
+    assert_eq!(ok(dir.path(), ready), "d: 9d4c01aa is proven already; nothing was written\n");
+    assert_eq!(
+        ok(dir.path(), "ready --device d --image 9d4c01aa --json"),
+        "{\"device\":\"d\",\"proven\":true,\"written\":false}\n"
+    );
+    let error = fails(dir.path(), 2, "ready --device d --image 9d4c");
+    assert!(error.contains("is not an image's tag"), "{error}");
+}
+
+#[test]
 fn every_kind_of_device_is_named_in_the_same_way() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("bytes"), [0; 8192]).unwrap();
@@ -250,7 +277,7 @@ fn help_has_examples_that_work() {
     let dir = tempfile::tempdir().unwrap();
     let help = ok(dir.path(), "--help");
     let examples: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  route-store ")).collect();
-    assert_eq!(examples.len(), 4, "{help}");
+    assert_eq!(examples.len(), 5, "{help}");
     examples.into_iter().for_each(|line| drop(ok(dir.path(), line)));
 }
 

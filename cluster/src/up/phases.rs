@@ -25,7 +25,7 @@ use twowire_mapper::verify::{Verified, verify};
 use twowire_multicast_boot::front_end::FrontEnd;
 use twowire_multicast_boot::front_end::roll_call;
 use twowire_multicast_boot::image::PackedImage;
-use twowire_multicast_boot::session::{BootRoot, Plan, RootConfig, Timing};
+use twowire_multicast_boot::session::{BootRoot, BootService, Plan, RootConfig, Timing};
 
 /// The version of the routes of a bring-up: nodes come up without any.
 const EPOCH: u32 = 1;
@@ -232,14 +232,15 @@ impl BringUp<'_> {
         let timing = Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
         let plan = Plan::new(map, Arc::clone(routes));
         let config = RootConfig { timing, ..RootConfig::default() };
-        let mut root = BootRoot::new(config, image.clone(), plan, nodes, self.rng.u64(..));
-        root.start(self.port.now());
-        front_end.boot = Some(root);
+        let root = BootRoot::new(config, image.clone(), plan, nodes, self.rng.u64(..));
+        let mut service = BootService::single(root, timing.join_timeout);
+        service.start(self.port.now());
+        front_end.boot = Some(service);
         self.drive(front_end, Time::MAX, |front_end, progress| {
             let boot = front_end.boot.as_mut().expect("set above");
             while boot.poll_event().is_some() {}
             progress.poll(|| {
-                let percent: u64 = boot.nodes().map(|(_, reached, _)| u64::from(reached.percent)).sum();
+                let percent: u64 = boot.nodes().map(|node| u64::from(node.reached.percent)).sum();
                 (percent, format!("{} nodes up", boot.outcome().ready))
             });
             boot.is_done()

@@ -68,6 +68,34 @@ fn a_group_of_nodes_boots_while_frames_are_lost() {
 }
 
 #[test]
+fn an_image_that_does_not_become_ready_gives_way_to_the_fallback() {
+    let Some((site, network)) = network(1_000_000, 0) else { return };
+    site.make_bad_image_and_fallback();
+    let node = |index: usize| {
+        let (root, nvram) = (format!("root{index}"), format!("nvram{index}"));
+        site.make_nvram(&nvram);
+        let args = ["--root", &root, "--nvram", &format!("file:{nvram}"), "--start", "./start"];
+        start(&site, &network, index + 1, "bootnode", &args)
+    };
+    let args = ["--image", "bad", "--fallback", "rescue", "--nodes", &NODES.to_string(), "--node-timeout", "20s"];
+    let mut bootd = start(&site, &network, 0, "bootd", &args);
+    let mut nodes: Vec<Process> = (0..NODES).map(node).collect();
+    for _ in 0..2 {
+        for (index, process) in nodes.iter_mut().enumerate() {
+            assert!(!process.wait().success(), "{}", process.output());
+            *process = node(index);
+        }
+    }
+    assert!(bootd.wait().success(), "{}", bootd.output());
+    assert_eq!(Site::counts(&bootd.output()), [NODES as u64, 0, NODES as u64]);
+    for (index, process) in nodes.iter_mut().enumerate() {
+        assert!(process.wait().success(), "{}", process.output());
+        assert!(process.output().contains("boots the fallback"), "{}", process.output());
+        site.check(&format!("root{index}"));
+    }
+}
+
+#[test]
 fn a_node_that_is_killed_goes_on_where_it_was() {
     let Some((site, network)) = network(64_000_000, 0) else { return };
     let mut nodes: Vec<Process> = (0..NODES).map(|index| node(&site, &network, index)).collect();

@@ -1,6 +1,7 @@
 //! A folder with a key, an image, and what the processes of a test write.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -36,6 +37,30 @@ impl Site {
         fs::write(self.path("initrd"), &self.initramfs).unwrap();
         let pack = ["image", "pack", "--initrd", "initrd", "--image-version", "2", "--key", "key", "-o", "image"];
         self.run("twowire", &pack);
+    }
+
+    /// An image that does not become ready, a fallback that does, and the command that finds it out.
+    pub(crate) fn make_bad_image_and_fallback(&self) {
+        for (name, version) in [("bad", "2"), ("rescue", "1")] {
+            let pack =
+                ["image", "pack", "--initrd", "initrd", "--name", name, "--image-version", version, "--cmdline", name];
+            self.run("twowire", &[&pack[..], &["--key", "key", "-o", name]].concat());
+        }
+        fs::write(self.path("start"), "#!/bin/sh\ngrep -q rescue \"$1/cmdline\"\n").unwrap();
+        fs::set_permissions(self.path("start"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A blank NVRAM.
+    pub(crate) fn make_nvram(&self, name: &str) {
+        if !self.path(name).exists() {
+            fs::write(self.path(name), [0; 1024]).unwrap();
+        }
+    }
+
+    /// The last line of a front end: nodes that are ready, that have failed, and that boot the fallback.
+    pub(crate) fn counts(output: &str) -> [u64; 3] {
+        let last: serde_json::Value = serde_json::from_str(output.lines().last().unwrap()).unwrap();
+        ["nodes_ready", "nodes_failed", "nodes_on_fallback"].map(|key| last[key].as_u64().unwrap())
     }
 
     /// The share of the image that a front end says it has sent, with lists and parity, in its last line.

@@ -1,7 +1,6 @@
 //! Over crossbars: the mapper maps, `bootd` loads the routes and sends, every node is a process.
 
 use crate::site::Site;
-use std::fs;
 use twowire_hwtests::programs::Process;
 
 const NODES: usize = 8;
@@ -15,18 +14,17 @@ struct Fabric {
 
 impl Fabric {
     fn new(bytes: usize) -> Fabric {
-        Fabric::with_secrets(bytes, |_| None)
+        Fabric::with_nodes(Site::new(bytes), |_| vec![])
     }
 
-    /// The same, where nodes have these files as the cluster's secret.
-    fn with_secrets(bytes: usize, secret_of: fn(usize) -> Option<&'static str>) -> Fabric {
-        let site = Site::new(bytes);
+    /// Nodes that are given these arguments besides.
+    fn with_nodes(site: Site, more: impl Fn(usize) -> Vec<&'static str>) -> Fabric {
         let serve = ["serve", "--topo", "clos:hosts=9,radix=6,levels=2", "--at", "fabric"];
         let mut crossbars = Process::start(site.command("xbar", &serve), &site.path("xbar.log"));
         crossbars.wait_for("the fabric is");
         // The front end is the first host, n0; nodes are the others, under the names that the generator gives them.
         ["secret", "other"].iter().for_each(|file| site.run("twowire", &["key", "secret", "--out", file]));
-        let nodes = (0..NODES).map(|node| start(&site, node, secret_of(node))).collect();
+        let nodes = (0..NODES).map(|node| start_with(&site, node, &more(node))).collect();
         let mut fabric = Fabric { site, crossbars, nodes };
         fabric.nodes.iter_mut().for_each(|node| node.wait_for("waits for routes"));
         let mapper =
@@ -36,12 +34,11 @@ impl Fabric {
     }
 
     fn bootd(&self, log: &str) -> Process {
-        self.bootd_with(log, &[])
+        self.bootd_with(log, &["--image", "image"])
     }
 
     fn bootd_with(&self, log: &str, more: &[&str]) -> Process {
-        let args =
-            ["--fabric", "xbar:fabric", "--topo", "topo", "--routes", "routes", "--image", "image", "--key", "key.pub"];
+        let args = ["--fabric", "xbar:fabric", "--topo", "topo", "--routes", "routes", "--key", "key.pub"];
         let args = [&args[..], &["--node-timeout", "20s", "--json"], more].concat();
         Process::start(self.site.command("bootd", &args), &self.site.path(log))
     }
@@ -60,15 +57,16 @@ impl Fabric {
     }
 }
 
-fn start(site: &Site, node: usize, secret: Option<&str>) -> Process {
+fn start(site: &Site, node: usize) -> Process {
+    start_with(site, node, &[])
+}
+
+fn start_with(site: &Site, node: usize, more: &[&str]) -> Process {
     let nvram = format!("nvram{node}");
-    if !site.path(&nvram).exists() {
-        fs::write(site.path(&nvram), [0; 1024]).unwrap();
-    }
+    site.make_nvram(&nvram);
     let args = [format!("xbar:fabric,host=n{node}"), format!("root{node}"), format!("file:{nvram}")];
     let args = ["--fabric", &args[0], "--key", "key.pub", "--root", &args[1], "--nvram", &args[2]];
-    let secret = secret.map_or(vec![], |file| vec!["--secret", file]);
-    let args = [&args[..], &secret].concat();
+    let args = [&args[..], more].concat();
     Process::start(site.command("bootnode", &args), &site.path(&format!("node{node}.log")))
 }
 
@@ -102,12 +100,35 @@ fn nodes_that_hold_an_older_image_get_what_has_changed() {
 }
 
 #[test]
+fn an_image_that_does_not_become_ready_gives_way_to_the_fallback() {
+    const START: &[&str] = &["--start", "./start"];
+    let site = Site::new(1_000_000);
+    site.make_bad_image_and_fallback();
+    let mut fabric = Fabric::with_nodes(site, |_| START.to_vec());
+    let mut bootd = fabric.bootd_with("bootd.log", &["--image", "bad", "--fallback", "rescue"]);
+    for _ in 0..2 {
+        for node in 0..NODES {
+            assert!(!fabric.nodes[node].wait().success(), "{}", fabric.nodes[node].output());
+            fabric.nodes[node] = start_with(&fabric.site, node, START);
+        }
+    }
+    assert!(bootd.wait().success(), "{}", bootd.output());
+    assert_eq!(Site::counts(&bootd.output()), [NODES as u64, 0, NODES as u64]);
+    assert!(bootd.output().contains("bad version 2 has used up its attempts"), "{}", bootd.output());
+    for node in &fabric.nodes {
+        assert_eq!(node.output().matches("phase 2 is not ready").count(), 2, "{}", node.output());
+        assert!(node.output().contains("boots the fallback"), "{}", node.output());
+    }
+    fabric.finish();
+}
+
+#[test]
 fn a_node_that_is_killed_comes_back_with_its_route_and_what_it_held() {
     let mut fabric = Fabric::new(48_000_000);
     let mut bootd = fabric.bootd("bootd.log");
     fabric.nodes[2].wait_for("receiving (30 %)");
     fabric.nodes.remove(2).kill();
-    fabric.nodes.insert(2, start(&fabric.site, 2, None));
+    fabric.nodes.insert(2, start(&fabric.site, 2));
     assert!(bootd.wait().success(), "{}", bootd.output());
     fabric.nodes[2].wait_for("route read");
     let output = fabric.nodes[2].output();
@@ -138,8 +159,8 @@ fn only_nodes_that_know_the_secret_take_part() {
         5 => Some("other"),
         _ => Some("secret"),
     };
-    let mut fabric = Fabric::with_secrets(1_000_000, secret_of);
-    let mut bootd = fabric.bootd_with("bootd.log", &["--secret", "secret"]);
+    let mut fabric = Fabric::with_nodes(Site::new(1_000_000), secret_of);
+    let mut bootd = fabric.bootd_with("bootd.log", &["--image", "image", "--secret", "secret"]);
     for (index, node) in fabric.nodes.iter_mut().enumerate().filter(|(index, _)| ![3, 5].contains(index)) {
         assert!(node.wait().success(), "{}", node.output());
         fabric.site.check(&format!("root{index}"));

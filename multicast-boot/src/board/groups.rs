@@ -27,13 +27,16 @@ pub struct Group {
 /// Failures first, then the states in their order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Cause {
-    Failed(Stage, String),
-    At(Stage),
+    Failed(Stage, String, Option<String>),
+    At(Stage, Option<String>),
 }
 
 fn cause(status: &NodeStatus) -> Cause {
-    let stage = status.reached.stage;
-    status.failure.as_ref().map_or(Cause::At(stage), |why| Cause::Failed(stage, without_numbers(why)))
+    let (stage, note) = (status.reached.stage, status.boots.note());
+    match &status.failure {
+        None => Cause::At(stage, note),
+        Some(why) => Cause::Failed(stage, without_numbers(why), note),
+    }
 }
 
 /// A reason without the time that it took, which differs from node to node.
@@ -50,14 +53,18 @@ pub fn groups(board: &Board) -> Vec<Group> {
     }
     let group = |(cause, nodes): (Cause, Vec<(NodeNumber, u8)>)| Group {
         cause: match cause {
-            Cause::Failed(stage, why) => format!("failed at `{}`: {why}", stage_word(stage)),
-            Cause::At(stage) => stage_word(stage).to_owned(),
+            Cause::Failed(stage, why, note) => format!("failed at `{}`{}: {why}", stage_word(stage), noted(note)),
+            Cause::At(stage, note) => format!("{}{}", stage_word(stage), noted(note)),
         },
         least_percent: nodes.iter().map(|&(_, percent)| percent).min().unwrap_or(0),
         count: nodes.len(),
         nodes: nodes.into_iter().map(|(node, _)| node).collect(),
     };
     by_cause.into_iter().map(group).collect()
+}
+
+fn noted(note: Option<String>) -> String {
+    note.map_or_else(String::new, |note| format!(", {note}"))
 }
 
 /// The groups as a table of text.

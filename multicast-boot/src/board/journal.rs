@@ -28,6 +28,9 @@ impl Journal {
         if let Some(reason) = &change.reason {
             line += &format!(" {reason}");
         }
+        if let Some(note) = &change.note {
+            line += &format!(" ({note})");
+        }
         self.append(&change.node, change.at_ms, &line)
     }
 

@@ -70,7 +70,10 @@ pub fn text(board: &Board, progress: &Progress) -> String {
         nodes.get_or_create(&InState { state }).inc();
     }
     registry.register("nodes", "Nodes in each state", nodes);
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let numbers = [
+        ("nodes_on_fallback", "Nodes that boot their fallback", count(board.on_fallback())),
+        ("nodes_without_image", "Nodes for which there is no image", count(board.without_image())),
         ("frames_sent", "Frames with a part of the image that the front end has sent", progress.frames_sent),
         ("repeats_sent", "Those of them that repair a loss", progress.repeats_sent),
         ("frames_lost", "Frames that nodes missed and asked for again", progress.repaired),

@@ -15,7 +15,7 @@ pub mod metrics;
 mod tests;
 
 use crate::session::strangers::{Stranger, Strangers};
-use crate::session::{NodeFailure, Reached};
+use crate::session::{Boots, NodeView, Reached};
 use serde::Serialize;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::wire::boot::Stage;
@@ -27,6 +27,8 @@ pub struct NodeStatus {
     pub reached: Reached,
     /// Why it has failed, if it has.
     pub failure: Option<String>,
+    /// What it boots.
+    pub boots: Boots,
 }
 
 /// A change of one node, as a line of JSON.
@@ -43,6 +45,9 @@ pub struct Change {
     /// Why it has failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What is unusual about what it boots: that it is the fallback, and why, or that there is no image for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Somebody who was not let take part, as a line of JSON.
@@ -69,14 +74,10 @@ pub struct Board {
 impl Board {
     /// Takes in how the nodes are now; returns those that have changed. Of a node that receives, only every tenth
     /// percent is a change.
-    pub fn update<'a>(
-        &mut self,
-        at_ms: u64,
-        nodes: impl Iterator<Item = (NodeNumber, Reached, Option<&'a NodeFailure>)>,
-    ) -> Vec<Change> {
+    pub fn update<'a>(&mut self, at_ms: u64, nodes: impl Iterator<Item = NodeView<'a>>) -> Vec<Change> {
         let mut changes = Vec::new();
-        for (node, reached, failure) in nodes {
-            let status = NodeStatus { reached, failure: failure.map(|f| f.reason.to_string()) };
+        for NodeView { number: node, reached, failure, boots } in nodes {
+            let status = NodeStatus { reached, failure: failure.map(|f| f.reason.to_string()), boots };
             let index = node.index();
             if self.nodes.len() <= index {
                 self.nodes.resize(index + 1, None);
@@ -118,6 +119,16 @@ impl Board {
             .filter_map(|(index, status)| Some((NodeNumber::from_index(index), status.as_ref()?)))
     }
 
+    /// Nodes that boot the fallback.
+    pub fn on_fallback(&self) -> usize {
+        self.nodes().filter(|(_, status)| matches!(status.boots, Boots::Fallback { .. })).count()
+    }
+
+    /// Nodes for which there is no image.
+    pub fn without_image(&self) -> usize {
+        self.nodes().filter(|(_, status)| status.boots == Boots::Nothing).count()
+    }
+
     /// Nodes that run the image.
     pub fn ready(&self) -> usize {
         self.nodes().filter(|(_, status)| status.failure.is_none() && status.reached.stage == Stage::Ready).count()
@@ -126,7 +137,7 @@ impl Board {
 
 fn differs(before: &NodeStatus, now: &NodeStatus) -> bool {
     let step = |status: &NodeStatus| (status.reached.stage, status.reached.percent / 10);
-    before.failure != now.failure || step(before) != step(now)
+    before.failure != now.failure || before.boots != now.boots || step(before) != step(now)
 }
 
 fn change(at_ms: u64, node: NodeNumber, status: &NodeStatus) -> Change {
@@ -136,6 +147,7 @@ fn change(at_ms: u64, node: NodeNumber, status: &NodeStatus) -> Change {
         state: if status.failure.is_some() { "failed" } else { stage_word(status.reached.stage) },
         percent: status.reached.percent,
         reason: status.failure.as_ref().map(|reason| format!("at `{}`: {reason}", status.reached)),
+        note: status.boots.note(),
     }
 }
 

@@ -3,7 +3,7 @@ use super::journal::Journal;
 use super::metrics::{Exporter, MetricsTarget, text};
 use super::*;
 use crate::session::strangers::Distrust;
-use crate::session::{FailureReason, Progress};
+use crate::session::{FailureReason, NodeFailure, Progress};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
@@ -23,12 +23,20 @@ fn silent(node: i32, percent: u8, after: u64) -> NodeFailure {
     }
 }
 
+fn node(number: i32, stage: Stage, percent: u8) -> NodeView<'static> {
+    NodeView { number: NodeNumber(number), reached: reached(stage, percent), failure: None, boots: Boots::Normal }
+}
+
 /// Five nodes: three ready, two failed for the same reason after different times.
 fn sample() -> (Board, Vec<Change>) {
     let mut board = Board::default();
     let failures = [silent(3, 40, 2), silent(9, 70, 3)];
-    let ready = [0, 1, 2].map(|n| (NodeNumber(n), reached(Stage::Ready, 100), None));
-    let failed = failures.iter().map(|f| (f.node, f.reached, Some(f)));
+    let ready = [0, 1, 2].map(|n| node(n, Stage::Ready, 100));
+    let failed = failures.iter().map(|f| NodeView {
+        reached: f.reached,
+        failure: Some(f),
+        ..node(f.node.0, f.reached.stage, 0)
+    });
     let changes = board.update(1500, ready.into_iter().chain(failed));
     (board, changes)
 }
@@ -42,7 +50,7 @@ fn only_what_has_changed_is_told() {
         last,
         r#"{"at_ms":1500,"node":"n9","state":"failed","percent":70,"reason":"at `receiving (70 %)`: it made no progress for 3s"}"#
     );
-    let again = |stage, percent| [(NodeNumber(3), reached(stage, percent), None)].into_iter();
+    let again = |stage, percent| [node(3, stage, percent)].into_iter();
     assert_eq!(board.update(1600, again(Stage::Receiving, 41)).len(), 1, "it is back");
     assert_eq!(board.update(1700, again(Stage::Receiving, 49)), [], "less than a tenth of the image");
     assert_eq!(board.update(1800, again(Stage::Receiving, 50)).len(), 1);

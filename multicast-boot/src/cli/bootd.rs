@@ -8,11 +8,14 @@ use super::public_key;
 use super::show::Show;
 use crate::board::journal::Journal;
 use crate::board::metrics::{Exporter, MetricsTarget};
-use crate::image::PackedImage;
+use crate::image::catalogue::{Catalogue, Purpose};
+use crate::image::{ClusterPublicKey, PackedImage};
+use crate::node_ranges::NodeRanges;
+use crate::session::ServedImage;
 use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 pub(super) use image_check::ImageCheck;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use twowire_fabric::program::{Failure, interrupt, print};
@@ -29,8 +32,15 @@ struct Args {
     #[arg(long, value_name = "FABRIC", required_unless_present = "completions")]
     fabric: Option<FabricSpec>,
     /// The image: `twowire image pack` makes it
-    #[arg(long, value_name = "FILE", required_unless_present = "completions")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["completions", "images"])]
     image: Option<PathBuf>,
+    /// Several images, by ranges of nodes: a list of lines such as `n0-n511 compute.img` and `fallback all rescue.img`, as
+    /// `twowire image list` shows it
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["image", "fallback"])]
+    images: Option<PathBuf>,
+    /// The image for nodes on which the other one has used up its attempts without becoming ready
+    #[arg(long, value_name = "FILE")]
+    fallback: Option<PathBuf>,
     /// The cluster's public key; an image that it has not signed is not offered
     #[arg(long, value_name = "FILE", required_unless_present = "completions")]
     key: Option<PathBuf>,
@@ -49,6 +59,9 @@ struct Args {
     /// How many nodes there are to be, where no map says so: it ends when so many are ready [default: it serves until Ctrl-C]
     #[arg(long, value_name = "N")]
     nodes: Option<usize>,
+    /// How long a node may take from the hand-over until its image reports that it is ready
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = super::duration)]
+    ready_timeout: Duration,
     /// How long to wait for nodes that are missing once all others are ready
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = super::duration)]
     node_timeout: Duration,
@@ -73,6 +86,8 @@ const EXAMPLES: &str = "Without --json a terminal shows a live table of the node
     Exit status: 0 all nodes are ready; 1 it failed, or some nodes did; 2 for a wrong command line; 130 after Ctrl-C.\n\n\
     Examples:\n  \
     bootd --fabric raw:eth1 --image node.img --key cluster.key.pub --nodes 16\n  \
+    bootd --fabric raw:eth1 --image node.img --fallback rescue.img --key cluster.key.pub --nodes 16\n  \
+    bootd --fabric raw:eth1 --images images.txt --key cluster.key.pub\n  \
     bootd --fabric xbar:/run/pink --topo pink.topo --routes pink.routes --image node.img --key cluster.key.pub\n  \
     bootd --fabric sim:pink.topo --topo pink.topo --routes pink.routes --image node.img --key cluster.key.pub --json\n  \
     bootd --fabric raw:eth1 --image node.img --key cluster.key.pub --log-dir /var/log/bootd --metrics 127.0.0.1:9464";
@@ -89,18 +104,43 @@ fn run(args: &Args) -> Result<(), Failure> {
         clap_complete::generate(shell, &mut Args::command(), "bootd", &mut script);
         return print(|out| out.write_all(&script));
     }
-    let (Some(fabric), Some(image), Some(key)) = (&args.fabric, &args.image, &args.key) else {
-        return Err(Failure::usage("--fabric, --image and --key are needed"));
+    let (Some(fabric), Some(key)) = (&args.fabric, &args.key) else {
+        return Err(Failure::usage("--fabric and --key are needed"));
     };
     interrupt::catch();
-    let (key, file) = (public_key(key)?, image);
-    let image = PackedImage::open_unhashed(file).map_err(Failure::failed)?;
-    image.verify(&key).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
-    let manifest = image.manifest();
-    let label = format!("{} (version {}, {} bytes)", manifest.name(), manifest.version(), manifest.payload_len());
-    let check = ImageCheck::start(file, image.clone());
-    let mut desk = Desk::new(label, check, Show::new(args.json), journal(args)?, exporter(args)?);
-    serve::serve(args, fabric, image, &key, &mut desk)
+    let key = public_key(key)?;
+    let (images, checks) = served_images(args, &key)?;
+    let label = match (&args.images, &images[..]) {
+        (None, [first, ..]) => {
+            let manifest = first.image.manifest();
+            format!("{} (version {}, {} bytes)", manifest.name(), manifest.version(), manifest.payload_len())
+        }
+        (_, images) => format!("{} images", images.len()),
+    };
+    let mut desk = Desk::new(label, checks, Show::new(args.json), journal(args)?, exporter(args)?);
+    serve::serve(args, fabric, images, &key, &mut desk)
+}
+
+/// The images, which the cluster's key must have signed. Their hashes are checked while they are sent.
+fn served_images(args: &Args, key: &ClusterPublicKey) -> Result<(Vec<ServedImage>, Vec<ImageCheck>), Failure> {
+    let served = |file: &Path, purpose: Purpose, nodes: NodeRanges| {
+        let image = PackedImage::open_unhashed(file).map_err(Failure::failed)?;
+        image.verify(key).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
+        let check = ImageCheck::start(file, image.clone());
+        Ok((ServedImage { image, purpose, nodes }, check))
+    };
+    if let Some(list) = &args.images {
+        let catalogue = Catalogue::open(list).map_err(Failure::failed)?;
+        if catalogue.entries().is_empty() {
+            let what = "it names no image; write lines such as `all node.img`";
+            return Err(Failure::Failed(format!("{}: {what}", list.display())));
+        }
+        let entries = catalogue.entries().iter();
+        return entries.map(|entry| served(&entry.file, entry.purpose, entry.nodes.clone())).collect();
+    }
+    let for_all = [(&args.image, Purpose::Normal), (&args.fallback, Purpose::Fallback)];
+    let given = for_all.into_iter().filter_map(|(file, purpose)| Some((file.as_ref()?, purpose)));
+    given.map(|(file, purpose)| served(file, purpose, NodeRanges::all())).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a log has the time of day")]

@@ -3,6 +3,7 @@
 mod fetch;
 mod init;
 mod news;
+mod phase2;
 mod report;
 
 use super::{public_key, secret};
@@ -47,6 +48,15 @@ struct Args {
     /// Where the node keeps its master route: as `route-store --device` has it [default: nowhere]
     #[arg(long, value_name = "DEVICE")]
     nvram: Option<Device>,
+    /// With --root: phase 2 is what this command starts, with the folder as its only argument. It is ready when the command ends with status 0
+    #[arg(long, value_name = "COMMAND", requires = "root")]
+    start: Option<PathBuf>,
+    /// With --start: phase 2 has failed when it is not ready by then
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = super::duration)]
+    ready_timeout: Duration,
+    /// Boots images that are older than the record in the NVRAM says; the record stays as it is
+    #[arg(long)]
+    allow_older: bool,
     /// The oldest version of an image that is booted
     #[arg(long, value_name = "VERSION", default_value_t = 0)]
     oldest_version: u64,

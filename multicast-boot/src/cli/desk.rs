@@ -5,7 +5,7 @@ use super::show::Show;
 use crate::board::Board;
 use crate::board::journal::Journal;
 use crate::board::metrics::{self, Exporter};
-use crate::session::BootRoot;
+use crate::session::BootService;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use twowire_fabric::program::{Failure, print_json};
@@ -23,6 +23,8 @@ struct Summary {
     seconds: f64,
     nodes_ready: usize,
     nodes_failed: usize,
+    nodes_on_fallback: usize,
+    nodes_without_image: usize,
     frames_sent: u64,
     repeats_sent: u64,
     bytes_sent: u64,
@@ -32,7 +34,7 @@ struct Summary {
 /// Where the news of a transfer go.
 pub(super) struct Desk {
     pub(super) image: String,
-    check: ImageCheck,
+    checks: Vec<ImageCheck>,
     pub(super) board: Board,
     pub(super) show: Show,
     pub(super) journal: Option<Journal>,
@@ -50,28 +52,28 @@ fn now() -> Instant {
 impl Desk {
     pub(super) fn new(
         image: String,
-        check: ImageCheck,
+        checks: Vec<ImageCheck>,
         show: Show,
         journal: Option<Journal>,
         exporter: Option<Exporter>,
     ) -> Desk {
-        Desk { image, check, board: Board::default(), show, journal, exporter, began: now(), next: now(), polls: 0 }
+        Desk { image, checks, board: Board::default(), show, journal, exporter, began: now(), next: now(), polls: 0 }
     }
 
     /// Called for every packet; looks at the transfer if it is time to.
-    pub(super) fn poll(&mut self, root: &BootRoot) -> Result<(), Failure> {
+    pub(super) fn poll(&mut self, service: &BootService) -> Result<(), Failure> {
         self.polls = self.polls.wrapping_add(1);
-        if self.polls.is_multiple_of(POLLS) && self.next <= now() { self.look(root) } else { Ok(()) }
+        if self.polls.is_multiple_of(POLLS) && self.next <= now() { self.look(service) } else { Ok(()) }
     }
 
     /// Looks at the transfer, and tells what is new.
-    pub(super) fn look(&mut self, root: &BootRoot) -> Result<(), Failure> {
+    pub(super) fn look(&mut self, service: &BootService) -> Result<(), Failure> {
         self.next = now() + INTERVAL;
-        self.check.look()?;
+        self.checks.iter().try_for_each(ImageCheck::look)?;
         let elapsed = self.began.elapsed();
         let at_ms = elapsed.as_millis() as u64;
-        let changes = self.board.update(at_ms, root.nodes());
-        let strangers = self.board.update_strangers(at_ms, root.strangers()).to_vec();
+        let changes = self.board.update(at_ms, service.nodes());
+        let strangers = self.board.update_strangers(at_ms, service.strangers()).to_vec();
         if let Some(journal) = &self.journal {
             let nodes = changes.iter().try_for_each(|change| journal.write(change));
             nodes.and_then(|()| strangers.iter().try_for_each(|refusal| journal.write_refusal(refusal))).map_err(
@@ -79,17 +81,17 @@ impl Desk {
             )?;
         }
         if let Some(exporter) = &self.exporter {
-            exporter.update(metrics::text(&self.board, &root.progress())).map_err(Failure::failed)?;
+            exporter.update(metrics::text(&self.board, &service.progress())).map_err(Failure::failed)?;
         }
         let headline = format!("{}  {:.1} s", self.image, elapsed.as_secs_f64());
         self.show.update(&self.board, &changes, &strangers, &headline)
     }
 
     /// The transfer is over. An error if a node has failed.
-    pub(super) fn finish(&mut self, root: &BootRoot) -> Result<(), Failure> {
-        self.look(root)?;
+    pub(super) fn finish(&mut self, service: &BootService) -> Result<(), Failure> {
+        self.look(service)?;
         self.show.finish();
-        let (progress, ready) = (root.progress(), self.board.ready());
+        let (progress, ready) = (service.progress(), self.board.ready());
         let failed = progress.failed;
         if let Show::Lines = self.show {
             print_json(&Summary {
@@ -97,6 +99,8 @@ impl Desk {
                 seconds: self.began.elapsed().as_secs_f64(),
                 nodes_ready: ready,
                 nodes_failed: failed,
+                nodes_on_fallback: self.board.on_fallback(),
+                nodes_without_image: self.board.without_image(),
                 frames_sent: progress.frames_sent,
                 repeats_sent: progress.repeats_sent,
                 bytes_sent: progress.bytes_sent,

@@ -3,7 +3,7 @@
 pub mod roll_call;
 
 use crate::phase1::announce::Announcement;
-use crate::session::BootRoot;
+use crate::session::BootService;
 use roll_call::{Answer, RollCall, RollCallConfig};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,8 +28,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(5);
 pub struct FrontEnd<S> {
     /// Loads the routes.
     pub loader: RouteLoader<S>,
-    /// Distributes the image, once the routes are loaded.
-    pub boot: Option<BootRoot>,
+    /// Distributes the images, once the routes are loaded.
+    pub boot: Option<BootService>,
     /// A roll call that is being held.
     pub roll_call: Option<RollCall>,
     /// Answers nodes that look for the front end.
@@ -102,7 +102,7 @@ impl<S: TableSource> FrontEnd<S> {
     /// Nodes that were never found, were given up while their routes were loaded, or fell out of the transfer.
     fn missing(&self) -> Vec<NodeNumber> {
         let fallen =
-            |boot: &BootRoot| boot.nodes().filter(|(.., failure)| failure.is_some()).map(|(n, ..)| n).collect();
+            |boot: &BootService| boot.nodes().filter(|node| node.failure.is_some()).map(|node| node.number).collect();
         let fallen: Vec<NodeNumber> = self.boot.as_ref().map(fallen).unwrap_or_default();
         let unloaded = |node: &NodeNumber| {
             matches!(self.loader.distributor.stage(*node), None | Some(Stage::Failed)) || fallen.contains(node)

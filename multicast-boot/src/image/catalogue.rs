@@ -116,10 +116,6 @@ impl Catalogue {
     }
 }
 
-fn every_node() -> NodeRanges {
-    [(NodeNumber(0), NodeNumber(i32::MAX))].into_iter().collect()
-}
-
 fn entry(line: usize, words: &[String], directory: &Path) -> Result<Entry, String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (purpose, nodes, file) = match words[..] {
@@ -129,7 +125,7 @@ fn entry(line: usize, words: &[String], directory: &Path) -> Result<Entry, Strin
         _ => return Err("expected `NODES FILE` or `fallback NODES FILE`".into()),
     };
     let nodes =
-        if nodes == "all" { every_node() } else { nodes.parse().map_err(|error| format!("{error}, or `all`"))? };
+        if nodes == "all" { NodeRanges::all() } else { nodes.parse().map_err(|error| format!("{error}, or `all`"))? };
     Ok(Entry { purpose, nodes, file: directory.join(file), line })
 }
 

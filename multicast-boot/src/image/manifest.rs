@@ -4,6 +4,7 @@ use super::key::{ClusterPublicKey, ClusterSecretKey, KeyId, SIGNATURE_LEN};
 use super::tree::{CHUNK, MAX_PAYLOAD, Shape};
 use bytes::Bytes;
 use std::ops::Range;
+use twowire_route_store::ImageTag;
 use zerocopy::byteorder::little_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -207,6 +208,12 @@ impl Manifest {
     /// How many chunks and lists the payload has.
     pub fn shape(&self) -> Shape {
         Shape::new(self.payload_len).expect("Manifest::new checks the length")
+    }
+
+    /// What a node's NVRAM calls this image: the first bytes of the BLAKE3 of what is signed.
+    pub fn tag(&self) -> ImageTag {
+        let hash = blake3::hash(&self.encode());
+        ImageTag(*hash.as_bytes().first_chunk().expect("a hash is longer"))
     }
 
     /// The bytes that are signed.

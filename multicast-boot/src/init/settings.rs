@@ -88,8 +88,8 @@ impl Settings {
         };
         let mut arguments: Vec<String> = match &self.ticket {
             Some(ticket) => {
-                let fabric = self.options.iter().filter(|(key, _)| key == "fabric");
-                return fabric.map(spelled).chain([format!("--report-ready={ticket}")]).collect();
+                let kept = self.options.iter().filter(|(key, _)| key == "fabric" || key == "nvram");
+                return kept.map(spelled).chain([format!("--report-ready={ticket}")]).collect();
             }
             None => self.options.iter().map(spelled).collect(),
         };

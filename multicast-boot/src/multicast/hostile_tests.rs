@@ -17,7 +17,7 @@ use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Group, Path, Protocol};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{
-    Admit, Answer, Call, Enlist, Instruct, Lack, PROOF_LEN, Poll, Report, Stage, Status, Symbol, put_lack,
+    Admit, Answer, Call, Enlist, Instruct, Lack, Offering, PROOF_LEN, Poll, Report, Stage, Status, Symbol, put_lack,
 };
 use twowire_fabric::wire::{Header, Packet};
 
@@ -80,6 +80,7 @@ fn frame() -> impl Strategy<Value = Packet> {
                 symbol,
                 group: Group(1),
                 challenge: None,
+                offering: Offering::Normal,
             };
             Packet::with_payload(call, payload.into())
         });
@@ -145,7 +146,8 @@ fn node(image: &PackedImage, session: u32) -> BootNode {
     let config = NodeConfig { timing: Timing::real(), ..NodeConfig::default() };
     let credentials = Credentials { card: CARD, key: key().public(), secret: None };
     let mut node = BootNode::for_group(config, credentials, Arc::new(SharedStores::default()), PORT, 1);
-    let call = Call { session, root: UniqueId(9), report_ms: 100, symbol: 1426, group: NODES, challenge: None };
+    let (challenge, offering) = (None, Offering::Normal);
+    let call = Call { session, root: UniqueId(9), report_ms: 100, symbol: 1426, group: NODES, challenge, offering };
     let manifest: Bytes = image.signed_manifest().as_bytes().clone();
     node.handle_packet(Time::ZERO, &Packet::with_payload(call, manifest));
     let Some(Header::Enlist(enlist)) = node.poll_transmit(Time::ZERO).map(|t| t.packet.header) else {

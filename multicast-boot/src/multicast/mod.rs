@@ -27,7 +27,7 @@ pub mod sender;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
-mod lan;
+pub(crate) mod lan;
 #[cfg(test)]
 mod membership_tests;
 #[cfg(test)]

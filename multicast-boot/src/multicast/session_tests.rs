@@ -15,7 +15,7 @@ use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
-use twowire_fabric::wire::boot::{Answer, Call, Enlist, PROOF_LEN};
+use twowire_fabric::wire::boot::{Answer, Call, Enlist, Offering, PROOF_LEN};
 
 pub(super) const PORT: usize = 1430;
 
@@ -236,7 +236,8 @@ fn a_rogue_call_is_refused_and_leads_nobody_away() {
         &ClusterSecretKey::from_seed(&[66; 32]),
     )
     .expect("a small image");
-    let call = Call { session: 66, root: card(3), report_ms: 1, symbol: 1426, group: NODES, challenge: None };
+    let (challenge, offering) = (None, Offering::Normal);
+    let call = Call { session: 66, root: card(3), report_ms: 1, symbol: 1426, group: NODES, challenge, offering };
     let mut rng = fastrand::Rng::with_seed(3);
     let done = lan.run(Duration::from_secs(10), |lan| {
         if rng.u8(..) < 2 {

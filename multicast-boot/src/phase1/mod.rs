@@ -5,13 +5,16 @@
 //! that has a record known to the front end, and looks for it if the record is stale.
 
 pub mod announce;
+pub mod called;
 pub mod finder;
 pub mod nvram;
 pub mod simulated;
 
 use crate::image::ClusterPublicKey;
 use crate::membership::ClusterSecret;
-use crate::session::{BootClient, BootNode, ChunkStores, Credentials, HeldImage, NodeConfig, NodeState, Ticket};
+use crate::session::{
+    BootClient, BootNode, ChunkStores, Credentials, HeldImage, ImageRecord, NodeConfig, NodeState, Ticket,
+};
 use finder::Finder;
 use std::sync::Arc;
 use twowire_fabric::endpoint::{EndpointConfig, Event, ReliableEndpoint};
@@ -61,12 +64,14 @@ struct Running {
 }
 
 impl Running {
-    fn new(setup: &NodeSetup, id: UniqueId, finder: Option<Finder>, seed: u64) -> Running {
+    fn new(setup: &NodeSetup, id: UniqueId, finder: Option<Finder>, images: ImageRecord, seed: u64) -> Running {
+        let mut boot = BootNode::with_stores(setup.boot, setup.credentials(id), Arc::clone(&setup.stores), seed);
+        boot.set_image_record(images);
         Running {
             responder: Responder::new(id),
             endpoint: ReliableEndpoint::new(EndpointConfig::default(), id, seed),
             agent: RouteAgent::new(),
-            boot: BootNode::with_stores(setup.boot, setup.credentials(id), Arc::clone(&setup.stores), seed),
+            boot,
             finder,
             unproven: false,
         }
@@ -76,14 +81,14 @@ impl Running {
 impl<M: Medium> Phase1<M> {
     /// A node that has just got power. `seed` must be another one each time.
     pub fn new(now: Time, setup: &NodeSetup, id: UniqueId, mut nvram: Store<M>, seed: u64) -> Phase1<M> {
-        let finder = finder(now, id, &mut nvram, seed);
-        Phase1 { running: Running::new(setup, id, finder, seed), nvram }
+        let (finder, images) = (finder(now, id, &mut nvram, seed), nvram::read_images(&mut nvram));
+        Phase1 { running: Running::new(setup, id, finder, images, seed), nvram }
     }
 
     /// The power goes and comes back: all is lost but the NVRAM.
     pub fn power_cycle(&mut self, now: Time, setup: &NodeSetup, id: UniqueId, seed: u64) {
-        let finder = finder(now, id, &mut self.nvram, seed);
-        self.running = Running::new(setup, id, finder, seed);
+        let (finder, images) = (finder(now, id, &mut self.nvram, seed), nvram::read_images(&mut self.nvram));
+        self.running = Running::new(setup, id, finder, images, seed);
     }
 
     /// Hands the endpoint's messages to the route agent, and sends its answers.
@@ -124,10 +129,21 @@ impl<M: Medium> Phase1<M> {
         }
     }
 
+    /// Writes down what the boot client has to have written down.
+    fn keep_record(&mut self, now: Time) {
+        nvram::keep(now, &mut self.nvram, &mut self.running.boot);
+    }
+
+    /// What the NVRAM is kept on, and how often it was written.
+    pub fn nvram(&mut self) -> &mut Store<M> {
+        &mut self.nvram
+    }
+
     /// An offer that was accepted is signed with the cluster's key: whoever made it is the front end.
     fn look_at_offer(&mut self) {
+        let state = self.running.boot.state();
         let waits =
-            matches!(self.running.boot.state(), NodeState::NoRoutes | NodeState::Asking | NodeState::Refused(_));
+            matches!(state, NodeState::NoRoutes | NodeState::Asking | NodeState::NoImage | NodeState::Refused(_));
         if waits || self.running.finder.is_none() {
             return;
         }
@@ -149,6 +165,16 @@ impl<M: Medium> BootClient for Phase1<M> {
 
     fn handed_over(&mut self, now: Time) {
         self.running.boot.handed_over(now);
+        self.keep_record(now);
+    }
+
+    fn phase2_failed(&mut self, now: Time) {
+        self.running.boot.phase2_failed(now);
+        self.keep_record(now);
+    }
+
+    fn boots_fallback(&self) -> bool {
+        self.running.boot.boots_fallback()
     }
 
     fn ticket(&self) -> Option<Ticket> {
@@ -177,6 +203,7 @@ impl<M: Medium> Protocol for Phase1<M> {
             Family::Boot => {
                 self.running.boot.handle_packet(now, packet);
                 self.look_at_offer();
+                self.keep_record(now);
             }
         }
     }
@@ -189,6 +216,7 @@ impl<M: Medium> Protocol for Phase1<M> {
         }
         if due(self.running.boot.poll_timeout()) {
             self.running.boot.handle_timeout(now);
+            self.keep_record(now);
         }
         if let Some(finder) = &mut self.running.finder
             && due(finder.poll_timeout())

@@ -7,7 +7,7 @@ use twowire_fabric::responder::Responder;
 use twowire_fabric::sim::{Fault, Host, Sim, SimConfig};
 use twowire_fabric::spec::SimSpec;
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
-use twowire_fabric::wire::boot::Offer;
+use twowire_fabric::wire::boot::{Offer, Offering};
 use twowire_route_store::{Hops, MemoryMedium, Record, Store};
 
 /// What runs on a host of these tests.
@@ -95,7 +95,8 @@ impl Protocol for Program {
             Program::FrontEnd { responder, manifest, offers } => responder.poll_transmit(now).or_else(|| {
                 let (route, sent) = offers.iter_mut().find(|(_, sent)| !**sent)?;
                 *sent = true;
-                let offer = Offer { session: 1, epoch: 1, to: NodeNumber(17), report_ms: 100, challenge: None };
+                let (to, offering) = (NodeNumber(17), Offering::Normal);
+                let offer = Offer { session: 1, epoch: 1, to, report_ms: 100, challenge: None, offering };
                 Some(Transmit::new(*route, Packet::with_payload(offer, manifest.clone())))
             }),
         }

@@ -20,6 +20,12 @@ pub trait BootClient: Protocol {
     /// What phase 2 must know to report that it runs, where another program does so: once the node hands over.
     fn ticket(&self) -> Option<Ticket>;
 
+    /// Phase 2 was seen not to become ready: that is written down. Only for a node that is handing over.
+    fn phase2_failed(&mut self, now: Time);
+
+    /// True if what it boots is the fallback.
+    fn boots_fallback(&self) -> bool;
+
     /// True if the front end knows the stage that the node is at.
     fn is_heard(&self) -> bool;
 }

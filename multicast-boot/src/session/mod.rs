@@ -12,6 +12,7 @@
 //! | `mover` | what moves the bytes between them: the side towards the session |
 //! | [`group`] | a mover: to all nodes at once, where the fabric replicates frames |
 //! | [`trees`] | a mover: two trees laid over a source-routed fabric |
+//! | [`service`] | several images over one port, each in a session of its own |
 //! | [`progress`], [`strangers`] | what the front end knows of the nodes, and of those that are none |
 //! | [`ready`] | what phase 2 says, and what it must know for it |
 
@@ -26,12 +27,15 @@ mod positions;
 pub mod progress;
 pub mod ready;
 pub mod root;
+pub mod service;
 pub mod store;
 pub mod strangers;
 pub mod stream;
 pub mod timing;
 pub mod trees;
 
+#[cfg(test)]
+mod fallback_tests;
 #[cfg(test)]
 mod membership_tests;
 #[cfg(test)]
@@ -46,11 +50,12 @@ mod tests;
 pub use client::BootClient;
 pub use group::{FRONT_ENDS, GroupConfig, GroupError, NODES};
 pub use held::HeldImage;
-pub use node::{BootNode, Credentials};
+pub use node::{BootNode, Credentials, ImageRecord};
 pub use node_state::{NodeConfig, NodeCounters, NodeState};
 pub use progress::{BootEvent, FailureReason, NodeFailure, Outcome, Progress, Reached};
 pub use ready::{ReadyReport, Ticket, TicketError};
 pub use root::{BootRoot, Gate, RootConfig};
+pub use service::{BootService, Boots, NodeView, ServedImage};
 pub use store::{ChunkStore, ChunkStores, SharedStores};
 pub use timing::Timing;
 pub use trees::{PairRoutes, Plan};

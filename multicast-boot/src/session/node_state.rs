@@ -13,8 +13,10 @@ use twowire_fabric::wire::boot::{Answer, TREES};
 pub struct NodeConfig {
     /// The protocol's timers.
     pub timing: Timing,
-    /// The oldest version of an image that it boots.
+    /// The oldest version of an image that it boots, whatever its record says.
     pub oldest_version: u64,
+    /// It boots images that are older than its record says.
+    pub allow_older: bool,
     /// The rate of the node's link, in bits a second, where it is known: it spaces what it forwards evenly.
     pub rate_bits_per_s: Option<u64>,
     /// How long it takes from the end of phase 1 until phase 2 runs; `None` if the driver says so, by
@@ -25,7 +27,7 @@ pub struct NodeConfig {
 impl Default for NodeConfig {
     fn default() -> NodeConfig {
         let (timing, hand_over) = (Timing::default(), Some(Duration::from_millis(20)));
-        NodeConfig { timing, oldest_version: 0, rate_bits_per_s: None, hand_over }
+        NodeConfig { timing, oldest_version: 0, allow_older: false, rate_bits_per_s: None, hand_over }
     }
 }
 
@@ -48,6 +50,8 @@ pub enum NodeState {
     NoRoutes,
     /// It asks for an offer.
     Asking,
+    /// The front end has no image for it.
+    NoImage,
     /// It has refused the offer, and stays in phase 1.
     Refused(Answer),
     /// It has accepted an offer and has nothing yet.
@@ -70,6 +74,7 @@ impl fmt::Display for NodeState {
         match self {
             NodeState::NoRoutes => f.write_str("waits for routes"),
             NodeState::Asking => f.write_str("asks for an offer"),
+            NodeState::NoImage => f.write_str("the front end has no image for this node"),
             NodeState::Refused(answer) => write!(f, "refused: {}", refusal(*answer)),
             NodeState::Joined => f.write_str("joined"),
             NodeState::Receiving { percent } => write!(f, "receiving ({percent} %)"),

@@ -3,6 +3,7 @@
 use super::strangers::Distrust;
 use crate::image::KeyId;
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::time::Time;
@@ -72,6 +73,7 @@ pub(crate) fn refusal(answer: Answer) -> &'static str {
         Answer::NoRoom => "the node has no room for it",
         Answer::NoSecret => "the front end asks for proof of membership, and the node has no cluster secret (--secret)",
         Answer::WrongSecret => "the front end has another cluster secret than the node",
+        Answer::Exhausted => "it has used up its attempts on the node, and did not become ready",
     }
 }
 
@@ -151,6 +153,19 @@ pub struct Progress {
     pub refused_joins: u64,
 }
 
+impl AddAssign for Progress {
+    fn add_assign(&mut self, more: Progress) {
+        std::iter::zip(&mut self.at_stage, more.at_stage).for_each(|(sum, more)| *sum += more);
+        self.failed += more.failed;
+        self.frames_sent += more.frames_sent;
+        self.repeats_sent += more.repeats_sent;
+        self.bytes_sent += more.bytes_sent;
+        self.repaired += more.repaired;
+        self.rejected += more.rejected;
+        self.refused_joins += more.refused_joins;
+    }
+}
+
 /// How a transfer has ended, or how it stands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
@@ -170,4 +185,18 @@ pub struct Outcome {
     pub busiest_cable: f64,
     /// How often nodes changed places in the layout to bring this down.
     pub swaps: usize,
+}
+
+impl Outcome {
+    /// How this transfer and another one beside it have ended together.
+    pub(crate) fn beside(mut self, other: Outcome) -> Outcome {
+        self.ready += other.ready;
+        self.failed.extend(other.failed);
+        self.failed.sort_by_key(|failure| failure.node);
+        self.last_verified = self.last_verified.max(other.last_verified);
+        self.last_ready = self.last_ready.max(other.last_ready);
+        self.busiest_cable = self.busiest_cable.max(other.busiest_cable);
+        self.swaps += other.swaps;
+        self
+    }
 }

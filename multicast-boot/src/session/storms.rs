@@ -16,7 +16,7 @@ use twowire_fabric::route::Route;
 use twowire_fabric::sim::Fault;
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology, generate};
-use twowire_fabric::wire::boot::Offer;
+use twowire_fabric::wire::boot::{Offer, Offering};
 use twowire_fabric::wire::{Header, Packet};
 
 /// Nodes of the cluster; the front end is the host before them.
@@ -162,7 +162,8 @@ fn run_until_done(cluster: &mut Cluster, storm: &Storm) {
         // Before it takes part a node would take the second one.
         let takes_part = matches!(cluster.node(to.0).state(), NodeState::Joined | NodeState::Receiving { .. });
         for (session, rogue) in &offers[..if takes_part { 2 } else { 1 }] {
-            let offer = Offer { session: *session, epoch: 1, to, report_ms: 20, challenge: None };
+            let (session, challenge, offering) = (*session, None, Offering::Normal);
+            let offer = Offer { session, epoch: 1, to, report_ms: 20, challenge, offering };
             let packet = Packet::with_payload(Header::from(offer), rogue.signed_manifest().as_bytes().clone());
             cluster.sim.host_mut(host).handle_packet(at, &packet);
             cluster.sim.wake(host);

@@ -56,6 +56,19 @@ impl Strangers {
         }
     }
 
+    /// Puts together those of several sessions. Who is known already stays where it is.
+    pub(crate) fn gather<'a>(&mut self, sessions: impl Iterator<Item = &'a Strangers> + Clone) {
+        let joins = sessions.clone().map(Strangers::joins).sum();
+        if joins == std::mem::replace(&mut self.joins, joins) {
+            return;
+        }
+        for stranger in sessions.flat_map(Strangers::known) {
+            if self.known.len() < MAX_KNOWN && !self.known.contains(stranger) {
+                self.known.push(*stranger);
+            }
+        }
+    }
+
     /// How many joins were not believed.
     pub fn joins(&self) -> u64 {
         self.joins

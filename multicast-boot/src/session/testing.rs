@@ -243,7 +243,7 @@ pub(crate) struct Cluster {
 pub(crate) struct Ground {
     pub(crate) plan: Plan,
     /// Of the front end, then of node 0, and so on.
-    tables: Vec<Arc<RouteTable>>,
+    pub(crate) tables: Vec<Arc<RouteTable>>,
 }
 
 impl Ground {

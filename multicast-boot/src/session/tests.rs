@@ -10,7 +10,7 @@ use twowire_fabric::protocol::Protocol;
 use twowire_fabric::sim::Fault;
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology, generate};
-use twowire_fabric::wire::boot::{Answer, Offer, Stage};
+use twowire_fabric::wire::boot::{Answer, Offer, Offering, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 fn ms(ms: u64) -> Time {
@@ -290,7 +290,8 @@ fn a_rogue_offer_does_not_lead_a_node_away() {
     for at in 1..12 {
         cluster.sim.run_until(ms(at));
         for (session, rogue) in [(4711, &stranger), (4712, &replayed)] {
-            let offer = Offer { session, epoch: 1, to: NodeNumber(5), report_ms: 20, challenge: None };
+            let (to, offering) = (NodeNumber(5), Offering::Normal);
+            let offer = Offer { session, epoch: 1, to, report_ms: 20, challenge: None, offering };
             let packet = Packet::with_payload(Header::from(offer), rogue.signed_manifest().as_bytes().clone());
             cluster.sim.host_mut(host(5)).handle_packet(ms(at), &packet);
             cluster.sim.wake(host(5));

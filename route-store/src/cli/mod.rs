@@ -3,6 +3,7 @@
 mod check;
 mod error;
 mod format;
+mod ready;
 mod set;
 mod show;
 
@@ -21,6 +22,7 @@ Examples:
   route-store set --device nvram.bin --node 17 --epoch 3 --route 88f887 --alternate 89f886
   route-store show --device nvram.bin
   route-store check --device nvram.bin --json
+  route-store ready --device nvram.bin --image 9d4c01aa --image-version 7
 
 Devices:
   PATH                       what it looks like: a file, /dev/nvram, /dev/mtdN, a block device, efivarfs, a PCI resource
@@ -58,6 +60,8 @@ enum Command {
     Show(Common),
     /// Write a record, if it differs from the one that counts
     Set(set::SetArgs),
+    /// Note that the image that the node runs has become ready
+    Ready(ready::ReadyArgs),
     /// Make a blank device; as a file, it is created
     Format(format::FormatArgs),
     /// Say what each slot holds; fail if one is damaged, or there is no record
@@ -69,6 +73,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode, CliError> {
     match &cli.command {
         Command::Show(common) => show::run(common),
         Command::Set(args) => set::run(args),
+        Command::Ready(args) => ready::run(args),
         Command::Format(args) => format::run(args),
         Command::Check(common) => check::run(common),
     }

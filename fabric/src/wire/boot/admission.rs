@@ -1,7 +1,7 @@
 //! Frames by which a front end and nodes find one another where a fabric finds cards by itself.
 
 use super::membership::ChallengeLayout;
-use super::{Answer, Challenge, PROOF_LEN, number};
+use super::{Answer, Challenge, Offering, PROOF_LEN, number};
 use crate::id::{NodeNumber, UniqueId};
 use crate::protocol::Group;
 use crate::wire::{Header, HeaderBytes, Kind, PREFIX, WireError, put, take};
@@ -11,8 +11,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The front end offers an image to whoever hears it. The payload is the signed manifest.
 ///
 /// ```text
-/// 4            8                       16          18       20      22                      38
-/// | session    | root                  | report ms | symbol | group | challenge             |
+/// 4            8                       16          18       20      22                      38         39
+/// | session    | root                  | report ms | symbol | group | challenge             | offering |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -28,6 +28,8 @@ pub struct Call {
     pub group: Group,
     /// What a node that answers has to prove, if anything.
     pub challenge: Option<Challenge>,
+    /// What is offered.
+    pub offering: Offering,
 }
 
 /// A node asks for a [`Call`], or answers one.
@@ -84,8 +86,9 @@ struct CallLayout {
     symbol: U16,
     group: U16,
     challenge: ChallengeLayout,
+    offering: u8,
 }
-const _: () = assert!(size_of::<CallLayout>() == 34);
+const _: () = assert!(size_of::<CallLayout>() == 35);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -120,6 +123,7 @@ impl Call {
             symbol: self.symbol.into(),
             group: self.group.0.into(),
             challenge: ChallengeLayout::of(self.challenge),
+            offering: self.offering as u8,
         };
         put(out, &layout);
     }
@@ -136,6 +140,7 @@ impl Call {
             symbol: l.symbol.get(),
             group: Group(l.group.get()),
             challenge: l.challenge.read(Kind::Call)?,
+            offering: Offering::parse(Kind::Call, l.offering)?,
         };
         Ok((call, size_of::<CallLayout>()))
     }

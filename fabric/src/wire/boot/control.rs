@@ -10,8 +10,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The root offers an image to a node. The payload is the signed manifest.
 ///
 /// ```text
-/// 4            8            12           16          18                      34
-/// | session    | epoch      | to         | report ms | challenge             |
+/// 4            8            12           16          18                      34         35
+/// | session    | epoch      | to         | report ms | challenge             | offering |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -25,6 +25,34 @@ pub struct Offer {
     pub report_ms: u16,
     /// What the node has to prove in its answer, if anything.
     pub challenge: Option<Challenge>,
+    /// What is offered.
+    pub offering: Offering,
+}
+
+/// What a front end offers to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Offering {
+    /// The image to boot. There is no other.
+    Normal = 0,
+    /// The image to boot. A node on which it has used up its attempts gets the fallback.
+    NormalOrFallback = 1,
+    /// The image to boot where the normal one does not become ready, or where there is none.
+    Fallback = 2,
+    /// No image: there is none for this node.
+    Nothing = 3,
+}
+
+impl Offering {
+    /// Every one, in the order of its byte.
+    pub const ALL: [Offering; 4] =
+        [Offering::Normal, Offering::NormalOrFallback, Offering::Fallback, Offering::Nothing];
+
+    /// Reads its byte.
+    pub(in crate::wire) fn parse(kind: Kind, byte: u8) -> Result<Offering, WireError> {
+        let field = WireError::Field { kind, field: "offering", value: byte.into() };
+        Offering::ALL.get(usize::from(byte)).copied().ok_or(field)
+    }
 }
 
 /// What a node says to an offer.
@@ -49,11 +77,13 @@ pub enum Answer {
     NoSecret = 7,
     /// The secret that it has is another one.
     WrongSecret = 8,
+    /// The image has used up its attempts on this node: it did not become ready.
+    Exhausted = 9,
 }
 
 impl Answer {
     /// Every answer, in the order of its byte.
-    pub const ALL: [Answer; 9] = [
+    pub const ALL: [Answer; 10] = [
         Answer::Asks,
         Answer::Accepts,
         Answer::WrongKey,
@@ -63,6 +93,7 @@ impl Answer {
         Answer::NoRoom,
         Answer::NoSecret,
         Answer::WrongSecret,
+        Answer::Exhausted,
     ];
 }
 
@@ -206,8 +237,9 @@ struct OfferLayout {
     to: I32,
     report_ms: U16,
     challenge: ChallengeLayout,
+    offering: u8,
 }
-const _: () = assert!(size_of::<OfferLayout>() == 30);
+const _: () = assert!(size_of::<OfferLayout>() == 31);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -270,6 +302,7 @@ impl Offer {
             to: self.to.0.into(),
             report_ms: self.report_ms.into(),
             challenge: ChallengeLayout::of(self.challenge),
+            offering: self.offering as u8,
         };
         put(out, &layout);
     }
@@ -285,6 +318,7 @@ impl Offer {
             to: number(Kind::Offer, "to", l.to.get())?,
             report_ms: l.report_ms.get(),
             challenge: l.challenge.read(Kind::Offer)?,
+            offering: Offering::parse(Kind::Offer, l.offering)?,
         };
         Ok((offer, size_of::<OfferLayout>()))
     }

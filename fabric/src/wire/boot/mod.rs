@@ -17,7 +17,7 @@ pub mod multicast;
 pub mod relay;
 
 pub use admission::{Admit, Call, Enlist};
-pub use control::{Answer, Assign, Instruct, Join, Offer, Report, Stage};
+pub use control::{Answer, Assign, Instruct, Join, Offer, Offering, Report, Stage};
 pub use edge::{Attach, Block, Pulse, Receipt, Span, parse_spans, put_span};
 pub use membership::{Challenge, PROOF_LEN};
 pub use multicast::{LACK_LEN, Lack, Poll, Status, Symbol, parse_lacks, put_lack};

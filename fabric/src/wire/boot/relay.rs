@@ -103,11 +103,12 @@ impl From<Relay> for Header {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::boot::Offer;
+    use crate::wire::boot::{Offer, Offering};
     use proptest::prelude::*;
 
     fn offer(to: i32) -> Header {
-        Offer { session: 7, epoch: 1, to: NodeNumber(to), report_ms: 20, challenge: None }.into()
+        let (to, offering) = (NodeNumber(to), Offering::Normal);
+        Offer { session: 7, epoch: 1, to, report_ms: 20, challenge: None, offering }.into()
     }
 
     fn read(packet: &Packet) -> Vec<Packet> {

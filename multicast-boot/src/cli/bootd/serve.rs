@@ -4,11 +4,13 @@ use super::Args;
 use crate::cli::desk::Desk;
 use crate::cli::secret;
 use crate::front_end::FrontEnd;
-use crate::image::{ClusterPublicKey, PackedImage};
+use crate::image::ClusterPublicKey;
 use crate::membership::ClusterSecret;
 use crate::phase1::NodeSetup;
 use crate::phase1::simulated::simulate;
-use crate::session::{BootRoot, FRONT_ENDS, Gate, GroupConfig, NodeConfig, Plan, RootConfig, SharedStores, Timing};
+use crate::session::{
+    BootService, FRONT_ENDS, Gate, GroupConfig, NodeConfig, Plan, RootConfig, ServedImage, SharedStores, Timing,
+};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +36,7 @@ const LAST_WORDS: u32 = 5;
 /// What is the same for all kinds of fabric.
 struct Service<'a> {
     args: &'a Args,
-    image: PackedImage,
+    images: Vec<ServedImage>,
     timing: Timing,
     /// Who may take part.
     gate: Option<Gate>,
@@ -43,11 +45,11 @@ struct Service<'a> {
     desk: &'a mut Desk,
 }
 
-/// Brings the image to all nodes of a fabric.
+/// Brings their images to all nodes of a fabric.
 pub(super) fn serve(
     args: &Args,
     fabric: &FabricSpec,
-    image: PackedImage,
+    images: Vec<ServedImage>,
     key: &ClusterPublicKey,
     desk: &mut Desk,
 ) -> Result<(), Failure> {
@@ -55,18 +57,22 @@ pub(super) fn serve(
     let gate = secret.clone().map(|secret| Ok(Gate { secret, nonce: getrandom::u64()? }));
     let gate = gate.transpose().map_err(|error: getrandom::Error| Failure::failed(error))?;
     if let FabricSpec::Sim(simulated) = fabric {
-        let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::default() };
+        let timing = timing(args, Timing::default());
         let mut port = simulation(args, simulated, key, secret)?;
-        return Service { args, image, timing, gate, seed: args.seed, desk }.along_trees(&mut port);
+        return Service { args, images, timing, gate, seed: args.seed, desk }.along_trees(&mut port);
     }
     let mut port = provider::open(fabric, args.front_end.as_deref(), Frames::Passing).map_err(Failure::failed)?;
-    let timing = Timing { rejoin_wait: args.node_timeout, ..Timing::real() };
+    let timing = timing(args, Timing::real());
     let seed = getrandom::u64().map_err(Failure::failed)?;
-    let mut service = Service { args, image, timing, gate, seed, desk };
+    let mut service = Service { args, images, timing, gate, seed, desk };
     match port.limits().addressing {
         Addressing::Hops => service.along_trees(port.as_mut()),
         Addressing::Cards => service.for_a_group(port.as_mut()),
     }
+}
+
+fn timing(args: &Args, timing: Timing) -> Timing {
+    Timing { rejoin_wait: args.node_timeout, hand_over_timeout: args.ready_timeout, ..timing }
 }
 
 /// A simulated fabric with nodes in phase 1.
@@ -99,13 +105,13 @@ impl Service<'_> {
         drive_on(port, &mut front_end, |front_end| Ok(front_end.loader.distributor.is_done()))?;
         let plan = Plan::new(&map, Arc::clone(&routes));
         let config = RootConfig { timing: self.timing, gate: self.gate.clone() };
-        let mut root = BootRoot::new(config, self.image.clone(), plan, &nodes, rng.u64(..));
-        root.start(port.now());
-        front_end.boot = Some(root);
+        let mut service = BootService::along_trees(&config, self.images.clone(), &plan, &nodes, rng.u64(..));
+        service.start(port.now());
+        front_end.boot = Some(service);
         drive_on(port, &mut front_end, |front_end| {
-            let root = front_end.boot.as_mut().expect("set above");
-            while root.poll_event().is_some() {}
-            self.desk.poll(root).map(|()| root.is_done())
+            let service = front_end.boot.as_mut().expect("set above");
+            while service.poll_event().is_some() {}
+            self.desk.poll(service).map(|()| service.is_done())
         })?;
         let outcome = self.desk.finish(front_end.boot.as_ref().expect("set above"));
         linger(port, &mut front_end, self.timing)?;
@@ -122,14 +128,14 @@ impl Service<'_> {
             ..GroupConfig::new(port.unique_id(), port.limits().max_payload)
         };
         port.join(FRONT_ENDS).map_err(Failure::failed)?;
-        let mut root = BootRoot::for_group(config, self.image.clone(), self.seed).map_err(Failure::failed)?;
-        root.start(port.now());
-        drive_on(port, &mut root, |root| {
-            while root.poll_event().is_some() {}
-            self.desk.poll(root).map(|()| root.is_done())
+        let mut service = BootService::for_group(&config, self.images.clone(), self.seed).map_err(Failure::failed)?;
+        service.start(port.now());
+        drive_on(port, &mut service, |service| {
+            while service.poll_event().is_some() {}
+            self.desk.poll(service).map(|()| service.is_done())
         })?;
-        let outcome = self.desk.finish(&root);
-        linger(port, &mut root, self.timing)?;
+        let outcome = self.desk.finish(&service);
+        linger(port, &mut service, self.timing)?;
         outcome
     }
 }

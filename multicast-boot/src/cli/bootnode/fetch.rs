@@ -2,13 +2,15 @@
 
 use super::Args;
 use super::news::News;
+use super::phase2::Phase2;
 use crate::files::ImageFolder;
 use crate::image::ClusterPublicKey;
 use crate::init::settings::phase_2;
 use crate::kexec;
 use crate::membership::ClusterSecret;
+use crate::phase1::called::CalledPhase1;
 use crate::phase1::{NodeSetup, Phase1, nvram};
-use crate::session::{BootClient, BootNode, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
+use crate::session::{BootClient, ChunkStores, NODES, NodeConfig, NodeState, SharedStores, Timing};
 use rustix::rand::GetRandomFlags;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,13 +40,13 @@ pub(super) fn fetch(
     folder: Option<ImageFolder>,
 ) -> Result<(), Failure> {
     let mut news = News::new(args.json);
-    let mut nvram = open_nvram(args.nvram.as_ref(), &mut news)?;
-    let oldest_recorded = nvram.load().map_or(0, |current| current.record.floor());
+    let nvram = open_nvram(args.nvram.as_ref(), &mut news)?;
     let mut port = provider::open(fabric, None, Frames::Passing).map_err(Failure::failed)?;
     news.tell("link up")?;
     let boot = NodeConfig {
         timing: Timing::real(),
-        oldest_version: args.oldest_version.max(oldest_recorded),
+        oldest_version: args.oldest_version,
+        allow_older: args.allow_older,
         rate_bits_per_s: port.limits().rate_bits_per_s,
         hand_over: None,
     };
@@ -55,7 +57,7 @@ pub(super) fn fetch(
     let setup = NodeSetup { key, secret, boot, stores };
     let (limits, id) = (port.limits(), port.unique_id());
     let seed = seed()? ^ id.0.rotate_left(32);
-    let mut work = Work { args, fabric, folder, news, since: port.now(), placed_at: None };
+    let mut work = Work { args, fabric, folder, news, since: port.now(), placed_at: None, phase2: None };
     match limits.addressing {
         Addressing::Hops => {
             let mut node = Phase1::new(port.now(), &setup, id, nvram, seed);
@@ -63,8 +65,8 @@ pub(super) fn fetch(
         }
         Addressing::Cards => {
             port.join(NODES).map_err(Failure::failed)?;
-            let (credentials, NodeSetup { boot, stores, .. }) = (setup.credentials(id), setup);
-            work.run(port.as_mut(), &mut BootNode::for_group(boot, credentials, stores, limits.max_payload, seed))
+            let mut node = CalledPhase1::new(&setup, id, limits.max_payload, nvram, seed);
+            work.run(port.as_mut(), &mut node)
         }
     }
 }
@@ -104,6 +106,8 @@ struct Work<'a> {
     since: Time,
     /// When the image was put where phase 2 starts from.
     placed_at: Option<Time>,
+    /// The command that has to become ready.
+    phase2: Option<Phase2>,
 }
 
 impl Work<'_> {
@@ -113,6 +117,9 @@ impl Work<'_> {
             let step = |node: &mut N| node.state() != before || self.may_leave(slice, node);
             drive(port, node, slice, step).map_err(|error| Failure::Failed(format!("the link failed: {error}")))?;
             self.news.tell_state(node.state())?;
+            if node.boots_fallback() {
+                self.news.tell_once("boots the fallback")?;
+            }
             if let Some(problem) = self.folder.as_ref().and_then(ImageFolder::take_problem) {
                 return Err(Failure::failed(problem));
             }
@@ -122,6 +129,7 @@ impl Work<'_> {
             let now = port.now();
             match node.state() {
                 NodeState::HandingOver if self.placed_at.is_none() => self.hand_over(now, node)?,
+                NodeState::HandingOver if self.phase2.is_some() => self.look_at_phase2(now, node)?,
                 NodeState::HandingOver | NodeState::Ready if self.may_leave(now, node) => return self.leave(),
                 NodeState::HandingOver | NodeState::Ready => {}
                 state => self.check_time(now, state)?,
@@ -137,20 +145,42 @@ impl Work<'_> {
         if let Some(folder) = &self.folder {
             folder.place(image.manifest()).map_err(Failure::failed)?;
             self.news.tell("phase 2 up")?;
-            boot.handed_over(now);
+            let (Some(command), Some(root)) = (&self.args.start, &self.args.root) else {
+                boot.handed_over(now);
+                return Ok(());
+            };
+            self.phase2 = Some(Phase2::start(now, command, root, self.args.ready_timeout)?);
             return Ok(());
         }
         let (kernel, initramfs) = (image.kernel(), image.initramfs());
+        let manifest = image.manifest();
         let cmdline = match boot.ticket() {
-            Some(ticket) => phase_2(image.manifest().cmdline(), &self.fabric.to_string(), &ticket),
-            None => image.manifest().cmdline().to_owned(),
+            Some(ticket) => phase_2(manifest.cmdline(), &self.fabric.to_string(), &ticket),
+            None => manifest.cmdline().to_owned(),
         };
-        kexec::load(kernel.as_deref(), initramfs.as_deref(), &cmdline).map_err(Failure::failed)
+        // By this phase 2 knows what it has to note as ready.
+        let cmdline = format!("{cmdline} twowire.image={} twowire.version={}", manifest.tag(), manifest.version());
+        kexec::load(kernel.as_deref(), initramfs.as_deref(), cmdline.trim_start()).map_err(Failure::failed)
+    }
+
+    /// Phase 2 runs: it becomes ready, or is seen to fail, which is written down.
+    fn look_at_phase2(&mut self, now: Time, boot: &mut impl BootClient) -> Result<(), Failure> {
+        let Some(phase2) = &mut self.phase2 else { return Ok(()) };
+        match phase2.is_ready(now) {
+            Ok(false) => return Ok(()),
+            Ok(true) => boot.handed_over(now),
+            Err(why) => {
+                boot.phase2_failed(now);
+                return Err(why);
+            }
+        }
+        (self.phase2, self.placed_at) = (None, Some(now));
+        Ok(())
     }
 
     /// The front end knows of the last stage, or does not answer any more.
     fn may_leave(&self, now: Time, boot: &impl BootClient) -> bool {
-        self.placed_at.is_some_and(|at| boot.is_heard() || now - at >= FAREWELL)
+        self.phase2.is_none() && self.placed_at.is_some_and(|at| boot.is_heard() || now - at >= FAREWELL)
     }
 
     fn leave(&mut self) -> Result<(), Failure> {

@@ -17,12 +17,13 @@ pub(super) struct News {
     json: bool,
     began: Instant,
     last: Option<String>,
+    said: Vec<&'static str>,
 }
 
 impl News {
     #[expect(clippy::disallowed_methods, reason = "people are told by the clock on the wall")]
     pub(super) fn new(json: bool) -> News {
-        News { json, began: Instant::now(), last: None }
+        News { json, began: Instant::now(), last: None, said: Vec::new() }
     }
 
     /// Prints a state, unless it was the last.
@@ -36,6 +37,15 @@ impl News {
             return print_json(&Line { at_ms, state });
         }
         print(|out| writeln!(out, "[{:>9.3}] {state}", at_ms as f64 / 1000.0))
+    }
+
+    /// Prints something the first time only.
+    pub(super) fn tell_once(&mut self, what: &'static str) -> Result<(), Failure> {
+        if self.said.contains(&what) {
+            return Ok(());
+        }
+        self.said.push(what);
+        self.tell(what)
     }
 
     /// Prints how far the node is.

@@ -12,6 +12,7 @@ use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::drive;
 use twowire_fabric::provider::{self, Frames};
 use twowire_fabric::spec::FabricSpec;
+use twowire_route_store::{Access, Device, Store};
 
 /// Ctrl-C and the clock are looked at so often.
 const SLICE: Duration = Duration::from_millis(50);
@@ -44,6 +45,7 @@ pub(super) fn report(args: &Args, ticket: Option<&Ticket>) -> Result<(), Failure
             return Err(Failure::failed(why));
         }
     }
+    args.nvram.as_ref().map_or(Ok(()), |device| left.note_ready(device))?;
     news.tell("ready")
 }
 
@@ -51,6 +53,20 @@ pub(super) fn report(args: &Args, ticket: Option<&Ticket>) -> Result<(), Failure
 struct Left(Settings);
 
 impl Left {
+    /// Notes in the NVRAM that the image which runs has become ready: what was tried is proven.
+    fn note_ready(&self, device: &Device) -> Result<(), Failure> {
+        let failed = |why: &dyn std::fmt::Display| {
+            Failure::Failed(format!("NVRAM {device}: {why}; the image counts as not ready: use `route-store ready`"))
+        };
+        let missing = "the kernel's command line has no twowire.image=TAG";
+        let image = self.0.option("image").and_then(|tag| tag.parse().ok()).ok_or_else(|| failed(&missing))?;
+        let version = self.0.option("version").and_then(|version| version.parse().ok());
+        let mut store = Store::new(device.open(Access::Write).map_err(|error| failed(&error))?);
+        let record = store.load().map_err(|error| failed(&error))?.record;
+        let next = record.after_ready(image, version);
+        next.map_or(Ok(()), |next| store.write(&next).map(drop)).map_err(|error| failed(&error))
+    }
+
     fn read() -> Result<Left, Failure> {
         let cmdline = fs::read_to_string(CMDLINE).map_err(|error| Failure::read(Path::new(CMDLINE), &error))?;
         Settings::parse(&cmdline).map(Left).map_err(Failure::failed)

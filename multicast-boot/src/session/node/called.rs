@@ -35,6 +35,8 @@ pub(super) struct CalledEntrance {
     timing: Timing,
     identity: Identity,
     max_payload: usize,
+    /// To ask with: a front end has sent it that wants to see that the node can be reached. 0 before.
+    cookie: u64,
     /// What it has said to the call of its session.
     accepted: Option<Said>,
     /// What it has said to the last call that it refused.
@@ -55,6 +57,7 @@ impl CalledEntrance {
             timing,
             identity,
             max_payload,
+            cookie: 0,
             accepted: None,
             refused: None,
             location: None,
@@ -85,9 +88,18 @@ impl CalledEntrance {
     /// until it is admitted.
     fn next_saying(&self) -> Option<Transmit> {
         match &self.accepted {
-            None => Some(self.enlist(&ASKS)),
+            None => Some(self.enlist(&Said { cookie: self.cookie, ..ASKS })),
             Some(_) if self.location.is_some() => None,
             Some(said) => Some(self.enlist(said)),
+        }
+    }
+
+    /// A front end wants to see that the node can be reached before it says what its image is.
+    fn ask_again(&mut self, now: Time, admit: &Admit) {
+        if self.accepted.is_none() && self.cookie != admit.cookie {
+            self.cookie = admit.cookie;
+            self.due = self.next_saying();
+            self.deadline = now;
         }
     }
 
@@ -119,6 +131,7 @@ impl Entrance for CalledEntrance {
             session: call.session,
             report_ms: call.report_ms,
             signed_manifest: packet.payload.clone(),
+            offering: call.offering,
             call: Some(call),
             challenge: call.challenge,
             objection: None,
@@ -139,12 +152,19 @@ impl Entrance for CalledEntrance {
             (self.accepted, self.refused, self.location) = (Some(said), None, None);
         } else {
             self.refused = Some(said);
+            if self.accepted.is_some_and(|accepted| accepted.session == session) {
+                (self.accepted, self.location) = (None, None);
+            }
         }
         self.say(now, said);
     }
 
     fn on_admit(&mut self, now: Time, admit: &Admit) -> Admission {
         if admit.card != self.identity.card || admit.incarnation != self.identity.incarnation {
+            return Admission::NotOurs;
+        }
+        if admit.session == 0 {
+            self.ask_again(now, admit);
             return Admission::NotOurs;
         }
         let Some(accepted) = self.accepted.as_mut().filter(|accepted| accepted.session == admit.session) else {

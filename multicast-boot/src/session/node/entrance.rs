@@ -9,15 +9,17 @@ use std::sync::Arc;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Admit, Answer, Call, Challenge, Relay};
+use twowire_fabric::wire::boot::{Admit, Answer, Call, Challenge, Offering, Relay};
 use twowire_fabric::wire::{Header, Packet};
 
 /// An image that a root offers to this node.
+#[derive(Clone)]
 pub(super) struct Offered {
     pub(super) session: u32,
     /// How often the node is to report, in milliseconds.
     pub(super) report_ms: u16,
     pub(super) signed_manifest: Bytes,
+    pub(super) offering: Offering,
     /// The call, where the root has called all.
     pub(super) call: Option<Call>,
     /// What the node has to prove, if anything.

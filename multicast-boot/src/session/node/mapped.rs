@@ -109,6 +109,7 @@ impl Entrance for MappedEntrance {
             session: offer.session,
             report_ms: offer.report_ms,
             signed_manifest: packet.payload.clone(),
+            offering: offer.offering,
             call: None,
             challenge: offer.challenge,
             objection: (offer.epoch != self.epoch).then_some(Answer::WrongEpoch),

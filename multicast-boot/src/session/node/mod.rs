@@ -5,6 +5,7 @@
 //! | `entrance` | how a node gets in and reaches the root: the side towards this one |
 //! | `mapped`, `relay` | the way in along routes |
 //! | `called` | the way in where cards find one another |
+//! | `images` | what the NVRAM says of images |
 //! | `offers` | an offer is judged, and a session begins |
 //! | `session`, `reporting` | how far the node is, and what the root hears of it |
 //! | `location`, `identity` | where the node is, and who |
@@ -12,6 +13,7 @@
 mod called;
 mod entrance;
 mod identity;
+mod images;
 mod location;
 mod mapped;
 mod offers;
@@ -30,6 +32,7 @@ use called::CalledEntrance;
 use entrance::{Admission, Entrance};
 pub use identity::Credentials;
 use identity::Identity;
+pub use images::ImageRecord;
 pub(crate) use location::Location;
 use mapped::MappedEntrance;
 use session::Session;
@@ -38,7 +41,7 @@ use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Admit, Answer, Assign, Instruct, Stage};
+use twowire_fabric::wire::boot::{Admit, Answer, Assign, Instruct, Offering, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 /// One node: see the module.
@@ -50,8 +53,14 @@ pub struct BootNode {
     identity: Identity,
     entrance: Box<dyn Entrance>,
     session: Option<Box<Session>>,
+    /// What the NVRAM says of images; `None` if nobody keeps a record.
+    images: Option<ImageRecord>,
+    /// The record cannot be written.
+    cannot_record: bool,
     /// The last offer that was refused.
     refused: Option<Answer>,
+    /// The front end has said that it has no image for this node.
+    has_no_image: bool,
     counters: NodeCounters,
 }
 
@@ -99,7 +108,10 @@ impl BootNode {
             entrance: entrance(identity.clone()),
             identity,
             session: None,
+            images: None,
+            cannot_record: false,
             refused: None,
+            has_no_image: false,
             counters: NodeCounters::default(),
         }
     }
@@ -181,6 +193,7 @@ impl BootClient for BootNode {
         match (&self.session, self.refused) {
             (Some(session), _) => session.state(),
             (None, Some(answer)) => NodeState::Refused(answer),
+            (None, None) if self.has_no_image => NodeState::NoImage,
             (None, None) if self.entrance.can_ask() => NodeState::Asking,
             (None, None) => NodeState::NoRoutes,
         }
@@ -200,6 +213,14 @@ impl BootClient for BootNode {
         let session = self.session.as_ref().filter(|s| s.stage == Stage::HandingOver)?;
         let (location, serial) = (self.entrance.location()?, session.report.serial_far_ahead());
         Ticket::new(session.id, location.own(), self.identity.incarnation, serial, location.all_to_front_end())
+    }
+
+    fn phase2_failed(&mut self, _: Time) {
+        self.note_failure();
+    }
+
+    fn boots_fallback(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.trial.offering == Offering::Fallback)
     }
 
     fn is_heard(&self) -> bool {

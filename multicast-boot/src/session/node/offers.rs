@@ -2,13 +2,14 @@
 
 use super::BootNode;
 use super::entrance::Offered;
+use super::images::Trial;
 use super::reporting::Reporting;
 use super::session::Session;
 use crate::image::{ImageError, Manifest, SignedManifest};
 use std::time::Duration;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
-use twowire_fabric::wire::boot::{Answer, Stage};
+use twowire_fabric::wire::boot::{Answer, Offering, Stage};
 
 impl BootNode {
     pub(super) fn on_offer(&mut self, now: Time, packet: &Packet) {
@@ -24,6 +25,10 @@ impl BootNode {
                 return;
             }
         }
+        if offered.offering == Offering::Nothing {
+            self.has_no_image = self.session.is_none();
+            return;
+        }
         let unproven = offered.challenge.and_then(|challenge| self.identity.objection(&challenge));
         let answer = offered.objection.or(unproven).unwrap_or_else(|| self.judge(now, &offered));
         self.refused = (answer != Answer::Accepts).then_some(answer);
@@ -34,16 +39,16 @@ impl BootNode {
     /// Checks an offer and, if it is good, begins the session.
     fn judge(&mut self, now: Time, offered: &Offered) -> Answer {
         let manifest = match SignedManifest::verify(&offered.signed_manifest, &self.key) {
-            Ok(manifest) if manifest.version() < self.config.oldest_version => return Answer::TooOld,
             Ok(manifest) => manifest,
             Err(ImageError::WrongKey { .. }) => return Answer::WrongKey,
             Err(_) => return Answer::BadManifest,
         };
-        self.begin(now, offered, manifest).map_or_else(|refusal| refusal, |()| Answer::Accepts)
+        let begun = self.weigh(&manifest, offered.offering).and_then(|trial| self.begin(now, offered, manifest, trial));
+        begun.map_or_else(|refusal| refusal, |()| Answer::Accepts)
     }
 
     /// Begins the session: with what an earlier one has brought of the same image, or with an empty store.
-    fn begin(&mut self, now: Time, offered: &Offered, manifest: Manifest) -> Result<(), Answer> {
+    fn begin(&mut self, now: Time, offered: &Offered, manifest: Manifest, trial: Trial) -> Result<(), Answer> {
         let carriage = self.entrance.carriage(offered, manifest.shape()).ok_or(Answer::BadManifest)?;
         let interval = Duration::from_millis(offered.report_ms.max(1).into());
         let report = Reporting::new(interval, now + interval.mul_f64(self.rng.f64()));
@@ -61,12 +66,13 @@ impl BootNode {
                 (carriage.mover(id, manifest, store, earlier, seed), Stage::Joined)
             }
         };
-        self.session = Some(Box::new(Session::new(now, id, mover, stage, report)));
+        self.session = Some(Box::new(Session::new(now, offered.clone(), trial, mover, stage, report)));
+        self.has_no_image = false;
         Ok(())
     }
 
     /// Takes the session out, and keeps what it has counted.
-    fn leave_session(&mut self) -> Option<Box<Session>> {
+    pub(super) fn leave_session(&mut self) -> Option<Box<Session>> {
         let old = self.session.take()?;
         self.counters += old.mover.counters();
         Some(old)

@@ -4,6 +4,8 @@ use super::super::mover::{Context, NodeMover};
 use super::super::node_state::{NodeConfig, NodeState};
 use super::super::timing::Timing;
 use super::Location;
+use super::entrance::Offered;
+use super::images::Trial;
 use super::reporting::Reporting;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
@@ -12,6 +14,11 @@ use twowire_fabric::wire::boot::{Assign, Instruct, Report, Stage};
 /// One transfer.
 pub(super) struct Session {
     pub(super) id: u32,
+    /// What the root has offered.
+    pub(super) offered: Offered,
+    pub(super) trial: Trial,
+    /// All is here that the image needs to get control, but it has to be written down first.
+    pub(super) waits_for_record: bool,
     pub(super) mover: Box<dyn NodeMover>,
     revision: u32,
     pub(super) stage: Stage,
@@ -28,12 +35,22 @@ pub(super) struct Session {
 
 impl Session {
     /// A session that begins at this stage: with a mover that has something, if it is a later one than *joined*.
-    pub(super) fn new(now: Time, id: u32, mover: Box<dyn NodeMover>, stage: Stage, mut report: Reporting) -> Session {
+    pub(super) fn new(
+        now: Time,
+        offered: Offered,
+        trial: Trial,
+        mover: Box<dyn NodeMover>,
+        stage: Stage,
+        mut report: Reporting,
+    ) -> Session {
         if stage > Stage::Joined {
             report.needs_answer();
         }
         Session {
-            id,
+            id: offered.session,
+            offered,
+            trial,
+            waits_for_record: false,
             mover,
             revision: 0,
             stage,
@@ -98,9 +115,20 @@ impl Session {
     fn try_hand_over(&mut self, now: Time, timing: &Timing) {
         let root_is_gone = now - self.root_heard >= timing.root_silence;
         let allowed = self.may_hand_over || root_is_gone;
-        if self.stage == Stage::Verified && allowed && !self.mover.is_feeding() {
-            self.enter(now, Stage::HandingOver);
+        if self.stage != Stage::Verified || !allowed || self.mover.is_feeding() {
+            return;
         }
+        if self.trial.is_begun {
+            self.enter(now, Stage::HandingOver);
+        } else {
+            self.waits_for_record = true;
+        }
+    }
+
+    /// It is written down that the image is tried.
+    pub(super) fn begin_trial(&mut self, now: Time, timing: &Timing) {
+        (self.trial.is_begun, self.waits_for_record) = (true, false);
+        self.try_hand_over(now, timing);
     }
 
     /// Phase 2 runs.

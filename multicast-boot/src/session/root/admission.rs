@@ -9,6 +9,7 @@ use super::gate::Statement;
 use super::member::Member;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Path, Transmit};
@@ -19,10 +20,8 @@ use twowire_fabric::wire::boot::{Admit, Answer, Call, Enlist};
 /// Answers to nodes that wait for the port; further nodes have to ask again.
 const MAX_REPLIES: usize = 1024;
 
-/// Admits nodes by their cards.
-pub(super) struct Admission {
-    call: Call,
-    signed_manifest: Bytes,
+/// The cards of a front end's nodes: the same for all its sessions.
+pub(crate) struct Cards {
     max_nodes: usize,
     /// Makes cookies.
     secret: [u8; blake3::KEY_LEN],
@@ -30,7 +29,61 @@ pub(super) struct Admission {
     numbers: BTreeMap<UniqueId, NodeNumber>,
     taken: BTreeSet<NodeNumber>,
     next_number: NodeNumber,
+}
+
+/// Cards, for several sessions.
+pub(crate) type SharedCards = Arc<Mutex<Cards>>;
+
+impl Cards {
+    /// Those that are known already.
+    pub(crate) fn new(config: &GroupConfig, rng: &mut fastrand::Rng) -> Cards {
+        Cards {
+            max_nodes: config.max_nodes.max(config.numbers.len()),
+            secret: std::array::from_fn(|_| rng.u8(..)),
+            numbers: config.numbers.iter().copied().collect(),
+            taken: config.numbers.iter().map(|&(_, number)| number).collect(),
+            next_number: NodeNumber(0),
+        }
+    }
+
+    /// Only who gets the frames for a card can know its cookie.
+    pub(crate) fn cookie(&self, enlist: &Enlist) -> u64 {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        hasher.update(&enlist.card.0.to_le_bytes()).update(&enlist.incarnation.to_le_bytes());
+        let hash = hasher.finalize();
+        // 0 says that there is none.
+        hash.as_bytes().first_chunk().map_or(1, |bytes| u64::from_le_bytes(*bytes).max(1))
+    }
+
+    /// The number that a card has.
+    pub(crate) fn known(&self, card: UniqueId) -> Option<NodeNumber> {
+        self.numbers.get(&card).copied()
+    }
+
+    /// The number of a card; a new card gets the lowest that is free. `None` if there are too many.
+    pub(crate) fn number(&mut self, card: UniqueId) -> Option<NodeNumber> {
+        if let Some(&number) = self.numbers.get(&card) {
+            return Some(number);
+        }
+        if self.numbers.len() >= self.max_nodes {
+            return None;
+        }
+        while !self.taken.insert(self.next_number) {
+            self.next_number.0 += 1;
+        }
+        self.numbers.insert(card, self.next_number);
+        Some(self.next_number)
+    }
+}
+
+/// Admits nodes by their cards.
+pub(super) struct Admission {
+    call: Call,
+    signed_manifest: Bytes,
+    cards: SharedCards,
     replies: VecDeque<Transmit>,
+    /// It calls no group.
+    pub(super) is_quiet: bool,
     call_due: bool,
     call_at: Time,
     call_interval: Duration,
@@ -38,16 +91,13 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new(config: &GroupConfig, call: Call, signed_manifest: Bytes, rng: &mut fastrand::Rng) -> Admission {
+    pub(super) fn new(config: &GroupConfig, call: Call, signed_manifest: Bytes, cards: SharedCards) -> Admission {
         Admission {
             call,
             signed_manifest,
-            max_nodes: config.max_nodes.max(config.numbers.len()),
-            secret: std::array::from_fn(|_| rng.u8(..)),
-            numbers: config.numbers.iter().copied().collect(),
-            taken: config.numbers.iter().map(|&(_, number)| number).collect(),
-            next_number: NodeNumber(0),
+            cards,
             replies: VecDeque::new(),
+            is_quiet: false,
             call_due: false,
             call_at: Time::MAX,
             call_interval: config.timing.call_first,
@@ -57,7 +107,9 @@ impl Admission {
 
     /// Begins to call.
     pub(super) fn start(&mut self, now: Time) {
-        self.call_at = now;
+        if !self.is_quiet {
+            self.call_at = now;
+        }
     }
 
     /// Takes what a node says.
@@ -72,7 +124,8 @@ impl Admission {
         if enlist.session != control.session {
             return;
         }
-        let cookie = self.cookie(enlist);
+        let mut cards = self.cards.lock().expect("nothing panics while it holds this lock");
+        let cookie = cards.cookie(enlist);
         let mut admit = Admit {
             session: enlist.session,
             card: enlist.card,
@@ -86,11 +139,13 @@ impl Admission {
             if !control.believes(&Statement { card, node, incarnation, answer, proof }) {
                 return;
             }
-            let Some(number) = self.number(enlist.card) else { return };
+            let Some(number) = cards.number(card) else { return };
             admit.number = number;
-            let index = control.index_or_add(number, || Member::new(number, card, vec![Path::Card(card)]));
+            let (offering, paths) = (self.call.offering, vec![Path::Card(card)]);
+            let index = control.index_or_add(number, || Member { offering, ..Member::new(number, card, paths) });
             control.on_answer(now, index, enlist.incarnation, Some(enlist.answer), enlist.key_id);
         }
+        drop(cards);
         self.reply(enlist.card, Packet::new(admit));
     }
 
@@ -98,30 +153,6 @@ impl Admission {
         if self.replies.len() < MAX_REPLIES {
             self.replies.push_back(Transmit::new(Path::Card(card), packet));
         }
-    }
-
-    /// Only who gets the frames for a card can know its cookie.
-    fn cookie(&self, enlist: &Enlist) -> u64 {
-        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
-        hasher.update(&enlist.card.0.to_le_bytes()).update(&enlist.incarnation.to_le_bytes());
-        let hash = hasher.finalize();
-        // 0 says that there is none.
-        hash.as_bytes().first_chunk().map_or(1, |bytes| u64::from_le_bytes(*bytes).max(1))
-    }
-
-    /// The number of a card; a new card gets the lowest that is free. `None` if there are too many.
-    fn number(&mut self, card: UniqueId) -> Option<NodeNumber> {
-        if let Some(&number) = self.numbers.get(&card) {
-            return Some(number);
-        }
-        if self.numbers.len() >= self.max_nodes {
-            return None;
-        }
-        while !self.taken.insert(self.next_number) {
-            self.next_number.0 += 1;
-        }
-        self.numbers.insert(card, self.next_number);
-        Some(self.next_number)
     }
 
     /// The next frame to a node, or to all.

@@ -6,7 +6,7 @@ use super::control::{Control, Phase};
 use super::gate::Statement;
 use crate::image::KeyId;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Answer, Join, Report, Stage, TREES};
+use twowire_fabric::wire::boot::{Answer, Join, Offering, Report, Stage, TREES};
 
 impl Control {
     pub(super) fn on_join(&mut self, now: Time, join: &Join) {
@@ -55,6 +55,14 @@ impl Control {
         if self.phase == Phase::Idle {
             return;
         }
+        if !self.members[index].is_invited {
+            match answer {
+                // It had left for the fallback, and has all its attempts again: its record was lost, or was set by hand.
+                Some(Answer::Accepts) => self.members[index].is_invited = true,
+                Some(Answer::Exhausted) => return self.leaves_for_fallback(now, index),
+                _ => return,
+            }
+        }
         let member = &mut self.members[index];
         if member.past.contains(&incarnation) {
             return;
@@ -80,6 +88,9 @@ impl Control {
                 member.refusals += 1;
                 if member.refusals < self.timing.refusals {
                     return self.offer(index);
+                }
+                if answer == Answer::Exhausted && member.offering == Offering::NormalOrFallback {
+                    return self.leaves_for_fallback(now, index);
                 }
                 self.fail(now, index, FailureReason::Refused { answer, key: KeyId(key_id.to_le_bytes()) });
             }

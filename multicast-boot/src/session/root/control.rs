@@ -4,6 +4,7 @@ use super::super::mover::Change;
 use super::super::progress::{BootEvent, FailureReason, NodeFailure, Outcome, Reached};
 use super::super::strangers::Strangers;
 use super::super::timing::Timing;
+use super::Guest;
 use super::gate::Gate;
 use super::member::Member;
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Call, Stage};
+use twowire_fabric::wire::boot::{Call, Offering, Stage};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -34,6 +35,10 @@ pub(crate) struct Control {
     pub(crate) timing: Timing,
     pub(crate) session: u32,
     pub(super) signed_manifest: Bytes,
+    /// Nodes that need the fallback, in the order in which they said so.
+    pub(super) exhausted: VecDeque<Guest>,
+    /// What the image is to nodes that were not known from the start.
+    pub(super) usual_offering: Offering,
     pub(super) invitation: Invitation,
     pub(super) gate: Option<Gate>,
     pub(super) strangers: Strangers,
@@ -76,6 +81,8 @@ impl Control {
             gate,
             strangers: Strangers::default(),
             signed_manifest,
+            exhausted: VecDeque::new(),
+            usual_offering: Offering::Normal,
             expected: 0,
             stays: false,
             members,
@@ -96,6 +103,9 @@ impl Control {
         self.outcome.started = now;
         for index in 0..self.members.len() {
             self.members[index].progress_at = now;
+            if !self.members[index].is_invited {
+                continue;
+            }
             if self.members[index].paths.is_empty() {
                 self.fail(now, index, FailureReason::NoRoute);
             } else {
@@ -197,6 +207,33 @@ impl Control {
         self.begin_when_all_have_joined(now);
     }
 
+    /// A node takes part in this session from now on.
+    pub(super) fn invite(&mut self, now: Time, index: usize) {
+        let member = &mut self.members[index];
+        (member.is_invited, member.progress_at) = (true, now);
+        if self.phase != Phase::Idle {
+            self.offer(index);
+            self.deadline = now;
+        }
+    }
+
+    /// The image has used up its attempts on a node, which leaves the session for that of the fallback.
+    pub(super) fn leaves_for_fallback(&mut self, now: Time, index: usize) {
+        let Member { number, card, ref paths, .. } = self.members[index];
+        self.exhausted.push_back(Guest { number, card, paths: paths.clone() });
+        self.leaves(now, index);
+    }
+
+    /// A node is not to take part any more.
+    pub(super) fn leaves(&mut self, now: Time, index: usize) {
+        self.changes.push_back(Change::Left(index));
+        let member = &mut self.members[index];
+        let (paths, past) = (std::mem::take(&mut member.paths), std::mem::take(&mut member.past));
+        let (offering, blank) = (member.offering, Member::new(member.number, member.card, paths));
+        *member = Member { is_invited: false, offering, past, ..blank };
+        self.begin_when_all_have_joined(now);
+    }
+
     /// A node has lost all it had: it starts anew.
     pub(super) fn has_restarted(&mut self, now: Time, index: usize) {
         self.changes.push_back(Change::Left(index));
@@ -230,7 +267,7 @@ impl Control {
 
     /// True if those that take part are enough to begin.
     fn has_enough(&self, is_late: bool) -> bool {
-        let waits = |m: &Member| m.incarnation.is_none() && m.failed.is_none();
+        let waits = Member::is_awaited;
         let joined = || self.members.iter().filter(|m| m.takes_part()).count();
         if is_late {
             joined() >= self.expected.min(1)
@@ -241,10 +278,15 @@ impl Control {
 
     /// Ends the transfer when nothing is expected any more, and no node that was lost may still come back.
     pub(super) fn finish_when_settled(&mut self, now: Time) {
-        let wait_over = self.last_loss.is_none_or(|at| now - at >= self.timing.rejoin_wait);
-        if !self.stays && self.is_sending() && wait_over && self.members.iter().all(Member::is_settled) {
+        if !self.stays && self.is_settled(now) {
             self.phase = Phase::Done;
             self.event(BootEvent::Done);
         }
+    }
+
+    /// True if nothing is expected any more, and no node that was lost may still come back.
+    pub(super) fn is_settled(&self, now: Time) -> bool {
+        let wait_over = self.last_loss.is_none_or(|at| now - at >= self.timing.rejoin_wait);
+        self.is_sending() && wait_over && self.members.iter().all(Member::is_settled)
     }
 }

@@ -5,7 +5,7 @@ use super::super::strangers::Distrust;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::Path;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::Stage;
+use twowire_fabric::wire::boot::{Offering, Stage};
 
 /// Frames that are due to a node.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +24,10 @@ pub(crate) struct Member {
     pub(crate) number: NodeNumber,
     pub(crate) card: UniqueId,
     pub(crate) paths: Vec<Path>,
+    /// What it is offered.
+    pub(crate) offering: Offering,
+    /// It is to take part: others may be invited later.
+    pub(crate) is_invited: bool,
     /// Frames sent without an answer: each takes another path.
     pub(crate) tries: usize,
     /// Which start of it has joined; `None` if none has.
@@ -62,6 +66,8 @@ impl Member {
             number,
             card,
             paths,
+            offering: Offering::Normal,
+            is_invited: true,
             tries: 0,
             incarnation: None,
             past: Vec::new(),
@@ -102,7 +108,12 @@ impl Member {
 
     /// Nothing more is expected of it.
     pub(crate) fn is_settled(&self) -> bool {
-        self.failed.is_some() || self.reached.stage == Stage::Ready
+        !self.is_invited || self.failed.is_some() || self.reached.stage == Stage::Ready
+    }
+
+    /// Nobody knows yet whether it takes part.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.is_invited && self.incarnation.is_none() && self.failed.is_none()
     }
 
     /// The path for the next frame: another one for each try.

@@ -17,13 +17,15 @@ use super::timing::Timing;
 use super::trees::{Plan, TreeRoot};
 use crate::image::PackedImage;
 use admission::Admission;
+pub(crate) use admission::{Cards, SharedCards};
 use control::{Control, Invitation, Phase};
 pub use gate::Gate;
 use member::Member;
-use twowire_fabric::id::NodeNumber;
+use std::sync::{Arc, Mutex};
+use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Call, Stage};
+use twowire_fabric::wire::boot::{Call, Offering, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 /// How the root behaves.
@@ -33,6 +35,14 @@ pub struct RootConfig {
     pub timing: Timing,
     /// Who may take part; `None` for all nodes.
     pub gate: Option<Gate>,
+}
+
+/// A node that is invited to a session.
+#[derive(Clone, Debug)]
+pub(super) struct Guest {
+    pub(super) number: NodeNumber,
+    pub(super) card: UniqueId,
+    pub(super) paths: Vec<Path>,
 }
 
 /// The front end's side of one transfer.
@@ -61,25 +71,95 @@ impl BootRoot {
     /// [`FRONT_ENDS`](super::FRONT_ENDS), the nodes' ports [`NODES`].
     pub fn for_group(config: GroupConfig, image: PackedImage, seed: u64) -> Result<BootRoot, GroupError> {
         let mut rng = fastrand::Rng::with_seed(seed);
+        let cards = Arc::new(Mutex::new(Cards::new(&config, &mut rng)));
+        BootRoot::for_cards(&config, image, cards, Offering::Normal, rng.u64(..))
+    }
+
+    /// A root beside others, which share the cards of the nodes.
+    pub(super) fn for_cards(
+        config: &GroupConfig,
+        image: PackedImage,
+        cards: SharedCards,
+        offering: Offering,
+        seed: u64,
+    ) -> Result<BootRoot, GroupError> {
+        let mut rng = fastrand::Rng::with_seed(seed);
         let session = rng.u32(1..);
         let signed_manifest = image.signed_manifest().as_bytes().clone();
-        let (mover, symbol) = GroupRoot::new(&config, session, image)?;
+        let (mover, symbol) = GroupRoot::new(config, session, image)?;
         let member = |&(card, number): &_| Member::new(number, card, vec![Path::Card(card)]);
         let known = config.numbers.iter().map(member).collect();
         let report_ms = u16::try_from(config.timing.report_interval.as_millis()).unwrap_or(u16::MAX);
-        let call = Call {
-            session,
-            root: config.card,
-            report_ms,
-            symbol,
-            group: NODES,
-            challenge: config.gate.as_ref().map(Gate::challenge),
-        };
-        let admission = Admission::new(&config, call, signed_manifest.clone(), &mut rng);
+        let challenge = config.gate.as_ref().map(Gate::challenge);
+        let call = Call { session, root: config.card, report_ms, symbol, group: NODES, challenge, offering };
+        let admission = Admission::new(config, call, signed_manifest.clone(), cards);
         let invitation = Invitation::Called(call);
-        let mut control = Control::new(config.timing, session, invitation, config.gate, signed_manifest, known);
+        let mut control = Control::new(config.timing, session, invitation, config.gate.clone(), signed_manifest, known);
         (control.expected, control.stays) = (config.expected.max(1), config.stays);
+        control.usual_offering = offering;
         Ok(BootRoot { control, mover: Box::new(mover), admission: Some(Box::new(admission)) })
+    }
+
+    /// The root does not end when all are ready.
+    pub(super) fn stay(&mut self) {
+        self.control.stays = true;
+    }
+
+    /// What the image is to each node.
+    pub(super) fn set_offering(&mut self, offering: impl Fn(NodeNumber) -> Offering) {
+        self.control.members.iter_mut().for_each(|member| member.offering = offering(member.number));
+    }
+
+    /// Only these nodes take part for now.
+    pub(super) fn invite_only(&mut self, is_invited: impl Fn(NodeNumber) -> bool) {
+        self.control.members.iter_mut().for_each(|member| member.is_invited = is_invited(member.number));
+    }
+
+    /// A node takes part from now on. Without a map the root may not have known it.
+    pub(super) fn invite(&mut self, now: Time, guest: Guest) {
+        let (offering, Guest { number, card, paths }) = (self.control.usual_offering, guest);
+        let index = self.control.index_or_add(number, || Member { offering, ..Member::new(number, card, paths) });
+        self.control.invite(now, index);
+        self.tell_mover(now);
+    }
+
+    /// A node takes no part any more.
+    pub(super) fn uninvite(&mut self, now: Time, node: NodeNumber) {
+        if let Some(index) = self.control.index_of(node).filter(|&index| self.control.members[index].is_invited) {
+            self.control.leaves(now, index);
+            self.tell_mover(now);
+        }
+    }
+
+    /// True if this node is to take part.
+    pub(super) fn is_invited(&self, node: NodeNumber) -> bool {
+        self.control.index_of(node).is_some_and(|index| self.control.members[index].is_invited)
+    }
+
+    /// The next node that has left because it needs the fallback.
+    pub(super) fn poll_exhausted(&mut self) -> Option<Guest> {
+        self.control.exhausted.pop_front()
+    }
+
+    /// True if a node has not said yet whether it takes part.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.control.members.iter().any(Member::is_awaited)
+    }
+
+    /// True if every node is ready or has failed, and none may come back.
+    pub(super) fn is_settled(&self, now: Time) -> bool {
+        self.control.is_settled(now)
+    }
+
+    /// The session's name.
+    pub(super) fn session(&self) -> u32 {
+        self.control.session
+    }
+
+    /// It calls no group, but cards that are invited. The transfer begins when so many of them have joined.
+    pub(super) fn call_nobody(&mut self, expected: usize) {
+        self.admission.iter_mut().for_each(|admission| admission.is_quiet = true);
+        self.control.expected = expected;
     }
 
     /// Begins: offers the image to all nodes.
@@ -101,9 +181,13 @@ impl BootRoot {
         self.control.events.pop_front()
     }
 
+    fn invited(&self) -> impl Iterator<Item = &Member> {
+        self.control.members.iter().filter(|member| member.is_invited)
+    }
+
     /// How far each node is; with the failure of those that have failed.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeNumber, Reached, Option<&NodeFailure>)> {
-        self.control.members.iter().map(|m| (m.number, m.reached, m.failed.as_ref()))
+        self.invited().map(|m| (m.number, m.reached, m.failed.as_ref()))
     }
 
     /// Those that were not let take part.
@@ -121,7 +205,7 @@ impl BootRoot {
             refused_joins: self.control.strangers.joins(),
             ..Progress::default()
         };
-        for member in &self.control.members {
+        for member in self.invited() {
             match member.failed {
                 Some(_) => progress.failed += 1,
                 None => progress.at_stage[member.reached.stage as usize] += 1,

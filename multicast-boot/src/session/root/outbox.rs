@@ -71,13 +71,13 @@ impl Control {
         if std::mem::take(&mut member.due.offer) {
             member.sent = now;
             let report_ms = u16::try_from(self.report_interval.as_millis()).unwrap_or(u16::MAX);
-            let manifest = self.signed_manifest.clone();
+            let (manifest, offering) = (self.signed_manifest.clone(), member.offering);
             return Some(match self.invitation {
                 Invitation::Mapped(epoch) => {
-                    let challenge = self.gate.as_ref().map(Gate::challenge);
-                    Packet::with_payload(Offer { session, epoch, to: member.number, report_ms, challenge }, manifest)
+                    let (to, challenge) = (member.number, self.gate.as_ref().map(Gate::challenge));
+                    Packet::with_payload(Offer { session, epoch, to, report_ms, challenge, offering }, manifest)
                 }
-                Invitation::Called(call) => Packet::with_payload(Call { report_ms, ..call }, manifest),
+                Invitation::Called(call) => Packet::with_payload(Call { report_ms, offering, ..call }, manifest),
             });
         }
         let (to, incarnation) = (member.number, member.incarnation.unwrap_or(0));
