@@ -43,7 +43,7 @@ struct Args {
     #[arg(long)]
     kexec: bool,
     /// Tells the front end that phase 2 runs [default ticket and fabric: what phase 1 left on the kernel's command line]
-    #[arg(long, value_name = "TICKET", num_args = 0..=1, conflicts_with_all = ["kexec", "root", "nvram"])]
+    #[arg(long, value_name = "TICKET", num_args = 0..=1, conflicts_with_all = ["kexec", "root"])]
     report_ready: Option<Option<Ticket>>,
     /// Where the node keeps its master route: as `route-store --device` has it [default: nowhere]
     #[arg(long, value_name = "DEVICE")]
