@@ -206,15 +206,12 @@ impl BootService {
             }
         }
         self.strangers.gather(self.served.iter().map(|served| served.root.strangers()));
-        let all_have_said =
-            self.served.iter().filter(|served| served.has_started).all(|served| !served.root.is_awaited());
-        for served in &mut self.served {
-            if !served.has_started && served.start_at != Time::MAX && (all_have_said || served.start_at <= now) {
-                served.start(now);
-            }
+        if self.served.iter().any(Served::waits) {
+            let all_have_said = !self.served.iter().any(|served| served.has_started && served.root.is_awaited());
+            let due = |served: &&mut Served| served.waits() && (all_have_said || served.start_at <= now);
+            self.served.iter_mut().filter(due).for_each(|served| served.start(now));
         }
-        let is_over =
-            |served: &Served| !served.has_started && served.start_at == Time::MAX || served.root.is_settled(now);
+        let is_over = |served: &Served| served.root.is_settled(now) || !served.has_started && !served.waits();
         self.is_done = !self.stays && self.served.iter().all(is_over);
     }
 
@@ -260,6 +257,11 @@ impl Served {
     fn start(&mut self, now: Time) {
         self.root.start(now);
         self.has_started = true;
+    }
+
+    /// Nodes are invited, and others may yet be.
+    fn waits(&self) -> bool {
+        !self.has_started && self.start_at != Time::MAX
     }
 }
 
