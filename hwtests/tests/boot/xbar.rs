@@ -90,7 +90,7 @@ fn nodes_that_hold_an_older_image_get_what_has_changed() {
     fabric.wait_for_nodes();
     assert!(fabric.site.share_sent(&bootd.output()) > 1.0, "{}", bootd.output());
     fabric.site.change_one_percent();
-    fabric.nodes = (0..NODES).map(|node| start(&fabric.site, node, None)).collect();
+    fabric.nodes = (0..NODES).map(|node| start(&fabric.site, node)).collect();
     let mut bootd = fabric.bootd("bootd2.log");
     assert!(bootd.wait().success(), "{}", bootd.output());
     let share = fabric.site.share_sent(&bootd.output());
@@ -155,9 +155,9 @@ fn a_front_end_that_is_killed_is_followed_by_one_that_sends_only_the_rest() {
 #[test]
 fn only_nodes_that_know_the_secret_take_part() {
     let secret_of = |node| match node {
-        3 => None,
-        5 => Some("other"),
-        _ => Some("secret"),
+        3 => vec![],
+        5 => vec!["--secret", "other"],
+        _ => vec!["--secret", "secret"],
     };
     let mut fabric = Fabric::with_nodes(Site::new(1_000_000), secret_of);
     let mut bootd = fabric.bootd_with("bootd.log", &["--image", "image", "--secret", "secret"]);

@@ -141,7 +141,7 @@ impl Admission {
             }
             let Some(number) = cards.number(card) else { return };
             admit.number = number;
-            let (offering, paths) = (self.call.offering, vec![Path::Card(card)]);
+            let (offering, paths) = (control.terms.offering(number), vec![Path::Card(card)]);
             let index = control.index_or_add(number, || Member { offering, ..Member::new(number, card, paths) });
             control.on_answer(now, index, enlist.incarnation, Some(enlist.answer), enlist.key_id);
         }

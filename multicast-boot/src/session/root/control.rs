@@ -7,6 +7,7 @@ use super::super::timing::Timing;
 use super::Guest;
 use super::gate::Gate;
 use super::member::Member;
+use crate::node_ranges::NodeRanges;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -30,6 +31,36 @@ pub(super) enum Invitation {
     Called(Call),
 }
 
+/// What an image is to each node.
+#[derive(Clone, Debug)]
+pub(crate) enum Terms {
+    /// Its normal image; these nodes have a fallback.
+    Normal(Vec<NodeRanges>),
+    /// Its fallback.
+    Fallback,
+}
+
+impl Terms {
+    /// What a node is offered.
+    pub(super) fn offering(&self, node: NodeNumber) -> Offering {
+        match self {
+            Terms::Fallback => Offering::Fallback,
+            Terms::Normal(fallbacks) if fallbacks.iter().any(|nodes| nodes.contains(node)) => {
+                Offering::NormalOrFallback
+            }
+            Terms::Normal(_) => Offering::Normal,
+        }
+    }
+
+    /// What all are called to.
+    pub(super) fn called(&self) -> Offering {
+        match self {
+            Terms::Normal(fallbacks) if !fallbacks.is_empty() => Offering::NormalOrFallback,
+            other => other.offering(NodeNumber::FRONT_END),
+        }
+    }
+}
+
 /// The session as the root keeps it.
 pub(crate) struct Control {
     pub(crate) timing: Timing,
@@ -38,7 +69,7 @@ pub(crate) struct Control {
     /// Nodes that need the fallback, in the order in which they said so.
     pub(super) exhausted: VecDeque<Guest>,
     /// What the image is to nodes that were not known from the start.
-    pub(super) usual_offering: Offering,
+    pub(super) terms: Terms,
     pub(super) invitation: Invitation,
     pub(super) gate: Option<Gate>,
     pub(super) strangers: Strangers,
@@ -82,7 +113,7 @@ impl Control {
             strangers: Strangers::default(),
             signed_manifest,
             exhausted: VecDeque::new(),
-            usual_offering: Offering::Normal,
+            terms: Terms::Normal(Vec::new()),
             expected: 0,
             stays: false,
             members,

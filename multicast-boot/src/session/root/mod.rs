@@ -18,6 +18,7 @@ use super::trees::{Plan, TreeRoot};
 use crate::image::PackedImage;
 use admission::Admission;
 pub(crate) use admission::{Cards, SharedCards};
+pub(crate) use control::Terms;
 use control::{Control, Invitation, Phase};
 pub use gate::Gate;
 use member::Member;
@@ -25,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Call, Offering, Stage};
+use twowire_fabric::wire::boot::{Call, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 /// How the root behaves.
@@ -72,7 +73,7 @@ impl BootRoot {
     pub fn for_group(config: GroupConfig, image: PackedImage, seed: u64) -> Result<BootRoot, GroupError> {
         let mut rng = fastrand::Rng::with_seed(seed);
         let cards = Arc::new(Mutex::new(Cards::new(&config, &mut rng)));
-        BootRoot::for_cards(&config, image, cards, Offering::Normal, rng.u64(..))
+        BootRoot::for_cards(&config, image, cards, Terms::Normal(Vec::new()), rng.u64(..))
     }
 
     /// A root beside others, which share the cards of the nodes.
@@ -80,7 +81,7 @@ impl BootRoot {
         config: &GroupConfig,
         image: PackedImage,
         cards: SharedCards,
-        offering: Offering,
+        terms: Terms,
         seed: u64,
     ) -> Result<BootRoot, GroupError> {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -90,13 +91,13 @@ impl BootRoot {
         let member = |&(card, number): &_| Member::new(number, card, vec![Path::Card(card)]);
         let known = config.numbers.iter().map(member).collect();
         let report_ms = u16::try_from(config.timing.report_interval.as_millis()).unwrap_or(u16::MAX);
-        let challenge = config.gate.as_ref().map(Gate::challenge);
+        let (challenge, offering) = (config.gate.as_ref().map(Gate::challenge), terms.called());
         let call = Call { session, root: config.card, report_ms, symbol, group: NODES, challenge, offering };
         let admission = Admission::new(config, call, signed_manifest.clone(), cards);
         let invitation = Invitation::Called(call);
         let mut control = Control::new(config.timing, session, invitation, config.gate.clone(), signed_manifest, known);
         (control.expected, control.stays) = (config.expected.max(1), config.stays);
-        control.usual_offering = offering;
+        control.terms = terms;
         Ok(BootRoot { control, mover: Box::new(mover), admission: Some(Box::new(admission)) })
     }
 
@@ -106,8 +107,9 @@ impl BootRoot {
     }
 
     /// What the image is to each node.
-    pub(super) fn set_offering(&mut self, offering: impl Fn(NodeNumber) -> Offering) {
-        self.control.members.iter_mut().for_each(|member| member.offering = offering(member.number));
+    pub(super) fn set_terms(&mut self, terms: Terms) {
+        self.control.members.iter_mut().for_each(|member| member.offering = terms.offering(member.number));
+        self.control.terms = terms;
     }
 
     /// Only these nodes take part for now.
@@ -117,7 +119,8 @@ impl BootRoot {
 
     /// A node takes part from now on. Without a map the root may not have known it.
     pub(super) fn invite(&mut self, now: Time, guest: Guest) {
-        let (offering, Guest { number, card, paths }) = (self.control.usual_offering, guest);
+        let Guest { number, card, paths } = guest;
+        let offering = self.control.terms.offering(number);
         let index = self.control.index_or_add(number, || Member { offering, ..Member::new(number, card, paths) });
         self.control.invite(now, index);
         self.tell_mover(now);

@@ -4,7 +4,7 @@
 //! image once they have shown that they can be reached at their card.
 
 use super::super::group::{GroupConfig, GroupError, NODES};
-use super::super::root::{BootRoot, Cards, Guest, SharedCards};
+use super::super::root::{BootRoot, Cards, Guest, SharedCards, Terms};
 use super::{BootService, Served, ServedImage, gate_of, label};
 use crate::image::catalogue::Purpose;
 use crate::node_ranges::NodeRanges;
@@ -59,16 +59,9 @@ impl BootService {
         let mut served = Vec::new();
         for ServedImage { image, purpose, nodes } in images {
             let label = label(&image);
-            // A node without a fallback is told that there is none when it needs it.
-            let offering = match purpose {
-                Purpose::Fallback => Offering::Fallback,
-                Purpose::Normal if fallbacks.iter().any(|others| others.first_in_common(&nodes).is_some()) => {
-                    Offering::NormalOrFallback
-                }
-                Purpose::Normal => Offering::Normal,
-            };
+            let terms = if purpose == Purpose::Fallback { Terms::Fallback } else { Terms::Normal(fallbacks.clone()) };
             let config = &GroupConfig { gate: gate_of(config.gate.as_ref(), served.len()), ..config.clone() };
-            let mut root = BootRoot::for_cards(config, image, Arc::clone(&cards), offering, rng.u64(..))?;
+            let mut root = BootRoot::for_cards(config, image, Arc::clone(&cards), terms, rng.u64(..))?;
             root.stay();
             if purpose == Purpose::Fallback || !one_for_all {
                 root.call_nobody(if purpose == Purpose::Normal { nodes.count_below(config.expected) } else { 0 });

@@ -9,7 +9,7 @@ mod view;
 pub use view::{Boots, NodeView};
 
 use super::progress::BootEvent;
-use super::root::{BootRoot, Guest};
+use super::root::{BootRoot, Guest, Terms};
 use super::strangers::Strangers;
 use super::{Gate, Plan, RootConfig};
 use crate::image::PackedImage;
@@ -85,12 +85,12 @@ impl BootService {
         seed: u64,
     ) -> BootService {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let has = |purpose: Purpose| {
-            let ranges: Vec<NodeRanges> =
-                images.iter().filter(|served| served.purpose == purpose).map(|served| served.nodes.clone()).collect();
-            move |node: NodeNumber| ranges.iter().any(|nodes| nodes.contains(node))
+        let ranges = |purpose: Purpose| -> Vec<NodeRanges> {
+            images.iter().filter(|served| served.purpose == purpose).map(|served| served.nodes.clone()).collect()
         };
-        let (has_normal, has_fallback) = (has(Purpose::Normal), has(Purpose::Fallback));
+        let (normals, fallbacks) = (ranges(Purpose::Normal), ranges(Purpose::Fallback));
+        let has_normal = |node: NodeNumber| normals.iter().any(|nodes| nodes.contains(node));
+        let has_fallback = |node: NodeNumber| fallbacks.iter().any(|nodes| nodes.contains(node));
         let paths = |to| plan.routes.routes(NodeNumber::FRONT_END, to).into_iter().map(Path::from).collect();
         let is_without = |node: &NodeNumber| !has_normal(*node) && !has_fallback(*node);
         let without = nodes.iter().copied().filter(is_without).map(|node| (node, paths(node))).collect();
@@ -103,12 +103,9 @@ impl BootService {
             let mut root = BootRoot::new(config, image, plan.clone(), &members, rng.u64(..));
             root.stay();
             match purpose {
-                Purpose::Normal => root.set_offering(|node| match has_fallback(node) {
-                    true => Offering::NormalOrFallback,
-                    false => Offering::Normal,
-                }),
+                Purpose::Normal => root.set_terms(Terms::Normal(fallbacks.clone())),
                 Purpose::Fallback => {
-                    root.set_offering(|_| Offering::Fallback);
+                    root.set_terms(Terms::Fallback);
                     root.invite_only(|node| !has_normal(node));
                 }
             }
