@@ -89,7 +89,7 @@ impl BootService {
     /// A node asks for its image: it gets its number, and with that its session.
     pub(super) fn sort(&mut self, now: Time, enlist: &Enlist) {
         let Some(called) = &mut self.called else { return };
-        let (cookie, known) = (called.cards().cookie(enlist), called.cards().known(enlist.card));
+        let cookie = called.cards().cookie(enlist);
         if enlist.cookie != cookie {
             let (card, incarnation, number) = (enlist.card, enlist.incarnation, NodeNumber::FRONT_END);
             let admit = Admit { session: 0, card, incarnation, cookie, number };
@@ -98,7 +98,7 @@ impl BootService {
             }
             return;
         }
-        let Some(number) = known.or_else(|| called.cards().number(enlist.card)) else { return };
+        let Some(number) = called.cards().number(enlist.card) else { return };
         let (card, paths) = (enlist.card, vec![Path::Card(enlist.card)]);
         let session = self.session_for(number).or_else(|| self.session_with(number, Purpose::Normal));
         match session.or_else(|| self.session_with(number, Purpose::Fallback)) {
