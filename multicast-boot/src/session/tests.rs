@@ -312,7 +312,8 @@ fn replayed_offers_do_not_lead_a_node_away_from_a_root_that_lives() {
     let mut cluster = Setup::new(star(3), image.clone(), 1).build();
     for at in (1_000_000..60_000_000).step_by(500_000).map(Time::from_nanos) {
         cluster.sim.run_until(at);
-        let offer = Offer { session: 4712, epoch: 1, to: NodeNumber(1), report_ms: 20, challenge: None };
+        let (to, offering) = (NodeNumber(1), Offering::Normal);
+        let offer = Offer { session: 4712, epoch: 1, to, report_ms: 20, challenge: None, offering };
         let packet = Packet::with_payload(offer, replayed.signed_manifest().as_bytes().clone());
         cluster.sim.host_mut(host(1)).handle_packet(at, &packet);
         cluster.sim.wake(host(1));
