@@ -1,23 +1,23 @@
 //! A receiver: puts symbols in their place, restores and verifies, and says what it lacks when it is asked.
 
+mod answers;
 mod inherit;
+mod pages;
 
 use super::code::Decoder;
 use super::gathering::{Gathering, Taken};
-use super::geometry::{Geometry, Part, all_symbols};
+use super::geometry::{Geometry, Part};
 use crate::image::reuse::{OldImage, Reuse};
-use crate::image::{CHUNK, Manifest, PAGE_CHUNKS, TreeError, TreeVerifier};
+use crate::image::{Manifest, PAGE_CHUNKS, TreeVerifier};
 use crate::session::{ChunkStore, HeldImage};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use pages::{Page, Pool};
 use std::collections::BTreeMap;
 use twowire_fabric::id::NodeNumber;
-use twowire_fabric::wire::boot::{LACK_LEN, Lack, Poll, Status, Symbol, put_lack};
+use twowire_fabric::wire::boot::{Poll, Symbol};
 
 /// Bytes that parity symbols may take up while they wait.
 const PARITY_ROOM: usize = 16 << 20;
-
-/// So many symbols lost in a row are a buffer that overran, not the errors of a cable.
-const BURST: u32 = 16;
 
 /// What a receiver has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,42 +41,6 @@ struct GatheredList {
     gathering: Gathering,
     bytes: Vec<u8>,
 }
-
-/// The chunks of a page as their symbols come.
-struct Page {
-    /// How many of its blocks are not full.
-    open: u8,
-    /// The store may have its chunks from an earlier start; they have not been looked at.
-    is_found: bool,
-    /// From its first symbol until it is verified.
-    bytes: Option<BytesMut>,
-}
-
-/// Memory for pages, used again and again.
-#[derive(Default)]
-struct Pool {
-    free: Vec<BytesMut>,
-}
-
-impl Pool {
-    fn take(&mut self, len: usize) -> BytesMut {
-        let mut bytes = self.free.pop().unwrap_or_else(|| BytesMut::zeroed(len));
-        bytes.resize(len, 0);
-        bytes
-    }
-
-    /// Takes a page back, if nobody else holds a part of it.
-    fn give(&mut self, bytes: Bytes) {
-        if let Ok(bytes) = bytes.try_into_mut()
-            && self.free.len() < POOLED
-        {
-            self.free.push(bytes);
-        }
-    }
-}
-
-/// Pages of memory that are kept for later ones, at most.
-const POOLED: usize = 16;
 
 /// One node's copy of the image as it comes.
 pub struct Receiver {
@@ -239,32 +203,6 @@ impl Receiver {
         }
     }
 
-    /// Counts a symbol, and those before it that did not come.
-    fn count(&mut self, symbol: &Symbol) {
-        if symbol.to_one {
-            self.counters.to_one += 1;
-            return;
-        }
-        self.counters.received += 1;
-        let sequence = symbol.sequence;
-        let Some(next) = self.next else {
-            self.next = Some(sequence.wrapping_add(1));
-            return;
-        };
-        // One that was overtaken was counted as lost.
-        if sequence.wrapping_sub(next) as i32 >= 0 {
-            self.count_gap(sequence.wrapping_sub(next));
-            self.next = Some(sequence.wrapping_add(1));
-        }
-    }
-
-    fn count_gap(&mut self, gap: u32) {
-        self.counters.lost += u64::from(gap);
-        if gap >= BURST {
-            self.counters.overrun += u64::from(gap);
-        }
-    }
-
     fn take_for_payload(&mut self, symbol: &Symbol, bytes: &Bytes) -> Taken {
         let (geometry, page) = (self.geometry, self.geometry.page_of(symbol.block));
         let (of_page, block) = (geometry.place_of_page(page), geometry.place(symbol.block));
@@ -301,183 +239,6 @@ impl Receiver {
             None => {}
         }
     }
-
-    /// Takes the lists that are full, those of the top first, and then looks at the pages that waited.
-    fn try_lists(&mut self) {
-        let full: Vec<u32> = self.lists.iter().filter(|(_, list)| list.gathering.is_full()).map(|(&b, _)| b).collect();
-        let mut taken = false;
-        for block in full {
-            taken |= self.try_list(block);
-        }
-        if taken {
-            self.look_at_found();
-            self.look_at_old_image();
-            let waiting = std::mem::take(&mut self.waiting);
-            self.waiting = waiting.into_iter().filter(|&page| !self.verify(page)).collect();
-        }
-    }
-
-    /// Verifies a list that is full. Returns true if it was right.
-    fn try_list(&mut self, block: u32) -> bool {
-        let Some(list) = self.lists.get_mut(&block) else { return false };
-        let bytes = Bytes::copy_from_slice(&list.bytes);
-        let verified = match self.geometry.part(block) {
-            Some(Part::Top(piece)) => self.verifier.accept_top(piece, &bytes),
-            Some(Part::Page(page)) => self.verifier.accept_page(page, &bytes),
-            _ => return false,
-        };
-        match verified {
-            Ok(()) => {
-                self.lists.remove(&block);
-                true
-            }
-            Err(TreeError::NotYet { .. }) => false,
-            Err(_) => {
-                self.counters.rejected += u64::from(self.geometry.symbols(block));
-                list.gathering = Gathering::new(self.geometry.symbols(block));
-                false
-            }
-        }
-    }
-
-    /// Verifies the pages of which an earlier start has left something in the store, as far as the top lists are here.
-    fn look_at_found(&mut self) {
-        for page in 0..self.pages.len() as u32 {
-            if !self.pages[page as usize].is_found || !self.verifier.has_top_of(page) {
-                continue;
-            }
-            self.pages[page as usize].is_found = false;
-            let mut bytes = self.pool.take(0);
-            let first = page * PAGE_CHUNKS as u32;
-            (first..first + PAGE_CHUNKS as u32)
-                .map_while(|index| self.store.left_chunk(index))
-                .for_each(|chunk| bytes.extend_from_slice(&chunk));
-            let whole = bytes.len() == self.geometry.place_of_page(page).len();
-            if whole && self.verifier.verify_chunks_of_page(page, &bytes) == Some(true) {
-                self.found_parts = true;
-                for block in self.geometry.blocks_of_page(page) {
-                    self.blocks[block as usize].fill(&mut self.parity_room);
-                }
-                (self.pages[page as usize].open, self.pages[page as usize].bytes) = (0, None);
-            }
-            self.pool.give(bytes.freeze());
-        }
-    }
-
-    /// Verifies a page all of whose blocks are full, and stores it. Returns false if a list is missing for it; a page
-    /// that turns out to be wrong is no longer full.
-    fn verify(&mut self, page: u32) -> bool {
-        let Some(bytes) = &self.pages[page as usize].bytes else { return true };
-        match self.verifier.verify_chunks_of_page(page, bytes) {
-            None => return false,
-            Some(true) => self.keep(page),
-            Some(false) if self.verifier.page(page).is_none() => {
-                self.want_page(page);
-                return false;
-            }
-            Some(false) => self.drop_wrong_chunks(page),
-        }
-        true
-    }
-
-    /// Stores the chunks of a page that has been verified.
-    fn keep(&mut self, page: u32) {
-        let Some(bytes) = self.pages[page as usize].bytes.take() else { return };
-        let bytes = bytes.freeze();
-        self.store.put_run(page * PAGE_CHUNKS as u32, &bytes);
-        self.pool.give(bytes);
-    }
-
-    fn want_page(&mut self, page: u32) {
-        let (block, geometry) = (self.geometry.page_block(page), self.geometry);
-        self.lists.entry(block).or_insert_with(|| GatheredList::new(&geometry, block));
-    }
-
-    /// Forgets the symbols that lie in wrong chunks of a page whose list is here.
-    fn drop_wrong_chunks(&mut self, page: u32) {
-        let Some(bytes) = &self.pages[page as usize].bytes else { return };
-        let mut wrong: BTreeMap<u32, u64> = BTreeMap::new();
-        for (index, bytes) in (page * PAGE_CHUNKS as u32..).zip(bytes.chunks(CHUNK)) {
-            if self.verifier.is_right(index, bytes) == Some(false) {
-                let start = index as usize * CHUNK;
-                let block = self.geometry.block_at(start);
-                let offset = start - self.geometry.place(block).start;
-                *wrong.entry(block).or_default() |= self.geometry.symbols_over(offset..offset + bytes.len());
-            }
-        }
-        for (block, symbols) in wrong {
-            let dropped = symbols & all_symbols(self.geometry.symbols(block));
-            self.blocks[block as usize].forget(dropped, &mut self.parity_room);
-            self.pages[page as usize].open += 1;
-            self.full_below = self.full_below.min(block);
-            self.counters.rejected += u64::from(dropped.count_ones());
-        }
-    }
-
-    /// Takes a poll.
-    pub fn on_poll(&mut self, poll: &Poll) {
-        if poll.session != self.session {
-            return;
-        }
-        let next = *self.next.get_or_insert(poll.sequence);
-        let gap = poll.sequence.wrapping_sub(next);
-        if (gap as i32) > 0 {
-            self.count_gap(gap);
-            self.next = Some(poll.sequence);
-        }
-        if poll.asks(self.own) {
-            self.answer = Some((*poll, self.counters.received, self.counters.overrun));
-        }
-    }
-
-    /// The answer to the newest poll, if it has not been given: with a payload of at most so many bytes.
-    pub fn poll_status(&mut self, max_payload: usize) -> Option<(Status, Bytes)> {
-        let (poll, received, overrun) = self.answer.take()?;
-        let mut payload = Vec::new();
-        for lack in self.lacks(poll.horizon, max_payload / LACK_LEN) {
-            put_lack(&mut payload, lack);
-        }
-        let status = Status {
-            session: self.session,
-            from: self.own,
-            sequence: poll.sequence,
-            received: received as u32,
-            overrun: overrun as u32,
-            complete: self.is_complete(),
-            holds: self.found_parts,
-        };
-        Some((status, payload.into()))
-    }
-
-    /// What it lacks of the lists that it wants and of the blocks below `horizon`: so much of it at most.
-    fn lacks(&mut self, horizon: u32, max: usize) -> Vec<Lack> {
-        let lists = self.lists.iter().filter(|(_, list)| !list.gathering.is_full());
-        let mut lacks: Vec<Lack> = lists.map(|(&block, list)| list.gathering.lack(block)).take(max).collect();
-        let is_full = |block: &u32| self.blocks.get(*block as usize).is_some_and(Gathering::is_full);
-        self.full_below = (self.full_below..).find(|block| !is_full(block)).unwrap_or(self.full_below);
-        let end = horizon.min(self.blocks.len() as u32);
-        // What the store may have is not asked for before the top lists show what of it is right.
-        let may_find = self.reuse.as_ref().is_some_and(|reuse| !reuse.is_done());
-        let is_found = |block: u32| may_find || self.pages[self.geometry.page_of(block) as usize].is_found;
-        for block in (self.full_below..end).filter(|&block| !is_full(&block) && !is_found(block)) {
-            let gathering = &self.blocks[block as usize];
-            let blank = gathering.is_blank(self.geometry.symbols(block));
-            if let Some(run) = lacks.last_mut().filter(|run| blank && extends(run, block, &self.geometry)) {
-                run.blocks += 1;
-            } else if lacks.len() < max {
-                lacks.push(gathering.lack(block));
-            } else {
-                break;
-            }
-        }
-        lacks
-    }
-}
-
-/// True if `run` says that nothing of its blocks has come, and this block is the next one.
-fn extends(run: &Lack, block: u32, geometry: &Geometry) -> bool {
-    let blank = run.count == geometry.symbols(run.block);
-    blank && run.block + u32::from(run.blocks) == block && run.blocks < u16::MAX
 }
 
 impl GatheredList {

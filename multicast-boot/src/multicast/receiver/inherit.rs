@@ -1,7 +1,8 @@
 //! What a receiver takes over from an older image that its node has.
 
 use super::super::geometry::all_symbols;
-use super::{Pool, Receiver};
+use super::Receiver;
+use super::pages::Pool;
 use crate::image::reuse::{Found, OldImage, Reuse};
 use crate::image::{CHUNK, PAGE_CHUNKS};
 use bytes::{Bytes, BytesMut};

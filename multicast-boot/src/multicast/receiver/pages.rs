@@ -1,0 +1,158 @@
+//! Pages and lists that are full are verified; what is right is stored, what is wrong is asked for again.
+
+use super::super::gathering::Gathering;
+use super::super::geometry::{Part, all_symbols};
+use super::{GatheredList, Receiver};
+use crate::image::{CHUNK, PAGE_CHUNKS, TreeError};
+use bytes::{Bytes, BytesMut};
+use std::collections::BTreeMap;
+
+/// The chunks of a page as their symbols come.
+pub(super) struct Page {
+    /// How many of its blocks are not full.
+    pub(super) open: u8,
+    /// The store may have its chunks from an earlier start; they have not been looked at.
+    pub(super) is_found: bool,
+    /// From its first symbol until it is verified.
+    pub(super) bytes: Option<BytesMut>,
+}
+
+/// Memory for pages, used again and again.
+#[derive(Default)]
+pub(super) struct Pool {
+    free: Vec<BytesMut>,
+}
+
+impl Pool {
+    pub(super) fn take(&mut self, len: usize) -> BytesMut {
+        let mut bytes = self.free.pop().unwrap_or_else(|| BytesMut::zeroed(len));
+        bytes.resize(len, 0);
+        bytes
+    }
+
+    /// Takes a page back, if nobody else holds a part of it.
+    pub(super) fn give(&mut self, bytes: Bytes) {
+        if let Ok(bytes) = bytes.try_into_mut()
+            && self.free.len() < POOLED
+        {
+            self.free.push(bytes);
+        }
+    }
+}
+
+/// Pages of memory that are kept for later ones, at most.
+const POOLED: usize = 16;
+
+impl Receiver {
+    /// Takes the lists that are full, those of the top first, and then looks at the pages that waited.
+    pub(super) fn try_lists(&mut self) {
+        let full: Vec<u32> = self.lists.iter().filter(|(_, list)| list.gathering.is_full()).map(|(&b, _)| b).collect();
+        let mut taken = false;
+        for block in full {
+            taken |= self.try_list(block);
+        }
+        if taken {
+            self.look_at_found();
+            self.look_at_old_image();
+            let waiting = std::mem::take(&mut self.waiting);
+            self.waiting = waiting.into_iter().filter(|&page| !self.verify(page)).collect();
+        }
+    }
+
+    /// Verifies a list that is full. Returns true if it was right.
+    fn try_list(&mut self, block: u32) -> bool {
+        let Some(list) = self.lists.get_mut(&block) else { return false };
+        let bytes = Bytes::copy_from_slice(&list.bytes);
+        let verified = match self.geometry.part(block) {
+            Some(Part::Top(piece)) => self.verifier.accept_top(piece, &bytes),
+            Some(Part::Page(page)) => self.verifier.accept_page(page, &bytes),
+            _ => return false,
+        };
+        match verified {
+            Ok(()) => {
+                self.lists.remove(&block);
+                true
+            }
+            Err(TreeError::NotYet { .. }) => false,
+            Err(_) => {
+                self.counters.rejected += u64::from(self.geometry.symbols(block));
+                list.gathering = Gathering::new(self.geometry.symbols(block));
+                false
+            }
+        }
+    }
+
+    /// Verifies the pages of which an earlier start has left something in the store, as far as the top lists are here.
+    fn look_at_found(&mut self) {
+        for page in 0..self.pages.len() as u32 {
+            if !self.pages[page as usize].is_found || !self.verifier.has_top_of(page) {
+                continue;
+            }
+            self.pages[page as usize].is_found = false;
+            let mut bytes = self.pool.take(0);
+            let first = page * PAGE_CHUNKS as u32;
+            (first..first + PAGE_CHUNKS as u32)
+                .map_while(|index| self.store.left_chunk(index))
+                .for_each(|chunk| bytes.extend_from_slice(&chunk));
+            let whole = bytes.len() == self.geometry.place_of_page(page).len();
+            if whole && self.verifier.verify_chunks_of_page(page, &bytes) == Some(true) {
+                self.found_parts = true;
+                for block in self.geometry.blocks_of_page(page) {
+                    self.blocks[block as usize].fill(&mut self.parity_room);
+                }
+                (self.pages[page as usize].open, self.pages[page as usize].bytes) = (0, None);
+            }
+            self.pool.give(bytes.freeze());
+        }
+    }
+
+    /// Verifies a page all of whose blocks are full, and stores it. Returns false if a list is missing for it; a page
+    /// that turns out to be wrong is no longer full.
+    pub(super) fn verify(&mut self, page: u32) -> bool {
+        let Some(bytes) = &self.pages[page as usize].bytes else { return true };
+        match self.verifier.verify_chunks_of_page(page, bytes) {
+            None => return false,
+            Some(true) => self.keep(page),
+            Some(false) if self.verifier.page(page).is_none() => {
+                self.want_page(page);
+                return false;
+            }
+            Some(false) => self.drop_wrong_chunks(page),
+        }
+        true
+    }
+
+    /// Stores the chunks of a page that has been verified.
+    fn keep(&mut self, page: u32) {
+        let Some(bytes) = self.pages[page as usize].bytes.take() else { return };
+        let bytes = bytes.freeze();
+        self.store.put_run(page * PAGE_CHUNKS as u32, &bytes);
+        self.pool.give(bytes);
+    }
+
+    pub(super) fn want_page(&mut self, page: u32) {
+        let (block, geometry) = (self.geometry.page_block(page), self.geometry);
+        self.lists.entry(block).or_insert_with(|| GatheredList::new(&geometry, block));
+    }
+
+    /// Forgets the symbols that lie in wrong chunks of a page whose list is here.
+    fn drop_wrong_chunks(&mut self, page: u32) {
+        let Some(bytes) = &self.pages[page as usize].bytes else { return };
+        let mut wrong: BTreeMap<u32, u64> = BTreeMap::new();
+        for (index, bytes) in (page * PAGE_CHUNKS as u32..).zip(bytes.chunks(CHUNK)) {
+            if self.verifier.is_right(index, bytes) == Some(false) {
+                let start = index as usize * CHUNK;
+                let block = self.geometry.block_at(start);
+                let offset = start - self.geometry.place(block).start;
+                *wrong.entry(block).or_default() |= self.geometry.symbols_over(offset..offset + bytes.len());
+            }
+        }
+        for (block, symbols) in wrong {
+            let dropped = symbols & all_symbols(self.geometry.symbols(block));
+            self.blocks[block as usize].forget(dropped, &mut self.parity_room);
+            self.pages[page as usize].open += 1;
+            self.full_below = self.full_below.min(block);
+            self.counters.rejected += u64::from(dropped.count_ones());
+        }
+    }
+}
