@@ -81,6 +81,8 @@ fn frame() -> impl Strategy<Value = Packet> {
                 group: Group(1),
                 challenge: None,
                 offering: Offering::Normal,
+                part: (symbol % 3 % 2) as u8,
+                parts: 1 + (symbol % 3 != 0) as u8,
             };
             Packet::with_payload(call, payload.into())
         });
@@ -147,7 +149,17 @@ fn node(image: &PackedImage, session: u32) -> BootNode {
     let credentials = Credentials { card: CARD, key: key().public(), secret: None };
     let mut node = BootNode::for_group(config, credentials, Arc::new(SharedStores::default()), PORT, 1);
     let (challenge, offering) = (None, Offering::Normal);
-    let call = Call { session, root: UniqueId(9), report_ms: 100, symbol: 1426, group: NODES, challenge, offering };
+    let call = Call {
+        session,
+        root: UniqueId(9),
+        report_ms: 100,
+        symbol: 1426,
+        group: NODES,
+        challenge,
+        offering,
+        part: 0,
+        parts: 1,
+    };
     let manifest: Bytes = image.signed_manifest().as_bytes().clone();
     node.handle_packet(Time::ZERO, &Packet::with_payload(call, manifest));
     let Some(Header::Enlist(enlist)) = node.poll_transmit(Time::ZERO).map(|t| t.packet.header) else {

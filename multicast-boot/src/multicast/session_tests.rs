@@ -2,7 +2,7 @@
 
 use super::lan::{Lan, LanConfig};
 use crate::image::{ClusterSecretKey, ImageParts, Manifest, PackedImage};
-use crate::session::testing::{Machine, image, key};
+use crate::session::testing::{Machine, image, key, parts};
 use crate::session::{
     BootClient, BootEvent, BootNode, BootRoot, ChunkStore, ChunkStores, Credentials, FailureReason, GroupConfig,
     GroupError, NODES, NodeConfig, NodeState, Outcome, SharedStores, Timing,
@@ -237,7 +237,17 @@ fn a_rogue_call_is_refused_and_leads_nobody_away() {
     )
     .expect("a small image");
     let (challenge, offering) = (None, Offering::Normal);
-    let call = Call { session: 66, root: card(3), report_ms: 1, symbol: 1426, group: NODES, challenge, offering };
+    let call = Call {
+        session: 66,
+        root: card(3),
+        report_ms: 1,
+        symbol: 1426,
+        group: NODES,
+        challenge,
+        offering,
+        part: 0,
+        parts: 1,
+    };
     let mut rng = fastrand::Rng::with_seed(3);
     let done = lan.run(Duration::from_secs(10), |lan| {
         if rng.u8(..) < 2 {
@@ -263,7 +273,20 @@ fn what_does_not_fit_the_port_is_said() {
         BootRoot::for_group(GroupConfig::new(card(0), max_payload), image.clone(), 1).err().expect("too small")
     };
     assert_eq!(error(1000), GroupError::PayloadTooSmall(1000));
-    assert!(matches!(error(100), GroupError::ManifestTooLong { max: 100, .. }));
+}
+
+#[test]
+fn a_manifest_that_is_too_long_for_a_frame_comes_in_several() {
+    let parts = ImageParts { cmdline: "a=b ".repeat(500), initramfs: vec![6; 300_000].into(), ..parts() };
+    let image = PackedImage::pack(&parts, &key()).expect("a small image");
+    assert!(image.signed_manifest().as_bytes().len() > PORT);
+    for loss in [0.0, 0.2] {
+        let mut lan = cluster(&image, 6, LanConfig { loss, ..LanConfig::default() }, 3);
+        let outcome = lan.finish(Duration::from_secs(30));
+        assert_eq!((outcome.ready, outcome.failed), (6, vec![]), "loss {loss}");
+        lan.check(&image);
+        assert_eq!(lan.node(1).image().expect("it is ready").manifest().cmdline(), parts.cmdline);
+    }
 }
 
 proptest! {

@@ -66,16 +66,6 @@ pub enum GroupError {
     /// The port carries too little.
     #[error("a payload of {0} bytes is too small to send an image in: expected at least {least}; use a larger MTU", least = crate::multicast::geometry::MIN_SYMBOL_LEN)]
     PayloadTooSmall(usize),
-    /// The manifest does not fit a frame.
-    #[error(
-        "the signed manifest has {got} bytes, and the port carries {max}: shorten the image's command line, or use a larger MTU"
-    )]
-    ManifestTooLong {
-        /// Bytes of the manifest.
-        got: usize,
-        /// Bytes of the largest payload.
-        max: usize,
-    },
 }
 
 /// Sends to the group.
@@ -86,10 +76,7 @@ pub(crate) struct GroupRoot {
 impl GroupRoot {
     /// A mover for this image, and the bytes of its symbols.
     pub(crate) fn new(config: &GroupConfig, session: u32, image: PackedImage) -> Result<(GroupRoot, u16), GroupError> {
-        let (got, max) = (image.signed_manifest().as_bytes().len(), config.max_payload);
-        if got > max {
-            return Err(GroupError::ManifestTooLong { got, max });
-        }
+        let max = config.max_payload;
         let geometry = Geometry::for_port(image.tree().shape(), max).ok_or(GroupError::PayloadTooSmall(max))?;
         let sender = Sender::new(config.sender, session, NODES, image, geometry);
         Ok((GroupRoot { sender }, geometry.symbol_len() as u16))

@@ -8,11 +8,12 @@ use crate::wire::{Header, HeaderBytes, Kind, PREFIX, WireError, put, take};
 use zerocopy::byteorder::little_endian::{I32, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// The front end offers an image to whoever hears it. The payload is the signed manifest.
+/// The front end offers an image to whoever hears it. The payload is the signed manifest, or a part of it where it is too
+/// long for a frame.
 ///
 /// ```text
-/// 4            8                       16          18       20      22                      38         39
-/// | session    | root                  | report ms | symbol | group | challenge             | offering |
+/// 4            8                       16          18       20      22                      38         39     40      41
+/// | session    | root                  | report ms | symbol | group | challenge             | offering | part | parts |
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -30,6 +31,10 @@ pub struct Call {
     pub challenge: Option<Challenge>,
     /// What is offered.
     pub offering: Offering,
+    /// Which part of the manifest this is, from 0.
+    pub part: u8,
+    /// In how many parts it comes: 1 to [`Call::MAX_PARTS`].
+    pub parts: u8,
 }
 
 /// A node asks for a [`Call`], or answers one.
@@ -87,8 +92,10 @@ struct CallLayout {
     group: U16,
     challenge: ChallengeLayout,
     offering: u8,
+    part: u8,
+    parts: u8,
 }
-const _: () = assert!(size_of::<CallLayout>() == 35);
+const _: () = assert!(size_of::<CallLayout>() == 37);
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -115,6 +122,9 @@ struct AdmitLayout {
 const _: () = assert!(size_of::<AdmitLayout>() == 28);
 
 impl Call {
+    /// A manifest comes in so many parts at most.
+    pub const MAX_PARTS: u8 = 8;
+
     pub(in crate::wire) fn encode(&self, out: &mut HeaderBytes) {
         let layout = CallLayout {
             session: self.session.into(),
@@ -124,6 +134,8 @@ impl Call {
             group: self.group.0.into(),
             challenge: ChallengeLayout::of(self.challenge),
             offering: self.offering as u8,
+            part: self.part,
+            parts: self.parts,
         };
         put(out, &layout);
     }
@@ -133,6 +145,13 @@ impl Call {
         if l.session.get() == 0 {
             return Err(WireError::Field { kind: Kind::Call, field: "session", value: 0 });
         }
+        let field = |field, value: u8| WireError::Field { kind: Kind::Call, field, value: value.into() };
+        if !(1..=Call::MAX_PARTS).contains(&l.parts) {
+            return Err(field("parts", l.parts));
+        }
+        if l.part >= l.parts {
+            return Err(field("part", l.part));
+        }
         let call = Call {
             session: l.session.get(),
             root: UniqueId(l.root.get()),
@@ -141,6 +160,8 @@ impl Call {
             group: Group(l.group.get()),
             challenge: l.challenge.read(Kind::Call)?,
             offering: Offering::parse(Kind::Call, l.offering)?,
+            part: l.part,
+            parts: l.parts,
         };
         Ok((call, size_of::<CallLayout>()))
     }

@@ -4,6 +4,7 @@ use super::super::group::FRONT_ENDS;
 use super::super::mover::Carriage;
 use super::super::timing::Timing;
 use super::Location;
+use super::call_parts::CallParts;
 use super::entrance::{Admission, Entrance, Offered};
 use super::identity::Identity;
 use crate::image::Shape;
@@ -35,6 +36,7 @@ pub(super) struct CalledEntrance {
     timing: Timing,
     identity: Identity,
     max_payload: usize,
+    parts: CallParts,
     /// To ask with: a front end has sent it that wants to see that the node can be reached. 0 before.
     cookie: u64,
     /// What it has said to the call of its session.
@@ -57,6 +59,7 @@ impl CalledEntrance {
             timing,
             identity,
             max_payload,
+            parts: CallParts::default(),
             cookie: 0,
             accepted: None,
             refused: None,
@@ -125,12 +128,13 @@ impl Entrance for CalledEntrance {
         true
     }
 
-    fn read_offer(&self, packet: &Packet) -> Option<Offered> {
+    fn read_offer(&mut self, packet: &Packet) -> Option<Offered> {
         let Header::Call(call) = packet.header else { return None };
+        let signed_manifest = self.parts.take(&call, &packet.payload)?;
         Some(Offered {
             session: call.session,
             report_ms: call.report_ms,
-            signed_manifest: packet.payload.clone(),
+            signed_manifest,
             offering: call.offering,
             call: Some(call),
             challenge: call.challenge,

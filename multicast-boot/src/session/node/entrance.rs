@@ -50,8 +50,8 @@ pub(super) trait Entrance: Send {
     /// The routes that the node holds from now on. Where cards find one another none are needed.
     fn set_routes(&mut self, _routes: Arc<RouteTable>) {}
 
-    /// Reads an offer; `None` if the packet is none for this node.
-    fn read_offer(&self, packet: &Packet) -> Option<Offered>;
+    /// Reads an offer; `None` if the packet is none for this node, or not yet all of one.
+    fn read_offer(&mut self, packet: &Packet) -> Option<Offered>;
 
     /// How the image of an offer comes to this node; `None` if it cannot.
     fn carriage(&self, offered: &Offered, shape: Shape) -> Option<Carriage>;

@@ -102,7 +102,7 @@ impl Entrance for MappedEntrance {
         self.deadline = Time::ZERO;
     }
 
-    fn read_offer(&self, packet: &Packet) -> Option<Offered> {
+    fn read_offer(&mut self, packet: &Packet) -> Option<Offered> {
         let Header::Offer(offer) = packet.header else { return None };
         self.location.as_ref().filter(|location| location.own() == offer.to)?;
         Some(Offered {

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `entrance` | how a node gets in and reaches the root: the side towards this one |
 //! | `mapped`, `relay` | the way in along routes |
-//! | `called` | the way in where cards find one another |
+//! | `called`, `call_parts` | the way in where cards find one another |
 //! | `images` | what the NVRAM says of images |
 //! | `offers` | an offer is judged, and a session begins |
 //! | `session`, `reporting` | how far the node is, and what the root hears of it |
 //! | `location`, `identity` | where the node is, and who |
 
+mod call_parts;
 mod called;
 mod entrance;
 mod identity;

@@ -3,6 +3,7 @@
 
 mod admission;
 mod answers;
+mod call_parts;
 pub(crate) mod control;
 mod gate;
 pub(crate) mod member;
@@ -18,6 +19,7 @@ use super::trees::{Plan, TreeRoot};
 use crate::image::PackedImage;
 use admission::Admission;
 pub(crate) use admission::{Cards, SharedCards};
+use call_parts::CallParts;
 pub(crate) use control::Terms;
 use control::{Control, Invitation, Phase};
 pub use gate::Gate;
@@ -52,6 +54,7 @@ pub struct BootRoot {
     mover: Box<dyn RootMover>,
     /// Where nodes are not known before they come.
     admission: Option<Box<Admission>>,
+    parts: CallParts,
 }
 
 impl BootRoot {
@@ -65,7 +68,7 @@ impl BootRoot {
         let mover = TreeRoot::new(session, image, plan, nodes, config.timing, seed);
         let invitation = Invitation::Mapped(epoch);
         let control = Control::new(config.timing, session, invitation, config.gate, signed_manifest, members);
-        BootRoot { control, mover: Box::new(mover), admission: None }
+        BootRoot { control, mover: Box::new(mover), admission: None, parts: CallParts::new(usize::MAX) }
     }
 
     /// A root that will bring `image` to all nodes that join, by native multicast. Its port must have joined the group
@@ -92,13 +95,15 @@ impl BootRoot {
         let known = config.numbers.iter().map(member).collect();
         let report_ms = u16::try_from(config.timing.report_interval.as_millis()).unwrap_or(u16::MAX);
         let (challenge, offering) = (config.gate.as_ref().map(Gate::challenge), terms.called());
-        let call = Call { session, root: config.card, report_ms, symbol, group: NODES, challenge, offering };
+        let (root, part, parts) = (config.card, 0, 1);
+        let call = Call { session, root, report_ms, symbol, group: NODES, challenge, offering, part, parts };
         let admission = Admission::new(config, call, signed_manifest.clone(), cards);
         let invitation = Invitation::Called(call);
         let mut control = Control::new(config.timing, session, invitation, config.gate.clone(), signed_manifest, known);
         (control.expected, control.stays) = (config.expected.max(1), config.stays);
         control.terms = terms;
-        Ok(BootRoot { control, mover: Box::new(mover), admission: Some(Box::new(admission)) })
+        let parts = CallParts::new(config.max_payload);
+        Ok(BootRoot { control, mover: Box::new(mover), admission: Some(Box::new(admission)), parts })
     }
 
     /// The root does not end when all are ready.
@@ -274,9 +279,12 @@ impl Protocol for BootRoot {
     }
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        if let Some(part) = self.parts.poll_transmit() {
+            return Some(part);
+        }
         let admission = self.admission.as_mut().and_then(|admission| admission.poll_transmit());
         let due = admission.or_else(|| self.control.poll_transmit(now, self.mover.as_ref()));
-        due.or_else(|| self.mover.poll_transmit(now))
+        due.or_else(|| self.mover.poll_transmit(now)).map(|transmit| self.parts.cut(transmit))
     }
 
     fn poll_timeout(&self) -> Option<Time> {

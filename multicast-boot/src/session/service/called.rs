@@ -42,7 +42,8 @@ impl Called {
     /// What a node is told for which there is no image.
     pub(super) fn nothing(&self, session: u32) -> Call {
         let (challenge, offering) = (None, Offering::Nothing);
-        Call { session, root: self.card, report_ms: 0, symbol: 0, group: NODES, challenge, offering }
+        let (root, part, parts) = (self.card, 0, 1);
+        Call { session, root, report_ms: 0, symbol: 0, group: NODES, challenge, offering, part, parts }
     }
 }
 
