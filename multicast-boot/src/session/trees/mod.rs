@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`pair_trees`] | the arithmetic of the two trees |
 //! | [`cabling`], `layout` | the fabric under the trees, and how they are laid on it |
-//! | `forwarder`, `feed` | an attachment, seen from the parent and from the child |
+//! | `forwarder`, `child`, `feed` | an attachment, seen from the parent and from the child |
 //! | `root`, `adoption` | the front end: feeds the tops, and finds new parents |
 //! | `node` | a node: is fed, and feeds |
 
@@ -17,6 +17,9 @@ mod layout;
 mod node;
 pub mod pair_trees;
 mod root;
+
+#[cfg(test)]
+mod attachment_tests;
 
 pub use cabling::{PairRoutes, Plan};
 pub(crate) use node::TreeNode;
