@@ -7,6 +7,7 @@ use super::Location;
 use super::entrance::Offered;
 use super::images::Trial;
 use super::reporting::Reporting;
+use bytes::Bytes;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
 use twowire_fabric::wire::boot::{Assign, Instruct, Report, Stage};
@@ -48,7 +49,8 @@ impl Session {
         }
         Session {
             id: offered.session,
-            offered,
+            // The frame that it came in belongs to the port, which wants it back.
+            offered: Offered { signed_manifest: Bytes::new(), ..offered },
             trial,
             waits_for_record: false,
             mover,
