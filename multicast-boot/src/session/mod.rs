@@ -37,6 +37,8 @@ pub mod trees;
 #[cfg(test)]
 mod fallback_tests;
 #[cfg(test)]
+mod flood_tests;
+#[cfg(test)]
 mod membership_tests;
 #[cfg(test)]
 mod reuse_tests;
