@@ -21,8 +21,9 @@ use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, PortId, Topology};
 use twowire_fabric::wire::{Header, Packet, frame};
 use twowire_multicast_boot::image::{ClusterSecretKey, ImageParts, PackedImage};
+use twowire_multicast_boot::membership::{ClusterSecret, SECRET_LEN};
 use twowire_multicast_boot::session::{
-    BootClient, BootNode, BootRoot, GroupConfig, NodeConfig, Plan, RootConfig, SharedStores,
+    BootClient, BootNode, BootRoot, Credentials, Gate, GroupConfig, NodeConfig, Plan, RootConfig, SharedStores,
 };
 
 /// The unit of a record's time.
@@ -48,6 +49,18 @@ fn key() -> ClusterSecretKey {
     ClusterSecretKey::from_seed(&[7; 32])
 }
 
+fn credentials() -> Credentials {
+    Credentials { card: UniqueId(5), key: key().public(), secret: Some(secret()) }
+}
+
+fn secret() -> ClusterSecret {
+    ClusterSecret::new(&[8; SECRET_LEN])
+}
+
+fn gate() -> Option<Gate> {
+    Some(Gate { secret: secret(), nonce: 3 })
+}
+
 /// A front end and a node, and nothing between them.
 pub(crate) struct Pair {
     root: BootRoot,
@@ -62,7 +75,8 @@ impl Pair {
         let x = topology.add_crossbar("x", 4).expect("a new name");
         for port in 0..2 {
             let name = ["master", "n0"][usize::from(port)];
-            let host = topology.add_host(name, UniqueId(100 + u64::from(port)), 1).expect("a new name");
+            let host =
+                topology.add_host(name, [UniqueId(9), credentials().card][usize::from(port)], 1).expect("a new name");
             topology.connect(PortId::new(host, 0), PortId::new(x, port)).expect("a free port");
         }
         let route = |from: NodeNumber, to: NodeNumber| {
@@ -73,18 +87,20 @@ impl Pair {
         let plan = Plan { topology: Arc::new(topology), hosts, routes: Arc::new(route), epoch: 1 };
         let (number, mut table) = (NodeNumber(0), RouteTable::new(1, NodeNumber(0)));
         [NodeNumber::FRONT_END, number].into_iter().for_each(|to| table.push(route(number, to)));
-        let root = BootRoot::new(RootConfig::default(), image().clone(), plan, &[number], 1);
-        let mut node = BootNode::new(NodeConfig::default(), key().public(), 2);
+        let config = RootConfig { gate: gate(), ..RootConfig::default() };
+        let root = BootRoot::new(config, image().clone(), plan, &[number], 1);
+        let stores = Arc::new(SharedStores::default());
+        let mut node = BootNode::with_stores(NodeConfig::default(), credentials(), stores, 2);
         node.set_routes(table);
         Pair::start(root, node)
     }
 
     /// Both in a group.
     pub(crate) fn in_a_group() -> Pair {
-        let config = GroupConfig::new(UniqueId(9), PORT);
+        let config = GroupConfig { gate: gate(), ..GroupConfig::new(UniqueId(9), PORT) };
         let root = BootRoot::for_group(config, image().clone(), 1).expect("the manifest fits");
         let (config, stores) = (NodeConfig::default(), Arc::new(SharedStores::default()));
-        Pair::start(root, BootNode::for_group(config, key().public(), stores, UniqueId(5), PORT, 2))
+        Pair::start(root, BootNode::for_group(config, credentials(), stores, PORT, 2))
     }
 
     fn start(mut root: BootRoot, node: BootNode) -> Pair {

@@ -2,32 +2,43 @@
 
 use crate::{packages, step};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 const START: &str = "<!-- performance: written by `cargo xtask bench --update-readme` -->";
 const END: &str = "<!-- performance: end -->";
 
+/// The table's first lines.
+const HEAD: &str = "| bench | what | figure |\n|---|---|---|\n";
+
 /// Runs the benches, prints their figures as a table, and writes it into README if asked.
 pub(crate) fn run(update_readme: bool, no_run: bool) -> Result<(), String> {
     if !no_run {
         step::run(&mut step::cargo(&["bench", "--locked", "-p", "twowire-benches"]))?;
     }
-    let table = table(&target_dir().join("figures"))?;
-    println!("{table}");
+    show(None, update_readme)
+}
+
+/// Prints the table of this bench, or of all that were run, and writes it into README if asked.
+fn show(only: Option<&str>, update_readme: bool) -> Result<(), String> {
+    let mut measured = measured(&target_dir().join("figures"))?;
+    measured.retain(|bench, _| only.is_none_or(|only| only == bench));
+    println!("{}", table(&measured));
     if update_readme {
         let readme = step::root().join("README.md");
         let text = fs::read_to_string(&readme).map_err(|e| format!("README.md: {e}"))?;
-        fs::write(&readme, replace(&text, &table)?).map_err(|e| format!("README.md: {e}"))?;
+        fs::write(&readme, update(&text, measured)?).map_err(|e| format!("README.md: {e}"))?;
     }
     Ok(())
 }
 
-/// Runs one bench, or, against other programs, the one between namespaces.
-pub(crate) fn run_one(bench: &str, against: &[String], rest: &[String]) -> Result<(), String> {
+/// Runs one bench, or, against other programs, the one between namespaces. Its rows go into README if asked.
+pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest: &[String]) -> Result<(), String> {
     if against.is_empty() {
         let args = ["bench", "--locked", "-p", "twowire-benches", "--bench", bench, "--"];
-        return step::run(step::cargo(&args).args(rest));
+        step::run(step::cargo(&args).args(rest))?;
+        return if update_readme { show(Some(bench), true) } else { Ok(()) };
     }
     if bench != "boot" {
         return Err(format!("--against is for the bench `boot`, not for `{bench}`"));
@@ -44,27 +55,57 @@ fn target_dir() -> std::path::PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| step::root().join("target"), Into::into)
 }
 
+/// The rows of each bench, by its name.
+type Rows = BTreeMap<String, Vec<String>>;
+
 /// Each bench leaves one JSON file of figures; the table has a row for each figure.
-fn table(dir: &Path) -> Result<String, String> {
+fn measured(dir: &Path) -> Result<Rows, String> {
     let missing = |e: std::io::Error| format!("no figures in {} ({e}); run the benches first", dir.display());
-    let mut files: Vec<_> = fs::read_dir(dir).map_err(missing)?.filter_map(|e| e.ok().map(|e| e.path())).collect();
-    files.sort();
-    let mut table = String::from("| bench | what | figure |\n|---|---|---|\n");
-    for file in files {
+    let mut rows = Rows::new();
+    for file in fs::read_dir(dir).map_err(missing)?.filter_map(|e| e.ok().map(|e| e.path())) {
         let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let rows: Vec<Value> = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+        let figures: Vec<Value> = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?;
         let bench = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        for row in rows {
-            let cell = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-            table += &format!("| {bench} | {} | {} |\n", cell("what"), cell("figure"));
-        }
+        let cell = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let row = |row| format!("| {bench} | {} | {} |", cell(row, "what"), cell(row, "figure"));
+        rows.insert(bench.clone(), figures.iter().map(row).collect());
     }
-    Ok(table)
+    Ok(rows)
 }
 
-fn replace(readme: &str, table: &str) -> Result<String, String> {
+fn table(rows: &Rows) -> String {
+    let rows: Vec<&str> = rows.values().flatten().map(String::as_str).collect();
+    format!("{HEAD}{}\n", rows.join("\n"))
+}
+
+/// README with the rows of the benches that were measured; those of the others stay as they are.
+fn update(readme: &str, measured: Rows) -> Result<String, String> {
     let marker = |m| format!("README.md has no line `{m}`");
     let start = readme.find(START).ok_or_else(|| marker(START))? + START.len();
     let end = readme.find(END).ok_or_else(|| marker(END))?;
-    Ok(format!("{}\n{table}{}", &readme[..start], &readme[end..]))
+    let mut rows = Rows::new();
+    for row in readme[start..end].lines().filter(|line| line.starts_with("| ") && !HEAD.contains(line)) {
+        let bench = row.split('|').nth(1).unwrap_or_default().trim().to_owned();
+        rows.entry(bench).or_default().push(row.to_owned());
+    }
+    rows.extend(measured);
+    Ok(format!("{}\n{}{}", &readme[..start], table(&rows), &readme[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_benches_that_were_not_run_stay() {
+        let readme =
+            format!("before\n{START}\n{HEAD}| b | old | 1 |\n| b | old too | 2 |\n| d | kept | 3 |\n{END}\nafter\n");
+        let row = |bench: &str| (bench.to_owned(), vec![format!("| {bench} | new | 9 |")]);
+        let updated = update(&readme, Rows::from([row("b"), row("c")])).unwrap();
+        let expected =
+            format!("before\n{START}\n{HEAD}| b | new | 9 |\n| c | new | 9 |\n| d | kept | 3 |\n{END}\nafter\n");
+        assert_eq!(updated, expected);
+        assert_eq!(update(&updated, Rows::new()).unwrap(), expected);
+        assert!(update("no markers", Rows::new()).unwrap_err().contains(START));
+    }
 }

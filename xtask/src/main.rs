@@ -34,14 +34,14 @@ enum Command {
     },
     /// Runs the benches and prints the performance table.
     Bench {
-        /// Runs only this bench, without the table.
+        /// Runs only this bench; the table is for --update-readme.
         #[arg(value_name = "BENCH")]
         only: Option<String>,
         /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp.
         #[arg(long, value_name = "PROGRAMS", requires = "only", value_delimiter = ',')]
         against: Vec<String>,
-        /// Writes the table into README.md, between its markers.
-        #[arg(long, conflicts_with = "only")]
+        /// Writes the rows of the benches that were run into the table in README.md.
+        #[arg(long, conflicts_with = "against")]
         update_readme: bool,
         /// Takes the figures of the last run instead of running the benches again.
         #[arg(long, conflicts_with = "only")]
@@ -61,7 +61,9 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Test { only } => test::run(&only),
-        Command::Bench { only: Some(only), against, rest, .. } => bench::run_one(&only, &against, &rest),
+        Command::Bench { only: Some(only), against, update_readme, rest, .. } => {
+            bench::run_one(&only, &against, update_readme, &rest)
+        }
         Command::Bench { update_readme, no_run, .. } => bench::run(update_readme, no_run),
         Command::Phase1 { rest } => phase1::build(&rest),
     };

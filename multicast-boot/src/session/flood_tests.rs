@@ -35,7 +35,15 @@ fn forged(whose: Forged, rng: &mut fastrand::Rng) -> Packet {
         return Packet::new(Enlist { session, card, incarnation, answer, key_id: 0, cookie, proof });
     }
     let from = if whose == Forged::Nodes { rng.i32(0..NODES) } else { rng.i32(NODES..) };
-    Packet::new(Join { session, from: NodeNumber(from), incarnation, epoch: 1, answer, key_id: 0, proof: [0; PROOF_LEN] })
+    Packet::new(Join {
+        session,
+        from: NodeNumber(from),
+        incarnation,
+        epoch: 1,
+        answer,
+        key_id: 0,
+        proof: [0; PROOF_LEN],
+    })
 }
 
 /// Boots all nodes. Returns the time at which the last one had the image.

@@ -8,6 +8,9 @@ use crate::image::KeyId;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Answer, Join, Offering, Report, Stage, TREES};
 
+/// The time between two offers to nodes that may or may not have started anew: in units of the time that a report takes.
+const DOUBTFUL_OFFERS: u32 = 5;
+
 impl Control {
     pub(super) fn on_join(&mut self, now: Time, join: &Join) {
         let Some(index) = self.index_of(join.from) else { return };
@@ -29,11 +32,20 @@ impl Control {
     }
 
     /// A node asks for an offer, and cannot have proven that it is one: it has had no challenge. It gets its offer; that
-    /// it has started anew is believed when it has answered that.
+    /// it has started anew is believed when it has answered that. Somebody who asks in the name of nodes that take part
+    /// makes the root send no more than a small share of what its link carries.
     fn on_unproven_question(&mut self, now: Time, index: usize) {
         let member = &self.members[index];
-        let retry = self.timing.retry_after(member.tries, self.members.len());
-        if self.phase != Phase::Idle && now - member.sent >= retry {
+        let takes_part = member.incarnation.is_some();
+        let may_offer = if takes_part {
+            now >= self.doubtful_offers_from
+        } else {
+            now - member.sent >= self.timing.retry_after(member.tries, self.members.len())
+        };
+        if self.phase != Phase::Idle && may_offer {
+            if takes_part {
+                self.doubtful_offers_from = now + DOUBTFUL_OFFERS * self.timing.report_spacing;
+            }
             self.offer(index);
         }
     }

@@ -73,6 +73,8 @@ pub(crate) struct Control {
     pub(super) invitation: Invitation,
     pub(super) gate: Option<Gate>,
     pub(super) strangers: Strangers,
+    /// When the next node that takes part, and in whose name somebody asks for an offer, may get one.
+    pub(super) doubtful_offers_from: Time,
     pub(crate) members: Vec<Member>,
     /// The index of each node's member, by [`NodeNumber::index`].
     by_number: Vec<Option<usize>>,
@@ -111,6 +113,7 @@ impl Control {
             invitation,
             gate,
             strangers: Strangers::default(),
+            doubtful_offers_from: Time::ZERO,
             signed_manifest,
             exhausted: VecDeque::new(),
             terms: Terms::Normal(Vec::new()),
