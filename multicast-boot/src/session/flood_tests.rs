@@ -49,7 +49,7 @@ fn forged(whose: Forged, rng: &mut fastrand::Rng) -> Packet {
 /// Boots all nodes. Returns the time at which the last one had the image.
 fn boot(has_secret: bool, whose: Forged) -> Time {
     let topology = generate::xgft(&[8, 8], &[1, 8]).expect("a Clos");
-    let mut setup = Setup::new(topology, image(2 << 20), 1);
+    let mut setup = Setup::new(topology, image(8 << 20), 1);
     if has_secret {
         (setup.secret_of, setup.root.gate) = (|_| Some(secret()), Some(gate()));
     }
