@@ -19,6 +19,6 @@ pub(crate) fn run(data: &[u8]) {
         assert_eq!(ticket.to_string().parse(), Ok(ticket));
     }
     if let Ok(settings) = Settings::parse(text) {
-        assert!(settings.arguments().iter().all(|argument| argument.starts_with("--")));
+        assert!(settings.arguments(true).iter().all(|argument| argument.starts_with("--")));
     }
 }
