@@ -8,8 +8,9 @@ use crate::image::KeyId;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Answer, Join, Offering, Report, Stage, TREES};
 
-/// The time between two offers to nodes that may or may not have started anew: in units of the time that a report takes.
-const DOUBTFUL_OFFERS: u32 = 5;
+/// The time between two offers to nodes that may or may not have started anew, in units of the time that a report takes:
+/// such an offer costs the root about as much as a chunk.
+const DOUBTFUL_OFFERS: u32 = 25;
 
 impl Control {
     pub(super) fn on_join(&mut self, now: Time, join: &Join) {
