@@ -53,8 +53,11 @@ fn corpus(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target).join("a-whole-transfer")
 }
 
-/// The two ways, each with the name of its target.
-const WAYS: [(&str, fn() -> Pair); 2] = [("session_trees", Pair::over_trees), ("session_group", Pair::in_a_group)];
+/// A target's name, and what makes the two machines that it feeds.
+type Way = (&'static str, fn() -> Pair);
+
+/// The two ways of a transfer.
+const WAYS: [Way; 2] = [("session_trees", Pair::over_trees), ("session_group", Pair::in_a_group)];
 
 /// Without this the targets would knock at a closed door: the recorded transfers must get to the end.
 #[test]
