@@ -32,7 +32,7 @@ pub enum OpenError {
 pub enum Frames {
     /// It may keep some.
     Kept,
-    /// It is done with each before it takes the next ones, which saves a copy.
+    /// It is done with each symbol of an image before it takes the next ones, which saves a copy.
     Passing,
 }
 

@@ -9,7 +9,8 @@ use super::sys::{Ring, Socket};
 use crate::id::UniqueId;
 use crate::protocol::{Addressing, Group, Path, Port, PortError, PortLimits, Received, Transmit};
 use crate::time::Time;
-use crate::wire::frame;
+use crate::wire::{Header, Packet, frame};
+use bytes::Bytes;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,8 @@ const PATIENCE: Duration = Duration::from_micros(100);
 pub struct RawOptions {
     /// Bytes that received frames may fill until they are taken: a multiple of [`BLOCK_BYTES`].
     pub ring_bytes: usize,
-    /// Received frames are parts of the ring, not copies: saves a copy, but a frame that is kept stops the port once the
-    /// ring has gone round.
+    /// The symbols of an image come as parts of the ring, not as copies: a symbol that is kept stops the port once the ring
+    /// has gone round. All other frames are copied.
     pub lends: bool,
 }
 
@@ -59,6 +60,7 @@ pub struct RawPort {
     limits: PortLimits,
     socket: Socket,
     inbox: Inbox,
+    lends: bool,
     outbox: Outbox,
     groups: Vec<Group>,
     counters: RawCounters,
@@ -94,6 +96,7 @@ impl RawPort {
             limits,
             socket,
             inbox: Inbox::new(ring, options.lends),
+            lends: options.lends,
             outbox: Outbox::default(),
             groups: Vec::new(),
             counters: RawCounters::default(),
@@ -122,6 +125,14 @@ impl RawPort {
             Path::Group(group) => Ok(Mac::of_group(group)),
             Path::Hops(_) => Err(PortError::Path(path)),
         }
+    }
+}
+
+/// A packet that may stay in the ring as long as it is looked at, or a copy of one that may be kept.
+fn lend(packet: Packet) -> Packet {
+    match packet.header {
+        Header::Symbol(_) => packet,
+        _ => Packet { payload: Bytes::copy_from_slice(&packet.payload), ..packet },
     }
 }
 
@@ -187,6 +198,7 @@ impl Port for RawPort {
             return Ok(None);
         };
         Ok(Some(match open(&bytes).and_then(|frame| frame::parse(&frame)) {
+            Ok(packet) if self.lends => Received::Packet(lend(packet)),
             Ok(packet) => Received::Packet(packet),
             Err(error) => {
                 self.counters.rejected += 1;
