@@ -310,7 +310,7 @@ fn replayed_offers_do_not_lead_a_node_away_from_a_root_that_lives() {
     let replayed = PackedImage::pack(&parts, &key()).expect("a small image");
     let image = image(16 << 20);
     let mut cluster = Setup::new(star(3), image.clone(), 1).build();
-    for at in (1_000_000..60_000_000).step_by(500_000).map(Time::from_nanos) {
+    for at in (1_000_000..66_000_000).step_by(500_000).map(Time::from_nanos) {
         cluster.sim.run_until(at);
         let (to, offering) = (NodeNumber(1), Offering::Normal);
         let offer = Offer { session: 4712, epoch: 1, to, report_ms: 20, challenge: None, offering };
