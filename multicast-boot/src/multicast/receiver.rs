@@ -215,6 +215,7 @@ impl Receiver {
     }
 
     fn take_for_list(&mut self, symbol: &Symbol, bytes: &Bytes) -> Taken {
+        self.want_what_others_asked_for(symbol.block);
         match self.lists.get_mut(&symbol.block) {
             Some(GatheredList { gathering, bytes: place }) => {
                 let room = &mut self.parity_room;

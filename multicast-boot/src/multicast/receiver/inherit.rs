@@ -1,6 +1,6 @@
 //! What a receiver takes over from an older image that its node has.
 
-use super::super::geometry::all_symbols;
+use super::super::geometry::{Part, all_symbols};
 use super::Receiver;
 use super::pages::Pool;
 use crate::image::reuse::{Found, OldImage, Reuse};
@@ -55,6 +55,18 @@ impl Receiver {
         let changed = if reuse.is_done() { reuse.changed_pages().to_vec() } else { Vec::new() };
         self.reuse = Some(reuse);
         changed.into_iter().for_each(|page| self.take_chunks(page));
+    }
+
+    /// Others were done sooner with looking through the same old image: the lists that they have asked for are those that this
+    /// receiver will lack.
+    pub(super) fn want_what_others_asked_for(&mut self, block: u32) {
+        let is_looking = self.reuse.as_ref().is_some_and(|reuse| !reuse.is_done());
+        if let Some(Part::Page(page)) = self.geometry.part(block)
+            && is_looking
+            && self.verifier.page(page).is_none()
+        {
+            self.want_page(page);
+        }
     }
 
     /// All of a page was found, and is right.
