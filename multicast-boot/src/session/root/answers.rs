@@ -36,8 +36,9 @@ impl Control {
     /// it has started anew is believed when it has answered that. Somebody who asks in the name of nodes that take part
     /// makes the root send no more than a small share of what its link carries.
     fn on_unproven_question(&mut self, now: Time, index: usize) {
-        let member = &self.members[index];
+        let member = &mut self.members[index];
         let takes_part = member.incarnation.is_some();
+        member.may_be_new = takes_part;
         let may_offer = if takes_part {
             now >= self.doubtful_offers_from
         } else {
@@ -80,7 +81,7 @@ impl Control {
         if member.past.contains(&incarnation) {
             return;
         }
-        member.heard = now;
+        (member.heard, member.may_be_new) = (now, false);
         if member.incarnation.is_some_and(|known| known != incarnation) {
             self.has_restarted(now, index);
         }
@@ -135,7 +136,7 @@ impl Control {
         if member.incarnation != Some(report.incarnation) {
             return;
         }
-        member.heard = now;
+        (member.heard, member.may_be_new) = (now, false);
         let was_asked = member.queries > 0;
         (member.queries, member.tries) = (0, 0);
         member.confirmed = member.confirmed.max(report.revision);

@@ -56,6 +56,8 @@ pub(crate) struct Member {
     /// Questions asked without an answer, and when the last was.
     pub(crate) queries: u32,
     pub(crate) query_at: Time,
+    /// Somebody has asked for an offer in its name since it was heard: it may have started anew.
+    pub(crate) may_be_new: bool,
     /// It may hand over.
     pub(crate) released: bool,
 }
@@ -87,6 +89,7 @@ impl Member {
             progress_at: Time::ZERO,
             queries: 0,
             query_at: Time::ZERO,
+            may_be_new: false,
             released: false,
         }
     }

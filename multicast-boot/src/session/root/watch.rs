@@ -100,6 +100,10 @@ impl Control {
             member.queries += 1;
             member.tries += 1;
             member.query_at = now;
+            if member.may_be_new {
+                // A new start would not answer a question to the old one, and its answer to the last offer may be lost.
+                self.offer(index);
+            }
             self.instruct(index, true);
         }
         true
