@@ -61,6 +61,8 @@ pub struct Sender {
     /// The next block that has not been sent, in the order lists, payload.
     lists_left: std::ops::Range<u32>,
     payload_left: std::ops::Range<u32>,
+    /// Everybody held parts of the payload, so it was not sent but for what is asked for.
+    payload_skipped: bool,
     /// Symbols of the block that is being sent, and to whom.
     queue: VecDeque<(Path, u16, Bytes)>,
     current: u32,
@@ -95,6 +97,7 @@ impl Sender {
             sent,
             lists_left: geometry.top_block(0)..geometry.page_block(0),
             payload_left: 0..geometry.payload_blocks(),
+            payload_skipped: false,
             queue: VecDeque::new(),
             current: 0,
             sequence: 0,
@@ -241,6 +244,7 @@ impl Sender {
     fn skip_what_all_hold(&mut self) {
         if self.payload_left.start == 0 && !self.payload_left.is_empty() && self.flow.all_hold() {
             self.payload_left.start = self.payload_left.end;
+            self.payload_skipped = true;
             self.sent[..self.payload_left.end as usize].fill(Sent::Before(self.sequence));
             self.poll_again = true;
         }
@@ -278,8 +282,12 @@ impl Sender {
         if most <= left && self.parity_pays(symbols, sources, most) {
             self.queue_parity(block, most);
         } else {
-            self.queue_sources(block, need.shared(), Path::Group(self.group));
-            need.of_one().for_each(|(receiver, own)| self.queue_sources(block, own, self.receivers[receiver]));
+            // What has not been sent to all, the others may lack too: they may just not have said so yet.
+            let was_sent = !self.payload_skipped && matches!(self.geometry.part(block), Some(Part::Payload(_)));
+            let to_group = if was_sent { need.shared() } else { need.missing };
+            self.queue_sources(block, to_group, Path::Group(self.group));
+            let to_one = need.of_one().filter(|_| was_sent);
+            to_one.for_each(|(receiver, own)| self.queue_sources(block, own, self.receivers[receiver]));
             self.counters.repeats += u64::from(sources);
         }
         true
