@@ -203,11 +203,19 @@ fn seeds() -> Range<u64> {
     range.unwrap_or_else(|| panic!("STORM_SEEDS is `{text}`, expected a range as 0..300"))
 }
 
-#[test]
-fn storms_of_256() {
+fn run_all(seeds: Range<u64>) {
     let topology = generate::xgft(&[8, 8, 4], &[1, 8, 8]).expect("a Clos");
     let (ground, image) = (Arc::new(Ground::new(topology)), image(LEN));
-    for seed in seeds() {
-        run(&ground, &image, seed);
-    }
+    seeds.for_each(|seed| run(&ground, &image, seed));
+}
+
+#[test]
+fn storms_of_256() {
+    run_all(seeds());
+}
+
+/// The cluster has a secret, a node starts again, and its answer to the offer that this earned it is lost.
+#[test]
+fn a_node_whose_answer_was_lost_is_offered_the_image_again() {
+    run_all(67..68);
 }

@@ -1,14 +1,18 @@
 //! Receivers whose nodes hold an older image.
 
-use super::{Host, PORT, image, network, receiver};
+use super::{Host, PORT, SESSION, card_of, image, network, receiver};
 use crate::image::{CHUNK, PackedImage};
-use crate::multicast::Geometry;
 use crate::multicast::lan::{Lan, LanConfig};
+use crate::multicast::{Geometry, Sender, SenderConfig};
 use crate::session::{ChunkStores, SharedStores};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::time::Duration;
+use twowire_fabric::id::NodeNumber;
+use twowire_fabric::protocol::{Group, Path, Transmit};
 use twowire_fabric::time::Time;
+use twowire_fabric::wire::Header;
+use twowire_fabric::wire::boot::{Lack, Status, put_lack};
 
 const LEN: usize = 16 << 20;
 
@@ -54,6 +58,36 @@ fn one_percent_changed_moves_less_than_three_percent() {
         println!("payloads of {port}, extents of {extent}: {:.2} %, {}", 100.0 * share, lan.now);
         assert!(share <= 0.03, "payloads of {port}, extents of {extent}: {share}");
     }
+}
+
+/// Receivers are not equally fast at looking through what they have. One that says nothing yet will lack the same.
+#[test]
+fn what_was_never_sent_to_all_goes_to_all_when_the_first_one_asks() {
+    let image = image(1 << 20);
+    let geometry = Geometry::for_port(image.tree().shape(), PORT).expect("large enough");
+    let mut sender = Sender::new(SenderConfig::default(), SESSION, Group(1), image, geometry);
+    (0..2).for_each(|index| sender.add_receiver(index, card_of(index)));
+    let mut lacks = Vec::new();
+    put_lack(&mut lacks, Lack { block: 5, blocks: 1, count: 1, missing: 1 << 3 });
+    let mut symbols = Vec::new();
+    for round in 0..4 {
+        let sent: Vec<Transmit> = std::iter::from_fn(|| sender.poll_transmit(Time::ZERO)).collect();
+        let polled =
+            sent.iter().filter_map(|t| if let Header::Poll(p) = t.packet.header { Some(p.sequence) } else { None });
+        let sequence = polled.last().expect("it asks what has come");
+        symbols.extend(sent.iter().filter_map(|t| match t.packet.header {
+            Header::Symbol(symbol) if symbol.block == 5 => Some((t.path, symbol.index)),
+            _ => None,
+        }));
+        for (index, lacks) in [(0, &lacks[..]), (1, &[])] {
+            let (from, received) = (NodeNumber(index as i32), sequence);
+            let status =
+                Status { session: SESSION, from, sequence, received, overrun: 0, complete: false, holds: true };
+            sender.on_status(Time::ZERO, index, &status, if round == 1 { lacks } else { &[] });
+        }
+        sender.on_timeout(Time::ZERO + Duration::from_secs(round + 1));
+    }
+    assert_eq!(symbols, [(Path::Group(Group(1)), 3)]);
 }
 
 #[test]
