@@ -33,7 +33,7 @@ pub struct RawOptions {
     /// Bytes that received frames may fill until they are taken: a multiple of [`BLOCK_BYTES`].
     pub ring_bytes: usize,
     /// The symbols of an image come as parts of the ring, not as copies: a symbol that is kept stops the port once the ring
-    /// has gone round. All other frames are copied.
+    /// has gone round, and until it is let go `wait` may return at once. All other frames are copied.
     pub lends: bool,
 }
 

@@ -231,8 +231,8 @@ struct Mapping {
     taken: Box<[AtomicBool]>,
 }
 
-// SAFETY: the mapping belongs to no thread. A block's bytes are only read, by those who share the `Block`, and its status
-// is atomic.
+// SAFETY: the mapping belongs to no thread. A block's bytes are only read, by those who share the `Block`; its status is
+// atomic, and `taken` keeps a block from being handed out twice.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
@@ -298,9 +298,10 @@ impl Ring {
 
     /// True if [`Ring::take`] would return a block.
     pub(super) fn is_ready(&self) -> bool {
-        let Mapping { taken, .. } = &*self.mapping;
-        let handed_over = self.mapping.status(self.next).load(Ordering::Acquire) & libc::TP_STATUS_USER != 0;
-        handed_over && !taken[self.next].load(Ordering::Acquire)
+        let (mapping, next) = (&self.mapping, self.next);
+        // In this order, the reverse of the drop's: who sees that it is not taken sees the status it was given back with.
+        !mapping.taken[next].load(Ordering::Acquire)
+            && mapping.status(next).load(Ordering::Acquire) & libc::TP_STATUS_USER != 0
     }
 
     /// The next block that the kernel has handed over.
