@@ -97,20 +97,21 @@ fn entries(list: u32, total: u32) -> Option<usize> {
 
 /// The value of chunk `index`. `whole` says that the payload has no other chunk.
 pub fn chunk_value(index: u32, bytes: &[u8], whole: bool) -> Value {
-    if whole {
-        return *blake3::hash(bytes).as_bytes();
-    }
-    let offset = u64::from(index) * CHUNK as u64;
-    blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root()
+    subtree_value(u64::from(index) * CHUNK as u64, bytes, whole)
 }
 
 /// The value of all chunks of page `page` together. `whole` says that the payload has no other page.
 pub fn page_value(page: u32, bytes: &[u8], whole: bool) -> Value {
+    subtree_value(u64::from(page) * (PAGE_CHUNKS * CHUNK) as u64, bytes, whole)
+}
+
+/// The value of the subtree that begins at byte `start` of the payload: a multiple of a power of two that is not less than
+/// its length. `whole` says that it is all of the payload.
+pub(crate) fn subtree_value(start: u64, bytes: &[u8], whole: bool) -> Value {
     if whole {
         return *blake3::hash(bytes).as_bytes();
     }
-    let offset = u64::from(page) * (PAGE_CHUNKS * CHUNK) as u64;
-    blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root()
+    blake3::Hasher::new().set_input_offset(start).update(bytes).finalize_non_root()
 }
 
 /// Folds the values of neighbouring subtrees, at least one, into the value of all of them. `whole` says that together

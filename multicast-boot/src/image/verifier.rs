@@ -133,9 +133,16 @@ impl TreeVerifier {
     /// Checks all chunks of a page at once, for which the top list is enough, and remembers that they came. Says whether
     /// they are right; `None` if the top list is not here yet, or there is no such page.
     pub fn verify_chunks_of_page(&mut self, page: u32, bytes: &[u8]) -> Option<bool> {
+        if !self.has_top_of(page) {
+            return None;
+        }
+        self.verify_value_of_page(page, page_value(page, bytes, self.shape.page_count() == 1))
+    }
+
+    /// As [`TreeVerifier::verify_chunks_of_page`], with the value that was computed from all chunks of the page.
+    pub(crate) fn verify_value_of_page(&mut self, page: u32, computed: Value) -> Option<bool> {
         let entries = self.shape.page_entries(page)? as u32;
-        let value = self.page_value(page)?;
-        let right = page_value(page, bytes, self.shape.page_count() == 1) == value;
+        let right = self.page_value(page)? == computed;
         if right {
             let first = page * PAGE_CHUNKS as u32;
             (first..first + entries).for_each(|index| self.remember(index));

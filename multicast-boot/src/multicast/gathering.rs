@@ -37,6 +37,11 @@ impl Gathering {
         self.missing == 0
     }
 
+    /// These source symbols are here.
+    pub(crate) fn holds(&self, symbols: u64) -> bool {
+        self.missing & symbols == 0
+    }
+
     /// Nothing of it has come.
     pub(crate) fn is_blank(&self, symbols: u16) -> bool {
         self.missing == all_symbols(symbols) && self.parity.is_empty()

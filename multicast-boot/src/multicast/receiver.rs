@@ -2,6 +2,7 @@
 
 mod answers;
 mod inherit;
+mod memory;
 mod pages;
 
 use super::code::Decoder;
@@ -11,7 +12,8 @@ use crate::image::reuse::{OldImage, Reuse};
 use crate::image::{Manifest, PAGE_CHUNKS, TreeVerifier};
 use crate::session::{ChunkStore, HeldImage};
 use bytes::Bytes;
-use pages::{Page, Pool};
+use memory::{Pool, STRIPE};
+use pages::Page;
 use std::collections::BTreeMap;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::wire::boot::{Poll, Symbol};
@@ -89,7 +91,7 @@ impl Receiver {
         let page = |page| Page {
             open: geometry.blocks_of_page(page).len() as u8,
             is_found: store.left_chunk(page * PAGE_CHUNKS as u32).is_some(),
-            bytes: None,
+            memory: None,
         };
         Receiver {
             session,
@@ -205,13 +207,23 @@ impl Receiver {
 
     fn take_for_payload(&mut self, symbol: &Symbol, bytes: &Bytes) -> Taken {
         let (geometry, page) = (self.geometry, self.geometry.page_of(symbol.block));
-        let (of_page, block) = (geometry.place_of_page(page), geometry.place(symbol.block));
+        let block = geometry.place(symbol.block);
         let (pool, reuse) = (&mut self.pool, self.reuse.as_deref());
         let memory =
-            self.pages[page as usize].bytes.get_or_insert_with(|| inherit::memory(pool, reuse, page, of_page.len()));
-        let place = &mut memory[block.start - of_page.start..block.end - of_page.start];
+            self.pages[page as usize].memory.get_or_insert_with(|| inherit::memory(pool, reuse, &geometry, page));
         let (room, decoder) = (&mut self.parity_room, &mut self.decoder);
-        self.blocks[symbol.block as usize].take(&geometry, place, symbol.index, bytes, room, decoder)
+        let gathering = &mut self.blocks[symbol.block as usize];
+        let taken = gathering.take(&geometry, memory.part(block.clone()), symbol.index, bytes, room, decoder);
+        if matches!(taken, Taken::Kept | Taken::Full) {
+            let came = geometry.symbol(block.len(), symbol.index);
+            for start in (came.start / STRIPE * STRIPE..came.end).step_by(STRIPE) {
+                let stripe = start..block.len().min(start + STRIPE);
+                if gathering.holds(geometry.symbols_over(stripe)) {
+                    memory.hash(block.start + start);
+                }
+            }
+        }
+        taken
     }
 
     fn take_for_list(&mut self, symbol: &Symbol, bytes: &Bytes) -> Taken {

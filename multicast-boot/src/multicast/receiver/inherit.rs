@@ -1,21 +1,21 @@
 //! What a receiver takes over from an older image that its node has.
 
-use super::super::geometry::{Part, all_symbols};
+use super::super::geometry::{Geometry, Part, all_symbols};
 use super::Receiver;
-use super::pages::Pool;
+use super::memory::{PageMemory, Pool};
 use crate::image::reuse::{Found, OldImage, Reuse};
 use crate::image::{CHUNK, PAGE_CHUNKS};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::ops::Range;
 
 /// Chunks of an older image that are hashed at once, about: it takes some milliseconds.
 const SLICE: u32 = 4096;
 
 /// Memory for a page, with the chunks of it that an older image has.
-pub(super) fn memory(pool: &mut Pool, reuse: Option<&Reuse>, page: u32, len: usize) -> BytesMut {
-    let mut memory = pool.take(len);
+pub(super) fn memory(pool: &mut Pool, reuse: Option<&Reuse>, geometry: &Geometry, page: u32) -> PageMemory {
+    let mut memory = pool.take(geometry, page);
     if let Some(reuse) = reuse {
-        fill(&mut memory, reuse, page);
+        fill(memory.change(), reuse, page);
     }
     memory
 }
@@ -78,7 +78,7 @@ impl Receiver {
         for block in self.geometry.blocks_of_page(page) {
             self.blocks[block as usize].fill(&mut self.parity_room);
         }
-        (self.pages[page as usize].open, self.pages[page as usize].bytes) = (0, None);
+        (self.pages[page as usize].open, self.pages[page as usize].memory) = (0, None);
     }
 
     /// Takes the chunks of a page that were found: symbols that lie within them need not come.
@@ -87,8 +87,8 @@ impl Receiver {
         if state.open == 0 {
             return;
         }
-        if let Some(memory) = &mut state.bytes {
-            fill(memory, reuse, page);
+        if let Some(memory) = &mut state.memory {
+            fill(memory.change(), reuse, page);
         }
         let blocks = self.geometry.blocks_of_page(page);
         let held: Vec<(u32, u64)> = blocks.map(|block| (block, self.symbols_held(reuse, block))).collect();
@@ -99,9 +99,8 @@ impl Receiver {
             }
         }
         if self.pages[page as usize].open == 0 {
-            let len = self.geometry.place_of_page(page).len();
-            let (pool, reuse) = (&mut self.pool, self.reuse.as_deref());
-            self.pages[page as usize].bytes.get_or_insert_with(|| memory(pool, reuse, page, len));
+            let (pool, reuse, geometry) = (&mut self.pool, self.reuse.as_deref(), &self.geometry);
+            self.pages[page as usize].memory.get_or_insert_with(|| memory(pool, reuse, geometry, page));
             self.verify(page);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::gathering::Gathering;
 use super::super::geometry::{Part, all_symbols};
+use super::memory::PageMemory;
 use super::{GatheredList, Receiver};
 use crate::image::{CHUNK, PAGE_CHUNKS, TreeError};
 use bytes::{Bytes, BytesMut};
@@ -14,34 +15,8 @@ pub(super) struct Page {
     /// The store may have its chunks from an earlier start; they have not been looked at.
     pub(super) is_found: bool,
     /// From its first symbol until it is verified.
-    pub(super) bytes: Option<BytesMut>,
+    pub(super) memory: Option<PageMemory>,
 }
-
-/// Memory for pages, used again and again.
-#[derive(Default)]
-pub(super) struct Pool {
-    free: Vec<BytesMut>,
-}
-
-impl Pool {
-    pub(super) fn take(&mut self, len: usize) -> BytesMut {
-        let mut bytes = self.free.pop().unwrap_or_else(|| BytesMut::zeroed(len));
-        bytes.resize(len, 0);
-        bytes
-    }
-
-    /// Takes a page back, if nobody else holds a part of it.
-    pub(super) fn give(&mut self, bytes: Bytes) {
-        if let Ok(bytes) = bytes.try_into_mut()
-            && self.free.len() < POOLED
-        {
-            self.free.push(bytes);
-        }
-    }
-}
-
-/// Pages of memory that are kept for later ones, at most.
-const POOLED: usize = 16;
 
 impl Receiver {
     /// Takes the lists that are full, those of the top first, and then looks at the pages that waited.
@@ -89,7 +64,7 @@ impl Receiver {
                 continue;
             }
             self.pages[page as usize].is_found = false;
-            let mut bytes = self.pool.take(0);
+            let mut bytes = BytesMut::with_capacity(self.geometry.place_of_page(page).len());
             let first = page * PAGE_CHUNKS as u32;
             (first..first + PAGE_CHUNKS as u32)
                 .map_while(|index| self.store.left_chunk(index))
@@ -100,17 +75,19 @@ impl Receiver {
                 for block in self.geometry.blocks_of_page(page) {
                     self.blocks[block as usize].fill(&mut self.parity_room);
                 }
-                (self.pages[page as usize].open, self.pages[page as usize].bytes) = (0, None);
+                (self.pages[page as usize].open, self.pages[page as usize].memory) = (0, None);
             }
-            self.pool.give(bytes.freeze());
         }
     }
 
     /// Verifies a page all of whose blocks are full, and stores it. Returns false if a list is missing for it; a page
     /// that turns out to be wrong is no longer full.
     pub(super) fn verify(&mut self, page: u32) -> bool {
-        let Some(bytes) = &self.pages[page as usize].bytes else { return true };
-        match self.verifier.verify_chunks_of_page(page, bytes) {
+        let Some(memory) = &mut self.pages[page as usize].memory else { return true };
+        if !self.verifier.has_top_of(page) {
+            return false;
+        }
+        match self.verifier.verify_value_of_page(page, memory.value()) {
             None => return false,
             Some(true) => self.keep(page),
             Some(false) if self.verifier.page(page).is_none() => {
@@ -124,8 +101,8 @@ impl Receiver {
 
     /// Stores the chunks of a page that has been verified.
     fn keep(&mut self, page: u32) {
-        let Some(bytes) = self.pages[page as usize].bytes.take() else { return };
-        let bytes = bytes.freeze();
+        let Some(memory) = self.pages[page as usize].memory.take() else { return };
+        let bytes = memory.into_bytes();
         self.store.put_run(page * PAGE_CHUNKS as u32, &bytes);
         self.pool.give(bytes);
     }
@@ -137,9 +114,10 @@ impl Receiver {
 
     /// Forgets the symbols that lie in wrong chunks of a page whose list is here.
     fn drop_wrong_chunks(&mut self, page: u32) {
-        let Some(bytes) = &self.pages[page as usize].bytes else { return };
+        let Some(memory) = &mut self.pages[page as usize].memory else { return };
+        memory.forget_values();
         let mut wrong: BTreeMap<u32, u64> = BTreeMap::new();
-        for (index, bytes) in (page * PAGE_CHUNKS as u32..).zip(bytes.chunks(CHUNK)) {
+        for (index, bytes) in (page * PAGE_CHUNKS as u32..).zip(memory.bytes().chunks(CHUNK)) {
             if self.verifier.is_right(index, bytes) == Some(false) {
                 let start = index as usize * CHUNK;
                 let block = self.geometry.block_at(start);
