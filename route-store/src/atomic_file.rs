@@ -15,18 +15,27 @@ pub fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 }
 
 /// As [`replace`], of what `write` writes: for contents too large to be held. It is called once.
-pub fn replace_with(path: &Path, mut write: impl FnMut(&mut File) -> io::Result<()>) -> io::Result<()> {
+pub fn replace_with(path: &Path, write: impl FnMut(&mut File) -> io::Result<()>) -> io::Result<()> {
+    replace_by_mode(path, 0o666, write)
+}
+
+/// As [`replace`], and only its owner may read the file, whatever the one that is there allows.
+pub fn replace_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    replace_by_mode(path, 0o600, |file| write_parts(file, parts))
+}
+
+fn replace_by_mode(path: &Path, mode: u32, mut write: impl FnMut(&mut File) -> io::Result<()>) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|target| !target.is_file()) {
         return write(&mut File::options().write(true).open(path)?);
     }
     // A symbolic link keeps pointing to the file that it names.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    match nameless_with(path, 0o666, &mut write)? {
+    match nameless_with(path, mode, &mut write)? {
         Some(file) => give_name(&file, path).or_else(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => give_name_of_another(&file, path),
             _ => Err(error),
         })?,
-        None => drop(beside_with(path, 0o666, &mut write)?.persist(path)?),
+        None => drop(beside_with(path, mode, &mut write)?.persist(path)?),
     }
     sync_directory(path)
 }
@@ -167,6 +176,18 @@ mod tests {
         replace(&path, &[b"four"]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"four");
         assert_eq!(names(dir.path()), ["key"]);
+    }
+
+    #[test]
+    fn what_others_could_read_is_private_once_it_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        replace_private(&path, &[b"one"]).unwrap();
+        let mode = || fs::metadata(&path).unwrap().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        replace_private(&path, &[b"two"]).unwrap();
+        assert_eq!((mode(), fs::read(&path).unwrap()), (0o600, b"two".to_vec()));
     }
 
     #[test]

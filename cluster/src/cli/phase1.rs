@@ -24,7 +24,7 @@ pub(super) struct Phase1Args {
     /// The cluster's public key: nodes boot only what it verifies
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// The cluster's secret, where the front end lets none take part without it. Keep the initramfs from others then
+    /// The cluster's secret, where the front end lets none take part without it. Only you may read the initramfs then
     #[arg(long, value_name = "FILE")]
     secret: Option<PathBuf>,
     /// The modules of the flash's kernel, as /lib/modules/VERSION

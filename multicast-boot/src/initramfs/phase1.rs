@@ -19,7 +19,7 @@ pub struct Phase1Request<'a> {
     pub bootnode: &'a Path,
     /// The cluster's public key.
     pub key: &'a Path,
-    /// The cluster's secret, if nodes have to prove that they know it.
+    /// The cluster's secret, if nodes have to prove that they know it. Then only its owner may read the initramfs.
     pub secret: Option<&'a Path>,
     /// The modules of the flash's kernel (`/lib/modules/VERSION`) and the names of those that are needed.
     pub modules: Option<(&'a Path, &'a [String])>,
@@ -105,7 +105,8 @@ pub fn pack(request: &Phase1Request<'_>) -> Result<Phase1Report, Phase1Error> {
     let unpacked = initramfs.finish();
     let packed = compress(&unpacked);
     let kernel_bytes = request.kernel.map(file_len).transpose()?;
-    atomic_file::replace(request.output, &[&packed])
+    let write = if request.secret.is_some() { atomic_file::replace_private } else { atomic_file::replace };
+    write(request.output, &[&packed])
         .map_err(|source| Phase1Error::Write { path: request.output.to_owned(), source })?;
     Ok(Phase1Report {
         file: request.output.to_owned(),

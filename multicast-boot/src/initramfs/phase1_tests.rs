@@ -3,6 +3,7 @@ use super::*;
 use crate::image::ClusterSecretKey;
 use flate2::read::GzDecoder;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 
 /// A kernel's modules, a key, and a kernel.
 fn site() -> tempfile::TempDir {
@@ -50,6 +51,16 @@ fn it_holds_the_key_and_the_modules_in_their_order() {
     assert_eq!((report.unpacked_bytes, report.initramfs_bytes), (unpacked.len() as u64, packed.len() as u64));
     pack_in(dir.path(), 1 << 30).unwrap();
     assert!(fs::read(dir.path().join("out")).unwrap() == packed, "not the same bytes again");
+}
+
+#[test]
+fn with_a_secret_nobody_else_may_read_it() {
+    let dir = site();
+    let out = dir.path().join("out");
+    fs::write(&out, "an older one, which all may read").unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o666)).unwrap();
+    pack_in(dir.path(), 1 << 30).unwrap();
+    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
