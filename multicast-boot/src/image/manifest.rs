@@ -11,8 +11,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 64;
 
-/// The longest command line, in bytes: the kernel's own limit on x86.
-pub const MAX_CMDLINE: usize = 2048;
+/// The longest command line, in bytes. An x86 kernel takes 2,046 by kexec; the rest is for what phase 1 adds (see
+/// [`crate::init::settings::phase_2`]).
+pub const MAX_CMDLINE: usize = 1280;
 
 const MAGIC: [u8; 8] = *b"twimage\n";
 const FORMAT: u16 = 1;
@@ -132,7 +133,7 @@ pub struct ManifestFields {
     pub name: String,
     /// The image's version; a higher one is newer.
     pub version: u64,
-    /// The kernel's command line: up to 2,048 bytes of text.
+    /// The kernel's command line: up to [`MAX_CMDLINE`] bytes of text.
     pub cmdline: String,
     /// The kernel, if there is one.
     pub kernel: Option<PartInfo>,
@@ -149,6 +150,11 @@ impl Manifest {
     pub fn new(fields: ManifestFields) -> Result<Manifest, ImageError> {
         let ManifestFields { name, version, cmdline, kernel, initramfs, root, key_id } = fields;
         check_text("name", &name, 1..=MAX_NAME)?;
+        if cmdline.len() > MAX_CMDLINE {
+            let why = "shorten it, for kernels take about 2,046, and phase 1 adds what phase 2 needs to report";
+            let what = format!("{} bytes, expected 0 to {MAX_CMDLINE}: {why}", cmdline.len());
+            return Err(invalid("command line", what));
+        }
         check_text("command line", &cmdline, 0..=MAX_CMDLINE)?;
         let (kernel_len, initramfs_len) = (kernel.map_or(0, |p| p.len), initramfs.map_or(0, |p| p.len));
         let payload_len = payload_len(kernel_len, initramfs_len)?;

@@ -28,28 +28,40 @@ pub enum KexecError {
         source: io::Error,
     },
     /// The kernel refused.
-    #[error("the kernel does not load the image's kernel: {0}{remedy}", remedy = remedy(.0))]
-    Load(io::Error),
+    #[error("the kernel does not load the image's kernel: {source}{remedy}", remedy = remedy(source, *cmdline_len))]
+    Load {
+        /// Why not.
+        source: io::Error,
+        /// Bytes of the command line.
+        cmdline_len: usize,
+    },
     /// The loaded kernel was not started.
     #[error("the loaded kernel was not started: {0}")]
     Start(io::Error),
 }
 
-fn remedy(error: &io::Error) -> &'static str {
-    match rustix::io::Errno::from_io_error(error) {
+fn remedy(error: &io::Error, cmdline_len: usize) -> String {
+    let remedy = match rustix::io::Errno::from_io_error(error) {
+        Some(rustix::io::Errno::INVAL) => {
+            return format!(
+                " (is a command line of {cmdline_len} bytes too long for it? Pack the image with a shorter one)"
+            );
+        }
         Some(rustix::io::Errno::PERM) => " (it takes root, and a kernel that is not locked down)",
         Some(rustix::io::Errno::NOEXEC) => " (it is no kernel that this machine can start)",
         Some(rustix::io::Errno::NOSYS) => " (this kernel has no kexec: build it with CONFIG_KEXEC_FILE)",
         Some(rustix::io::Errno::BUSY) => " (another kernel is being loaded)",
         _ => "",
-    }
+    };
+    remedy.to_owned()
 }
 
 /// Loads a kernel with its initramfs and command line; [`start`] hands over to it.
 pub fn load(kernel: Option<&[u8]>, initramfs: Option<&[u8]>, cmdline: &str) -> Result<(), KexecError> {
     let kernel = in_memory("kernel", kernel.ok_or(KexecError::NoKernel)?)?;
     let initramfs = initramfs.map(|bytes| in_memory("initramfs", bytes)).transpose()?;
-    sys::kexec_file_load(&kernel, initramfs.as_ref(), &CString::new(cmdline)?).map_err(KexecError::Load)
+    let loaded = sys::kexec_file_load(&kernel, initramfs.as_ref(), &CString::new(cmdline)?);
+    loaded.map_err(|source| KexecError::Load { source, cmdline_len: cmdline.len() })
 }
 
 /// Starts the kernel that was loaded. Does not return if it succeeds.
@@ -79,7 +91,12 @@ mod tests {
         assert!(matches!(load(None, None, ""), Err(KexecError::NoKernel)));
         assert!(matches!(load(Some(b"x"), None, "a\0b"), Err(KexecError::Cmdline(_))));
         let error = load(Some(b"this is no kernel"), Some(b"nor this an initramfs"), "quiet").unwrap_err();
-        assert!(matches!(error, KexecError::Load(_)), "{error}");
+        assert!(matches!(error, KexecError::Load { .. }), "{error}");
         assert!(error.to_string().contains('('), "a remedy: {error}");
+        let too_long = KexecError::Load { source: rustix::io::Errno::INVAL.into(), cmdline_len: 2047 };
+        assert!(
+            too_long.to_string().ends_with("2047 bytes too long for it? Pack the image with a shorter one)"),
+            "{too_long}"
+        );
     }
 }
