@@ -34,8 +34,8 @@ struct Args {
     /// The image: `twowire image pack` makes it
     #[arg(long, value_name = "FILE", required_unless_present_any = ["completions", "images"])]
     image: Option<PathBuf>,
-    /// Several images, by ranges of nodes: a list of lines such as `n0-n511 compute.img` and `fallback all rescue.img`, as
-    /// `twowire image list` shows it
+    /// Several images, by ranges of nodes: a list whose first line is `images 1`, then lines such as `n0-n511 compute.img` and
+    /// `fallback all rescue.img`; `twowire image list` shows it
     #[arg(long, value_name = "LIST", conflicts_with_all = ["image", "fallback"])]
     images: Option<PathBuf>,
     /// The image for nodes on which the other one has used up its attempts without becoming ready
@@ -132,7 +132,7 @@ fn served_images(args: &Args, key: &ClusterPublicKey) -> Result<(Vec<ServedImage
     if let Some(list) = &args.images {
         let catalogue = Catalogue::open(list).map_err(Failure::failed)?;
         if catalogue.entries().is_empty() {
-            let what = "it names no image; write lines such as `all node.img`";
+            let what = "it names no image; write lines such as `all node.img` below `images 1`";
             return Err(Failure::Failed(format!("{}: {what}", list.display())));
         }
         let entries = catalogue.entries().iter();

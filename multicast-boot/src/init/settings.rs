@@ -4,6 +4,7 @@
 //! double quotes hold a value with spaces together.
 
 use super::{KEY_FILE, SECRET_FILE};
+use crate::image::Manifest;
 use crate::session::Ticket;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ const PREFIX: &str = "twowire.";
 
 /// The word in which phase 1 leaves its ticket to phase 2.
 const READY: &str = "ready";
+
+/// The options of `bootnode --report-ready`. The others are for phase 1, or for nobody.
+const REPORT_OPTIONS: [&str; 4] = ["fabric", "json", "nvram", "timeout"];
 
 /// After so long without success the machine is restarted, unless something else is said.
 const RESTART_AFTER: Duration = Duration::from_secs(600);
@@ -23,8 +27,8 @@ pub struct Settings {
     options: Vec<(String, Option<String>)>,
     /// The MTU to give the network device (`twowire.mtu`).
     pub mtu: Option<u32>,
-    /// Restarts the machine after failing for so long (`twowire.restart-after`); `None` for never, which is `0s`.
-    pub restart_after: Option<Duration>,
+    /// See [`restart_after`].
+    restart_after: Option<Duration>,
     /// What phase 1 has left (`twowire.ready`): this is phase 2.
     pub ticket: Option<String>,
 }
@@ -88,7 +92,7 @@ impl Settings {
         };
         let mut arguments: Vec<String> = match &self.ticket {
             Some(ticket) => {
-                let kept = self.options.iter().filter(|(key, _)| key == "fabric" || key == "nvram");
+                let kept = self.options.iter().filter(|(key, _)| REPORT_OPTIONS.contains(&key.as_str()));
                 return kept.map(spelled).chain([format!("--report-ready={ticket}")]).collect();
             }
             None => self.options.iter().map(spelled).collect(),
@@ -106,13 +110,29 @@ impl Settings {
     }
 }
 
-/// The command line of phase 2: the image's own, with what it needs to report that it runs. A fabric that the image's
-/// command line names is kept, for a device may have another name there.
-pub fn phase_2(cmdline: &str, fabric: &str, ticket: &Ticket) -> String {
-    let fabric_word = format!("{PREFIX}fabric=");
-    let names_fabric = words(cmdline).iter().any(|word| word.starts_with(&fabric_word));
-    let fabric = if names_fabric { String::new() } else { format!(" \"{fabric_word}{fabric}\"") };
-    format!("{cmdline}{fabric} {PREFIX}{READY}={ticket}").trim_start().to_owned()
+/// After how long a time of failing the machine is restarted (`twowire.restart-after`), as far as the command line can be understood;
+/// `None` for never, which is `0s`. Never in phase 2: a system that runs is not ended because it cannot say so.
+pub fn restart_after(cmdline: &str) -> Option<Duration> {
+    let ticket = format!("{PREFIX}{READY}=");
+    if words(cmdline).iter().any(|word| word.starts_with(&ticket)) {
+        return None;
+    }
+    Settings::parse(cmdline).map_or(Some(RESTART_AFTER), |settings| settings.restart_after)
+}
+
+/// The command line of phase 2: the image's own, with what it needs to report that it runs, and to note that in its NVRAM.
+/// A fabric that the image's command line names is kept, for a device may have another name there.
+pub fn phase_2(image: &Manifest, fabric: &str, ticket: Option<&Ticket>) -> String {
+    let mut cmdline = image.cmdline().to_owned();
+    if let Some(ticket) = ticket {
+        let fabric_word = format!("{PREFIX}fabric=");
+        if !words(&cmdline).iter().any(|word| word.starts_with(&fabric_word)) {
+            cmdline += &format!(" \"{fabric_word}{fabric}\"");
+        }
+        cmdline += &format!(" {PREFIX}{READY}={ticket}");
+    }
+    cmdline += &format!(" {PREFIX}image={} {PREFIX}version={}", image.tag(), image.version());
+    cmdline.trim_start().to_owned()
 }
 
 /// The words of a command line, without their quotes.

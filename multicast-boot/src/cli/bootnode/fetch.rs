@@ -153,14 +153,8 @@ impl Work<'_> {
             return Ok(());
         }
         let (kernel, initramfs) = (image.kernel(), image.initramfs());
-        let manifest = image.manifest();
-        let cmdline = match boot.ticket() {
-            Some(ticket) => phase_2(manifest.cmdline(), &self.fabric.to_string(), &ticket),
-            None => manifest.cmdline().to_owned(),
-        };
-        // By this phase 2 knows what it has to note as ready.
-        let cmdline = format!("{cmdline} twowire.image={} twowire.version={}", manifest.tag(), manifest.version());
-        kexec::load(kernel.as_deref(), initramfs.as_deref(), cmdline.trim_start()).map_err(Failure::failed)
+        let cmdline = phase_2(image.manifest(), &self.fabric.to_string(), boot.ticket().as_ref());
+        kexec::load(kernel.as_deref(), initramfs.as_deref(), &cmdline).map_err(Failure::failed)
     }
 
     /// Phase 2 runs: it becomes ready, or is seen to fail, which is written down.

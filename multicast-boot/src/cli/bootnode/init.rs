@@ -4,8 +4,9 @@ use crate::init::SECRET_FILE;
 use crate::init::link::{Link, LinkState};
 use crate::init::machine;
 use crate::init::patience::{Next, Patience};
-use crate::init::settings::Settings;
+use crate::init::settings::{Settings, restart_after};
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -24,8 +25,9 @@ pub(super) fn is_process_1() -> bool {
     std::process::id() == 1 && Path::new(&called).file_name().is_some_and(|name| name == "init")
 }
 
+/// Process 1 goes on without a console too, where `eprintln!` would panic.
 fn say(text: impl std::fmt::Display) {
-    eprintln!("bootnode: {text}");
+    let _ = writeln!(io::stderr(), "bootnode: {text}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "process 1 waits by the clock on the wall")]
@@ -46,14 +48,11 @@ pub(super) fn run() -> ! {
         say(error);
     }
     machine::load_modules().iter().for_each(say);
-    let (began, cmdline) = (now(), fs::read_to_string("/proc/cmdline").unwrap_or_default());
+    let cmdline = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let settings = Settings::parse(&cmdline);
-    let restart_after = match &settings {
-        Ok(settings) => settings.restart_after,
-        Err(_) => Settings::parse("").expect("no settings are good settings").restart_after,
-    };
-    let mut patience = Patience::new(restart_after);
+    let mut patience = Patience::new(restart_after(&cmdline));
     loop {
+        let began = now();
         match settings.as_ref().map_err(ToString::to_string).and_then(attempt) {
             Ok(()) => stay(),
             Err(error) => say(error),
