@@ -21,8 +21,12 @@ const WORTH_A_LOOK: u32 = 4;
 /// In a large image a look costs more: it pays from this share of the old image's chunks on.
 const LOOK_SHARE: u32 = 256;
 
-/// Chunks that are looked for in all of the old image, at most. Each costs one pass over it.
-const LOOKS: u32 = 32;
+/// Looking for what has moved hashes each chunk of the old image so often, at most: what is far from its place, or nowhere,
+/// costs a pass over all of it.
+const PASSES: u64 = 3;
+
+/// Chunks that are hashed at once, about: it takes some milliseconds.
+pub const SLICE: u32 = 4096;
 
 /// Gives a chunk of an old image, if it is held.
 type ChunkOf = dyn Fn(u32) -> Option<Bytes> + Send;
@@ -76,8 +80,6 @@ pub enum Found {
     Chunk {
         /// Which.
         index: u32,
-        /// Which chunk of the old image has its bytes.
-        old: u32,
         /// Its bytes.
         bytes: Bytes,
     },
@@ -114,7 +116,8 @@ enum Step {
 struct Moved {
     /// The longest last: it is worth the most.
     runs: Vec<Range<u32>>,
-    looks: u32,
+    /// Old chunks that may still be hashed to look for something.
+    hashes: u64,
     task: Option<Task>,
 }
 
@@ -272,7 +275,8 @@ impl Reuse {
             return postponed;
         }
         let runs = self.changed.iter().flat_map(|&page| self.missing(verifier, self.chunks_of(page))).collect();
-        self.step = Step::Moved(Moved { runs: sorted(joined(runs)), looks: LOOKS, task: None });
+        let hashes = PASSES * u64::from(self.old.chunks);
+        self.step = Step::Moved(Moved { runs: sorted(joined(runs)), hashes, task: None });
         true
     }
 
@@ -284,7 +288,7 @@ impl Reuse {
             }
             if let Some((old, bytes)) = self.same(verifier, index, i64::from(index) - shift) {
                 self.sources.insert(index, old);
-                found.push(Found::Chunk { index, old, bytes });
+                found.push(Found::Chunk { index, bytes });
             }
         }
     }
@@ -307,10 +311,9 @@ impl Reuse {
         match moved.task.take() {
             None => {
                 let worth = WORTH_A_LOOK.max(self.old.chunks / LOOK_SHARE) as usize;
-                let Some(run) = moved.runs.pop().filter(|run| run.len() >= worth && moved.looks > 0) else {
+                let Some(run) = moved.runs.pop().filter(|run| run.len() >= worth && moved.hashes > 0) else {
                     return false;
                 };
-                moved.looks -= 1;
                 let middle = run.start + (run.end - run.start) / 2;
                 moved.task = Some(Task::Look { run, middle, distance: 1 });
             }
@@ -343,14 +346,18 @@ impl Reuse {
         mut distance: u32,
         left: &mut u32,
     ) {
-        while distance <= middle.max(self.old.chunks) {
+        while distance <= middle.max(self.old.chunks) && moved.hashes > 0 {
             if *left == 0 {
                 moved.task = Some(Task::Look { run, middle, distance });
                 return;
             }
-            *left = left.saturating_sub(2);
             for shift in [i64::from(distance), -i64::from(distance)] {
-                if self.same(verifier, middle, i64::from(middle) - shift).is_some() {
+                let old = i64::from(middle) - shift;
+                if !(0..i64::from(self.old.chunks)).contains(&old) {
+                    continue;
+                }
+                (*left, moved.hashes) = (left.saturating_sub(1), moved.hashes.saturating_sub(1));
+                if self.same(verifier, middle, old).is_some() {
                     moved.task = Some(Task::Follow { next: run.start, run, shift });
                     return;
                 }

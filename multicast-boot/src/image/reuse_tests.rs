@@ -2,6 +2,8 @@ use super::super::align::align;
 use super::super::{HashTree, ImageParts, PackedImage};
 use super::*;
 use crate::cpio::Archive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn random(seed: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
@@ -36,7 +38,7 @@ impl Node {
                         let chunks = bytes.chunks(CHUNK).map(Bytes::copy_from_slice);
                         self.found.extend((first..).zip(chunks));
                     }
-                    Found::Chunk { index, bytes, .. } => _ = self.found.insert(index, bytes),
+                    Found::Chunk { index, bytes } => _ = self.found.insert(index, bytes),
                 }
             }
         }
@@ -150,6 +152,23 @@ fn what_is_not_held_is_not_promised() {
     let mut node = Node::new(OldImage::new(0, |_| None), &old);
     node.fetch(&old);
     assert!(node.found.is_empty());
+}
+
+/// Where nothing is found each part of the search costs its passes: whole pages, chunks in their places, what has moved.
+#[test]
+fn an_old_image_that_has_nothing_of_the_new_one_is_hashed_a_few_times() {
+    let (old, new) = (Bytes::from(random(10, 8 * MIB)), Bytes::from(random(11, 8 * MIB + 5)));
+    let (chunks, asked) = ((8 * MIB / CHUNK) as u32, Arc::new(AtomicU64::new(0)));
+    let (payload, counted) = (OldImage::of_payload(&old), Arc::clone(&asked));
+    let old = OldImage::new(chunks, move |index| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        payload.chunk(index)
+    });
+    let mut node = Node::new(old, &new);
+    node.fetch(&new);
+    assert!(node.found.is_empty());
+    let passes = asked.load(Ordering::Relaxed) as f64 / f64::from(chunks);
+    assert!((2.0 + PASSES as f64 - 0.1..=2.0 + PASSES as f64 + 0.1).contains(&passes), "{passes} passes");
 }
 
 #[test]

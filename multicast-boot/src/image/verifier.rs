@@ -113,6 +113,18 @@ impl TreeVerifier {
         Ok(())
     }
 
+    /// Takes a page whose values were computed from the bytes of its chunks: if it is right then so are they, and count as come.
+    pub(crate) fn accept_found_page(&mut self, page: u32, list: &Bytes) -> Result<(), TreeError> {
+        self.accept_page(page, list)?;
+        self.remember_chunks_of(page);
+        Ok(())
+    }
+
+    fn remember_chunks_of(&mut self, page: u32) {
+        let (first, entries) = (page * PAGE_CHUNKS as u32, self.shape.page_entries(page).unwrap_or(0) as u32);
+        (first..first + entries).for_each(|index| self.remember(index));
+    }
+
     /// Checks a chunk, and remembers that it came. One that came before is checked again.
     pub fn verify_chunk(&mut self, index: u32, bytes: &[u8]) -> Result<(), TreeError> {
         let part = Part::Chunk(index);
@@ -141,11 +153,10 @@ impl TreeVerifier {
 
     /// As [`TreeVerifier::verify_chunks_of_page`], with the value that was computed from all chunks of the page.
     pub(crate) fn verify_value_of_page(&mut self, page: u32, computed: Value) -> Option<bool> {
-        let entries = self.shape.page_entries(page)? as u32;
+        self.shape.page_entries(page)?;
         let right = self.page_value(page)? == computed;
         if right {
-            let first = page * PAGE_CHUNKS as u32;
-            (first..first + entries).for_each(|index| self.remember(index));
+            self.remember_chunks_of(page);
         }
         Some(right)
     }

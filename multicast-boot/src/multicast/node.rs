@@ -58,7 +58,7 @@ impl NodeMover for GroupNode {
     }
 
     fn handle_timeout(&mut self, _: &mut Context<'_>) {
-        self.receiver.look_at_old_image();
+        self.receiver.look_for_parts();
     }
 
     fn next_timeout(&self) -> Time {

@@ -67,6 +67,8 @@ pub struct Receiver {
     next: Option<u32>,
     /// Every block below it is full.
     full_below: u32,
+    /// There may be pages that an earlier start has left, and that can be verified by now.
+    may_have_left: bool,
     /// Parts of the image were there when the session began.
     found_parts: bool,
     /// The newest poll that has to be answered, with what had come before it, and what had been lost in bursts.
@@ -107,6 +109,7 @@ impl Receiver {
             decoder: Decoder::default(),
             next: None,
             full_below: 0,
+            may_have_left: false,
             found_parts: reuse.is_some(),
             reuse,
             answer: None,

@@ -1,5 +1,6 @@
 //! Whole transfers from a sender to receivers, without the session around them.
 
+mod left;
 mod reuse;
 
 use super::lan::{Lan, LanConfig};
@@ -44,7 +45,7 @@ impl Protocol for Host {
     fn handle_timeout(&mut self, now: Time) {
         match self {
             Host::Sender(sender) => sender.on_timeout(now),
-            Host::Receiver(receiver) => receiver.look_at_old_image(),
+            Host::Receiver(receiver) => receiver.look_for_parts(),
         }
     }
 
@@ -225,42 +226,6 @@ fn a_late_joiner_gets_what_it_missed() {
     lan.check(&image);
     let overhead = lan.overhead();
     assert!(overhead < 2.0, "{overhead:.3} symbols for each");
-}
-
-/// A store whose chunks an earlier start of the node has left.
-struct Left(Box<dyn ChunkStore>);
-
-impl ChunkStore for Left {
-    fn put(&mut self, index: u32, bytes: Bytes) {
-        self.0.put(index, bytes);
-    }
-    fn get(&self, index: u32) -> Option<Bytes> {
-        self.0.get(index)
-    }
-    fn left_chunk(&self, index: u32) -> Option<Bytes> {
-        self.0.get(index)
-    }
-}
-
-#[test]
-fn what_is_held_already_is_not_sent_again() {
-    let image = image(32 << 20);
-    let geometry = Geometry::for_port(image.tree().shape(), PORT).unwrap();
-    let mut lan = network(&image, 2, LanConfig::default(), PORT, 1);
-    for index in 0..2 {
-        let mut store = memory(&image);
-        let chunks = (0..1220).chain(2197..image.tree().shape().chunk_count());
-        chunks.for_each(|chunk| store.put(chunk, image.chunk(chunk).expect("in range")));
-        store.put(4000, Bytes::from(vec![0; CHUNK]));
-        lan.hosts[index + 1].machine = receiver(&image, geometry, index, Box::new(Left(store)));
-    }
-    assert!(lan.complete(Duration::from_secs(5)));
-    lan.check(&image);
-    let counters = lan.sender().counters();
-    let sent = (counters.sources + counters.repeats + counters.parity) * 1426;
-    // Whole pages are sent again: two at the edges of the hole, and that of the chunk that is wrong.
-    assert!(sent < 4_000_000 + (4 << 19), "{sent} bytes for a hole of 4,000,000");
-    assert!(lan.receivers().all(|r| r.counters().rejected == 0));
 }
 
 #[test]

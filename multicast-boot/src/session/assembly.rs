@@ -4,16 +4,13 @@ use super::held::HeldImage;
 use super::positions::Positions;
 use super::store::ChunkStore;
 use super::stream::Stream;
-use crate::image::reuse::{Found, OldImage, Reuse};
+use crate::image::reuse::{Found, OldImage, Reuse, SLICE};
 use crate::image::{Manifest, PAGE_CHUNKS, Part, TreeError, TreeVerifier};
 use bytes::Bytes;
 use twowire_fabric::wire::boot::TREES;
 
 /// Lists and chunks that wait for a list that verifies them, at most.
 const MAX_WAITING: usize = 256;
-
-/// Chunks of an older image that are hashed at once, about: it takes some milliseconds.
-const SLICE: u32 = 4096;
 
 /// What a node has said that it has of a tree's half: also what it does not want yet.
 pub(crate) struct Claim {
@@ -134,7 +131,7 @@ impl Assembly {
     fn take_found(&mut self, found: Found) {
         match found {
             Found::Page { page, list, bytes } => {
-                if self.verifier.accept_page(page, &list).is_err() {
+                if self.verifier.accept_found_page(page, &list).is_err() {
                     return;
                 }
                 self.store.put_list(Part::Page(page), &list);
@@ -142,19 +139,14 @@ impl Assembly {
                 let first = page * PAGE_CHUNKS as u32;
                 self.store.put_run(first, &bytes);
                 let chunks = self.manifest.shape().page_entries(page).unwrap_or(0) as u32;
-                (first..first + chunks).for_each(|index| self.note_chunk(index));
+                (first..first + chunks).for_each(|index| self.note(Part::Chunk(index)));
             }
-            Found::Chunk { index, bytes, .. } => {
+            Found::Chunk { index, bytes } => {
                 self.store.put(index, bytes);
-                self.note_chunk(index);
+                self.verifier.remember(index);
+                self.note(Part::Chunk(index));
             }
         }
-    }
-
-    /// A chunk was found that has the value in its page.
-    fn note_chunk(&mut self, index: u32) {
-        self.verifier.remember(index);
-        self.note(Part::Chunk(index));
     }
 
     /// A part is here that did not come by a tree.

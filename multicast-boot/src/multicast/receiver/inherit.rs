@@ -1,15 +1,15 @@
-//! What a receiver takes over from an older image that its node has.
+//! What a receiver takes over of what its node has: from an earlier start, and from an older image.
 
 use super::super::geometry::{Geometry, Part, all_symbols};
 use super::Receiver;
 use super::memory::{PageMemory, Pool};
-use crate::image::reuse::{Found, OldImage, Reuse};
+use crate::image::reuse::{Found, OldImage, Reuse, SLICE};
 use crate::image::{CHUNK, PAGE_CHUNKS};
 use bytes::Bytes;
 use std::ops::Range;
 
-/// Chunks of an older image that are hashed at once, about: it takes some milliseconds.
-const SLICE: u32 = 4096;
+/// Pages that an earlier start has left and that are hashed at once.
+const PAGES_AT_ONCE: usize = SLICE as usize / PAGE_CHUNKS;
 
 /// Memory for a page, with the chunks of it that an older image has.
 pub(super) fn memory(pool: &mut Pool, reuse: Option<&Reuse>, geometry: &Geometry, page: u32) -> PageMemory {
@@ -37,18 +37,57 @@ impl Receiver {
         OldImage::new(self.geometry.shape().chunk_count(), move |index| store.get(index))
     }
 
-    /// True if [`Receiver::look_at_old_image`] has something to do.
+    /// True if [`Receiver::look_for_parts`] has something to do.
     pub fn is_busy(&self) -> bool {
-        self.reuse.as_ref().is_some_and(|reuse| reuse.is_busy())
+        self.may_have_left || self.reuse.as_ref().is_some_and(|reuse| reuse.is_busy())
     }
 
-    /// Goes on looking through the older image that the node has for what this one has of it.
-    pub fn look_at_old_image(&mut self) {
+    /// Goes on looking for parts of the image that the node has: those that an earlier start has left, then those in an older
+    /// image.
+    pub fn look_for_parts(&mut self) {
+        self.may_have_left = self.may_have_left && self.look_at_left_pages();
+        if !self.may_have_left {
+            self.look_at_old_image();
+        }
+    }
+
+    /// Verifies some of the pages of which an earlier start has left something in the store, as far as the top lists are here.
+    /// Returns true if there may be more of them.
+    fn look_at_left_pages(&mut self) -> bool {
+        let is_due = |page: &u32| self.pages[*page as usize].is_found && self.verifier.has_top_of(*page);
+        let due: Vec<u32> = (0..self.pages.len() as u32).filter(is_due).take(PAGES_AT_ONCE).collect();
+        due.iter().for_each(|&page| self.take_left_page(page));
+        due.len() == PAGES_AT_ONCE
+    }
+
+    fn take_left_page(&mut self, page: u32) {
+        self.pages[page as usize].is_found = false;
+        let mut bytes = Vec::with_capacity(self.geometry.place_of_page(page).len());
+        let first = page * PAGE_CHUNKS as u32;
+        (first..first + PAGE_CHUNKS as u32)
+            .map_while(|index| self.store.left_chunk(index))
+            .for_each(|chunk| bytes.extend_from_slice(&chunk));
+        let whole = bytes.len() == self.geometry.place_of_page(page).len();
+        if whole && self.verifier.verify_chunks_of_page(page, &bytes) == Some(true) {
+            self.found_parts = true;
+            self.hold(page);
+        }
+    }
+
+    /// All of a page is verified and in the store.
+    fn hold(&mut self, page: u32) {
+        for block in self.geometry.blocks_of_page(page) {
+            self.blocks[block as usize].fill(&mut self.parity_room);
+        }
+        (self.pages[page as usize].open, self.pages[page as usize].memory) = (0, None);
+    }
+
+    fn look_at_old_image(&mut self) {
         let Some(mut reuse) = self.reuse.take_if(|reuse| !reuse.is_done()) else { return };
         for found in reuse.work(&self.verifier, SLICE) {
             // Chunks outside of whole pages are copied when the rest of their pages comes.
-            if let Found::Page { page, bytes, .. } = found {
-                self.take_page(page, &bytes);
+            if let Found::Page { page, list, bytes } = found {
+                self.take_page(page, &list, &bytes);
             }
         }
         reuse.missing_lists().iter().for_each(|&page| self.want_page(page));
@@ -69,16 +108,12 @@ impl Receiver {
         }
     }
 
-    /// All of a page was found, and is right.
-    fn take_page(&mut self, page: u32, bytes: &Bytes) {
-        if self.verifier.verify_chunks_of_page(page, bytes) != Some(true) {
-            return;
+    /// All of a page was found; this list was computed from its bytes.
+    fn take_page(&mut self, page: u32, list: &Bytes, bytes: &Bytes) {
+        if self.verifier.accept_found_page(page, list).is_ok() {
+            self.store.put_run(page * PAGE_CHUNKS as u32, bytes);
+            self.hold(page);
         }
-        self.store.put_run(page * PAGE_CHUNKS as u32, bytes);
-        for block in self.geometry.blocks_of_page(page) {
-            self.blocks[block as usize].fill(&mut self.parity_room);
-        }
-        (self.pages[page as usize].open, self.pages[page as usize].memory) = (0, None);
     }
 
     /// Takes the chunks of a page that were found: symbols that lie within them need not come.

@@ -5,7 +5,7 @@ use super::super::geometry::{Part, all_symbols};
 use super::memory::PageMemory;
 use super::{GatheredList, Receiver};
 use crate::image::{CHUNK, PAGE_CHUNKS, TreeError};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// The chunks of a page as their symbols come.
@@ -27,8 +27,7 @@ impl Receiver {
             taken |= self.try_list(block);
         }
         if taken {
-            self.look_at_found();
-            self.look_at_old_image();
+            self.look_for_parts();
             let waiting = std::mem::take(&mut self.waiting);
             self.waiting = waiting.into_iter().filter(|&page| !self.verify(page)).collect();
         }
@@ -39,7 +38,11 @@ impl Receiver {
         let Some(list) = self.lists.get_mut(&block) else { return false };
         let bytes = Bytes::copy_from_slice(&list.bytes);
         let verified = match self.geometry.part(block) {
-            Some(Part::Top(piece)) => self.verifier.accept_top(piece, &bytes),
+            Some(Part::Top(piece)) => {
+                let verified = self.verifier.accept_top(piece, &bytes);
+                self.may_have_left |= verified.is_ok();
+                verified
+            }
             Some(Part::Page(page)) => self.verifier.accept_page(page, &bytes),
             _ => return false,
         };
@@ -53,29 +56,6 @@ impl Receiver {
                 self.counters.rejected += u64::from(self.geometry.symbols(block));
                 list.gathering = Gathering::new(self.geometry.symbols(block));
                 false
-            }
-        }
-    }
-
-    /// Verifies the pages of which an earlier start has left something in the store, as far as the top lists are here.
-    fn look_at_found(&mut self) {
-        for page in 0..self.pages.len() as u32 {
-            if !self.pages[page as usize].is_found || !self.verifier.has_top_of(page) {
-                continue;
-            }
-            self.pages[page as usize].is_found = false;
-            let mut bytes = BytesMut::with_capacity(self.geometry.place_of_page(page).len());
-            let first = page * PAGE_CHUNKS as u32;
-            (first..first + PAGE_CHUNKS as u32)
-                .map_while(|index| self.store.left_chunk(index))
-                .for_each(|chunk| bytes.extend_from_slice(&chunk));
-            let whole = bytes.len() == self.geometry.place_of_page(page).len();
-            if whole && self.verifier.verify_chunks_of_page(page, &bytes) == Some(true) {
-                self.found_parts = true;
-                for block in self.geometry.blocks_of_page(page) {
-                    self.blocks[block as usize].fill(&mut self.parity_room);
-                }
-                (self.pages[page as usize].open, self.pages[page as usize].memory) = (0, None);
             }
         }
     }
