@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
+use twowire_multicast_boot::image::packed::HEADER_LEN;
 use twowire_multicast_boot::image::{ClusterSecretKey, ImageParts, PackedImage, command};
 
 /// Hosts of the fabric: the front end and 11 nodes.
@@ -87,6 +88,19 @@ fn an_image_of_another_key_is_not_offered() {
     let (code, said) = failure(&run(env!("CARGO_BIN_EXE_bootd"), site.path(), &args));
     assert_eq!(code, 1);
     assert!(said.starts_with("bootd: image: signed with key") && said.contains("but this cluster's key is"), "{said}");
+}
+
+#[test]
+fn an_image_that_was_damaged_after_it_was_signed_is_named() {
+    let site = site();
+    let path = site.path().join("image");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[HEADER_LEN + 100_000] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let (code, said) = failure(&bootd(site.path(), &["--topo", "topo", "--routes", "routes"]));
+    assert_eq!(code, 1);
+    let (starts, ends) = ("bootd: image: the payload's BLAKE3 is ", ": the image is damaged; pack it again\n");
+    assert!(said.starts_with(starts) && said.ends_with(ends), "{said}");
 }
 
 #[test]
