@@ -27,17 +27,8 @@ pub enum OpenError {
     },
 }
 
-/// What its user does with frames that have come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frames {
-    /// It may keep some.
-    Kept,
-    /// It is done with each symbol of an image before it takes the next ones, which saves a copy.
-    Passing,
-}
-
 /// Opens the port of this host on a fabric. Where one process may be any of the hosts, `host` says which.
-pub fn open(fabric: &FabricSpec, host: Option<&str>, frames: Frames) -> Result<Box<dyn Port>, OpenError> {
+pub fn open(fabric: &FabricSpec, host: Option<&str>) -> Result<Box<dyn Port>, OpenError> {
     match fabric {
         FabricSpec::Sim(_) => Err(OpenError::Simulated(fabric.clone())),
         FabricSpec::Xbar(spec) => {
@@ -49,9 +40,6 @@ pub fn open(fabric: &FabricSpec, host: Option<&str>, frames: Frames) -> Result<B
             let host = host.or(spec.host.as_deref()).map(str::to_owned);
             Ok(Box::new(XbarPort::attach(&spec.path, &AttachOptions { host, ..AttachOptions::default() })?))
         }
-        FabricSpec::Raw(device) => {
-            let options = RawOptions { lends: frames == Frames::Passing, ..RawOptions::default() };
-            Ok(Box::new(RawPort::open(device, options)?))
-        }
+        FabricSpec::Raw(device) => Ok(Box::new(RawPort::open(device, RawOptions::default())?)),
     }
 }

@@ -5,9 +5,8 @@ use std::fmt::Write;
 use std::time::Duration;
 use twowire_fabric::conformance::{self, Exemption, Rig, drain, receive};
 use twowire_fabric::protocol::{Group, Path, Port, PortError, Received, Transmit};
-use twowire_fabric::raw::{BLOCK_BYTES, RawError, RawOptions, RawPort};
+use twowire_fabric::raw::{RawError, RawOptions, RawPort};
 use twowire_fabric::wire::Packet;
-use twowire_fabric::wire::boot::Symbol;
 use twowire_fabric::wire::probe::Probe;
 use twowire_hwtests::netns::{DEVICE, NetnsError, Network, Plan};
 
@@ -24,7 +23,7 @@ fn network(plan: Plan) -> Option<Network> {
 }
 
 fn open(network: &Network, host: usize) -> Result<RawPort, RawError> {
-    let options = RawOptions { ring_bytes: 4 << 20, ..RawOptions::default() };
+    let options = RawOptions { buffer_bytes: 4 << 20 };
     network.inside(host, || RawPort::open(DEVICE, options)).expect("the namespace is there")
 }
 
@@ -120,7 +119,7 @@ fn frames_that_are_kept_do_not_stop_those_that_follow() {
     let payload = Bytes::from(vec![1; rig.ports[0].limits().max_payload]);
     let path = rig.path(0, 1);
     let mut kept = Vec::new();
-    // Four times what the ring holds.
+    // Four times what the buffer holds.
     for nonce in 0..12_000 {
         rig.ports[0].send(Transmit::new(path, probe(nonce, payload.clone()))).unwrap();
         if nonce % 500 == 499 {
@@ -135,7 +134,7 @@ fn frames_that_are_kept_do_not_stop_those_that_follow() {
 }
 
 #[test]
-fn a_ring_that_overflows_is_counted() {
+fn a_buffer_that_overflows_is_counted() {
     let Some(network) = network(Plan::new(2, 1500)) else { return };
     let mut rig = RawRig::new(network, 2);
     let payload = Bytes::from(vec![1; 1400]);
@@ -146,7 +145,7 @@ fn a_ring_that_overflows_is_counted() {
     rig.ports[0].flush().unwrap();
     let came = drain(&mut rig, 1, Duration::from_millis(100)).len() as u64;
     assert_eq!(rig.ports[1].counters().unwrap().overrun, 6_000 - came);
-    assert!(came > 1_000 && came < 6_000, "a ring of 4 MiB held {came} frames of 1.5 kB");
+    assert!(came > 1_000 && came < 6_000, "a buffer of 4 MiB held {came} frames of 1.5 kB");
 }
 
 #[test]
@@ -167,25 +166,19 @@ fn a_host_hears_only_the_groups_that_it_joined() {
 #[test]
 fn a_device_that_cannot_be_used_says_why_and_what_to_do() {
     let Some(network) = network(Plan::new(2, 1500)) else { return };
-    let error = |device: &str, ring_bytes| {
-        let opened =
-            network.inside(0, || RawPort::open(device, RawOptions { ring_bytes, ..RawOptions::default() })).unwrap();
+    let error = |device: &str| {
+        let opened = network.inside(0, || RawPort::open(device, RawOptions::default())).unwrap();
         opened.err().map_or_else(String::new, |error| error.to_string())
     };
-    let ring = RawOptions::default().ring_bytes;
     assert_eq!(
-        error("no7", ring),
+        error("no7"),
         "raw:no7: there is no such network device in this network namespace; `ip link` lists them"
     );
-    assert_eq!(error("lo", ring), "raw:lo: not an Ethernet device: expected one of `link/ether` in `ip link`");
-    assert_eq!(
-        error(DEVICE, 300_000),
-        "raw:e0: a ring of 300000 bytes: expected a multiple of 131072, and at least two of them"
-    );
+    assert_eq!(error("lo"), "raw:lo: not an Ethernet device: expected one of `link/ether` in `ip link`");
     network.set_device(0, "mtu 68").unwrap();
-    assert_eq!(error(DEVICE, ring), "raw:e0: an MTU of 68 is too small: expected at least 71; `ip link set e0 mtu 71`");
+    assert_eq!(error(DEVICE), "raw:e0: an MTU of 68 is too small: expected at least 71; `ip link set e0 mtu 71`");
     network.set_device(0, "down").unwrap();
-    assert_eq!(error(DEVICE, ring), "raw:e0: the device is switched off; `ip link set e0 up` switches it on");
+    assert_eq!(error(DEVICE), "raw:e0: the device is switched off; `ip link set e0 up` switches it on");
 }
 
 /// Sends and waits until the port says what is wrong.
@@ -216,42 +209,4 @@ fn a_device_that_goes_away_is_an_error() {
         "the port is down: raw:e0: there is no such network device in this network namespace; `ip link` lists them";
     let said = failure(&mut rig.ports[1], to_0);
     assert!(said == gone || said == off, "{said}");
-}
-
-/// Where symbols are lent, one that is kept stays what it is: the port waits for it, and then goes on. Other frames may be
-/// kept.
-#[test]
-fn a_lent_symbol_is_not_written_over() {
-    let Some(network) = network(Plan::new(2, 1500)) else { return };
-    let mut sender = open(&network, 0).unwrap();
-    let options = RawOptions { ring_bytes: 2 * BLOCK_BYTES, lends: true };
-    let mut port = network.inside(1, || RawPort::open(DEVICE, options)).unwrap().unwrap();
-    let to = Path::Card(port.unique_id());
-    let bytes = |nonce: u32| Bytes::from(vec![nonce as u8; 1000]);
-    let symbol = |nonce| {
-        let header = Symbol { session: 1, sequence: nonce, block: 0, index: 0, to_one: false };
-        Packet::with_payload(header, bytes(nonce))
-    };
-    // Each frame comes alone, in a block of its own.
-    let mut exchange = |packet: Packet| {
-        sender.send(Transmit::new(to, packet)).unwrap();
-        sender.flush().unwrap();
-        let deadline = port.now() + Duration::from_millis(100);
-        loop {
-            match port.recv().unwrap() {
-                None if port.now() >= deadline => return None,
-                None => port.wait(deadline).unwrap(),
-                received => return received,
-            }
-        }
-    };
-    let mut kept: Vec<Received> = (0..5).filter_map(|nonce| exchange(symbol(nonce))).collect();
-    assert_eq!(kept, [0, 1].map(|nonce| Received::Packet(symbol(nonce))));
-    kept.clear();
-    for nonce in 10..20 {
-        assert_eq!(exchange(symbol(nonce)), Some(Received::Packet(symbol(nonce))));
-        let other = probe(nonce, bytes(nonce));
-        kept.extend(exchange(other));
-    }
-    assert_eq!(kept, (10..20).map(|nonce| Received::Packet(probe(nonce, bytes(nonce)))).collect::<Vec<_>>());
 }

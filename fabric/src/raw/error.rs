@@ -8,7 +8,9 @@ use std::io;
 #[non_exhaustive]
 pub enum RawError {
     /// The process may not open packet sockets.
-    #[error("raw:{0}: whole frames need the capability CAP_NET_RAW; run as root, or `setcap cap_net_raw+ep PROGRAM`")]
+    #[error(
+        "raw:{0}: whole frames need the capability CAP_NET_RAW; run as root, or `setcap cap_net_raw,cap_net_admin+ep PROGRAM`"
+    )]
     Permission(String),
     /// There is no such device here.
     #[error("raw:{0}: there is no such network device in this network namespace; `ip link` lists them")]
@@ -30,18 +32,6 @@ pub enum RawError {
         mtu: usize,
         /// The smallest that does.
         least: usize,
-    },
-    /// The ring of received frames is not one that can be.
-    #[error(
-        "raw:{device}: a ring of {ring_bytes} bytes: expected a multiple of {block_bytes}, and at least two of them"
-    )]
-    Ring {
-        /// The device.
-        device: String,
-        /// Bytes asked for.
-        ring_bytes: usize,
-        /// Bytes of a block.
-        block_bytes: usize,
     },
     /// The operating system refused.
     #[error("raw:{device}: cannot {operation}: {source}")]

@@ -78,7 +78,7 @@ pub const ENVELOPE: usize = size_of::<Envelope>();
 const _: () = assert!(ENVELOPE == 16);
 
 /// Bytes of the Ethernet header, which the MTU does not count.
-const ETHERNET_HEADER: usize = 14;
+pub(super) const ETHERNET_HEADER: usize = 14;
 
 /// What a frame with the longest header takes of the MTU besides its payload.
 const OVERHEAD: usize = ENVELOPE - ETHERNET_HEADER + MAX_HEADER + frame::CRC_LEN;

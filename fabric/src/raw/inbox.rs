@@ -1,119 +1,83 @@
-//! Frames that have come in, taken out of the kernel's blocks.
+//! Frames that have come in, taken out of the socket many at a time.
 //!
-//! The ring stalls at a block that is not given back, and frames may be kept for as long as somebody likes. So a block is
-//! copied at once, whole, into memory that is used again when its frames are gone; the frames are slices of the copy.
-//! For who keeps none the frames are slices of the block itself, which is given back when they are gone.
+//! The kernel copies each frame into one of the places of a batch; what the port hands out are slices of it. Memory whose
+//! frames are gone is used again at once, while the processor's cache still holds it.
 
-use super::port::BLOCK_BYTES;
-use super::sys::Ring;
+use super::sys::BATCH;
+use arrayvec::ArrayVec;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
-use zerocopy::{FromBytes, Immutable, KnownLayout};
+use std::io::{self, IoSliceMut};
 
-/// The start of what the kernel says of each frame (`struct tpacket3_hdr`), in the host's byte order.
-#[derive(FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Description {
-    next_offset: u32,
-    seconds: u32,
-    nanoseconds: u32,
-    captured_len: u32,
-    len: u32,
-    status: u32,
-    frame_offset: u16,
-    network_offset: u16,
-}
+/// Bytes that are taken in at once, about: few enough for the second-level cache.
+const BATCH_BYTES: usize = 128 << 10;
 
-/// The frames of one block that have not been taken yet.
-pub(super) struct Frames {
-    bytes: Bytes,
-    next: usize,
-    left: u32,
-}
+/// How many batches are remembered, for the time when their frames are gone.
+const REMEMBERED: usize = 16;
 
-impl Frames {
-    /// The `left` frames of a block, the first of which is described at `next`.
-    pub(super) fn new(bytes: Bytes, next: usize, left: u32) -> Frames {
-        Frames { bytes, next, left }
-    }
-}
-
-impl Iterator for Frames {
-    type Item = Bytes;
-
-    /// The next frame, from its Ethernet header on. What points out of the block ends it.
-    fn next(&mut self) -> Option<Bytes> {
-        self.left = self.left.checked_sub(1)?;
-        let (description, _) = Description::read_from_prefix(self.bytes.get(self.next..)?).ok()?;
-        let start = self.next.checked_add(description.frame_offset.into())?;
-        let end = start.checked_add(description.captured_len as usize)?;
-        if description.next_offset == 0 {
-            self.left = 0;
-        }
-        self.next = self.next.checked_add(description.next_offset as usize)?;
-        (end <= self.bytes.len()).then(|| self.bytes.slice(start..end))
-    }
-}
-
-/// Copies of blocks, whose memory is used again.
-#[derive(Default)]
-struct Copies(VecDeque<Bytes>);
-
-impl Copies {
-    /// How many are remembered.
-    const MOST: usize = 16;
-
-    fn copy(&mut self, bytes: &[u8]) -> Bytes {
-        // The oldest one is the first whose frames are gone.
-        let oldest =
-            self.0.pop_front().and_then(|copy| copy.try_into_mut().map_err(|kept| self.0.push_front(kept)).ok());
-        let mut copy = oldest.unwrap_or_else(|| BytesMut::with_capacity(BLOCK_BYTES));
-        copy.clear();
-        copy.extend_from_slice(bytes);
-        let copy = copy.freeze();
-        self.0.push_back(copy.clone());
-        if self.0.len() > Copies::MOST {
-            self.0.pop_front();
-        }
-        copy
-    }
-}
-
-/// The ring of a port, and the block that it is reading.
+/// Frames that have been taken in, and have not been handed out yet.
 pub(super) struct Inbox {
-    ring: Ring,
-    /// None where frames are lent.
-    copies: Option<Copies>,
-    current: Frames,
+    /// Bytes of a place: the largest frame.
+    place: usize,
+    batch: Bytes,
+    lens: ArrayVec<usize, BATCH>,
+    next: usize,
+    used: VecDeque<Bytes>,
 }
 
 impl Inbox {
-    pub(super) fn new(ring: Ring, lends: bool) -> Inbox {
-        let copies = (!lends).then(Copies::default);
-        Inbox { ring, copies, current: Frames::new(Bytes::new(), 0, 0) }
+    /// An inbox for frames of at most so many bytes.
+    pub(super) fn new(largest: usize) -> Inbox {
+        let (place, lens) = (largest.next_multiple_of(64), ArrayVec::new());
+        Inbox { place, batch: Bytes::new(), lens, next: 0, used: VecDeque::new() }
     }
 
-    /// The next frame that has come in.
+    /// The next frame that has been taken in, from its Ethernet header on.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(frame) = self.current.next() {
-                return Some(frame);
-            }
-            // Its memory may serve for the next one.
-            self.current = Frames::new(Bytes::new(), 0, 0);
-            let block = self.ring.take()?;
-            let (first, frames) = (block.first(), block.frames());
-            let bytes = match &mut self.copies {
-                Some(copies) => copies.copy(block.as_ref()),
-                None => Bytes::from_owner(block),
-            };
-            self.current = Frames::new(bytes, first, frames);
-        }
+        let len = *self.lens.get(self.next)?;
+        let start = self.next * self.place;
+        self.next += 1;
+        Some(self.batch.slice(start..start + len.min(self.place)))
     }
 
-    /// True if [`Inbox::pop`] would return a frame without waiting.
-    pub(super) fn is_ready(&self) -> bool {
-        self.current.left > 0 || self.ring.is_ready()
+    /// Takes in frames that wait in the socket, by `receive`, if there are none here. Returns how many bytes of them there are.
+    pub(super) fn fill(
+        &mut self,
+        receive: impl FnOnce(&mut [IoSliceMut<'_>]) -> io::Result<ArrayVec<usize, BATCH>>,
+    ) -> io::Result<usize> {
+        if self.next == self.lens.len() {
+            let mut memory = self.memory();
+            let mut places: ArrayVec<IoSliceMut<'_>, BATCH> =
+                memory.chunks_exact_mut(self.place).take(BATCH).map(IoSliceMut::new).collect();
+            let came = receive(&mut places);
+            drop(places);
+            (self.batch, self.next) = (memory.freeze(), 0);
+            self.lens = came.or_else(|error| match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(ArrayVec::new()),
+                _ => Err(error),
+            })?;
+        }
+        Ok(self.lens[self.next..].iter().sum())
+    }
+
+    /// Memory for a batch: that of the newest one whose frames are gone.
+    fn memory(&mut self) -> BytesMut {
+        let last = std::mem::take(&mut self.batch);
+        if !last.is_empty() {
+            self.used.push_back(last);
+        }
+        if self.used.len() > REMEMBERED {
+            self.used.pop_front();
+        }
+        for index in (0..self.used.len()).rev() {
+            match self.used.remove(index).map(Bytes::try_into_mut) {
+                Some(Ok(memory)) => return memory,
+                Some(Err(kept)) => self.used.insert(index, kept),
+                None => {}
+            }
+        }
+        let places = (BATCH_BYTES / self.place).clamp(2, BATCH);
+        BytesMut::zeroed(places * self.place)
     }
 }
 
@@ -122,32 +86,67 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A block as the kernel writes it: frames of these bytes, each with its description.
-    fn block(frames: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (i, frame) in frames.iter().enumerate() {
-            let len = (82 + frame.len()).next_multiple_of(16);
-            let next = if i + 1 < frames.len() { len as u32 } else { 0 };
-            let mut entry = vec![0; len];
-            entry[0..4].copy_from_slice(&next.to_ne_bytes());
-            entry[12..16].copy_from_slice(&(frame.len() as u32).to_ne_bytes());
-            entry[24..26].copy_from_slice(&82u16.to_ne_bytes());
-            entry[82..82 + frame.len()].copy_from_slice(frame);
-            bytes.extend(entry);
-        }
-        bytes
+    /// Receives the next of these frames.
+    fn fill(inbox: &mut Inbox, frames: &mut VecDeque<Vec<u8>>) -> usize {
+        let came = |places: &mut [IoSliceMut<'_>]| {
+            let take = |place: &mut IoSliceMut<'_>| {
+                let frame = frames.pop_front()?;
+                let len = frame.len().min(place.len());
+                place[..len].copy_from_slice(&frame[..len]);
+                Some(frame.len())
+            };
+            let lens: ArrayVec<usize, BATCH> = places.iter_mut().map_while(take).collect();
+            if lens.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(lens) }
+        };
+        inbox.fill(came).unwrap()
     }
 
     proptest! {
         #[test]
-        fn every_frame_of_a_block_is_found(frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..8)) {
-            let found: Vec<Bytes> = Frames::new(block(&frames).into(), 0, frames.len() as u32).collect();
-            prop_assert_eq!(found, frames);
+        fn every_frame_comes_out_once_and_those_that_are_kept_stay(
+            sent in prop::collection::vec(prop::collection::vec(any::<u8>(), 14..1600), 0..400),
+            kept in any::<u64>(),
+        ) {
+            let (mut inbox, mut frames) = (Inbox::new(1514), VecDeque::from(sent.clone()));
+            let mut came: Vec<(usize, Bytes)> = Vec::new();
+            let mut number = 0;
+            while fill(&mut inbox, &mut frames) > 0 {
+                while let Some(frame) = inbox.pop() {
+                    // What does not fit is cut off.
+                    prop_assert_eq!(&frame[..], &sent[number][..sent[number].len().min(1536)]);
+                    if kept >> (number % 64) & 1 == 1 {
+                        came.push((number, frame));
+                    }
+                    number += 1;
+                }
+            }
+            prop_assert_eq!(number, sent.len());
+            for (number, frame) in came {
+                prop_assert_eq!(&frame[..], &sent[number][..sent[number].len().min(1536)]);
+            }
         }
+    }
 
-        #[test]
-        fn a_block_of_any_bytes_ends(bytes in prop::collection::vec(any::<u8>(), 0..300), next in 0usize..400, left in 0u32..50) {
-            prop_assert!(Frames::new(bytes.into(), next, left).count() <= left as usize);
+    #[test]
+    fn memory_whose_frames_are_gone_is_used_again() {
+        let mut inbox = Inbox::new(1514);
+        let mut places = Vec::new();
+        for _ in 0..100 {
+            fill(&mut inbox, &mut VecDeque::from([vec![1; 100], vec![2; 100]]));
+            let first = inbox.pop().unwrap();
+            inbox.pop().unwrap();
+            if !places.contains(&first.as_ptr()) {
+                places.push(first.as_ptr());
+            }
         }
+        assert_eq!(places.len(), 1);
+    }
+
+    #[test]
+    fn an_error_is_passed_on_and_nothing_has_come() {
+        let mut inbox = Inbox::new(1514);
+        let error = inbox.fill(|_| Err(io::Error::from_raw_os_error(libc::ENETDOWN))).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENETDOWN));
+        assert_eq!((inbox.pop(), fill(&mut inbox, &mut VecDeque::new())), (None, 0));
     }
 }

@@ -1,25 +1,19 @@
 //! The port.
 
 use super::error::{RawError, while_open};
-use super::ethernet::{ETHERTYPE, LEAST_MTU, Mac, max_payload, open};
+use super::ethernet::{ETHERNET_HEADER, ETHERTYPE, LEAST_MTU, Mac, max_payload, open};
 use super::filter;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::sys::{Ring, Socket};
+use super::rest::Rest;
+use super::sys::Socket;
 use crate::id::UniqueId;
 use crate::protocol::{Addressing, Group, Path, Port, PortError, PortLimits, Received, Transmit};
 use crate::time::Time;
-use crate::wire::{Header, Packet, frame};
+use crate::wire::{Packet, frame};
 use bytes::Bytes;
 use std::io;
 use std::time::{Duration, Instant};
-
-/// Bytes of a block of the ring: the unit in which the kernel hands received frames over. It holds the largest frame, and
-/// is small, because a program that is not scheduled loses a block for each `RETIRE_MS` in which anything comes.
-pub const BLOCK_BYTES: usize = 128 << 10;
-
-/// After how long the kernel hands over a block that is not full, in milliseconds: its smallest step.
-const RETIRE_MS: u32 = 1;
 
 /// How many bytes the driver may hold.
 const SEND_BYTES: i32 = 4 << 20;
@@ -27,19 +21,21 @@ const SEND_BYTES: i32 = 4 << 20;
 /// How long to wait for room in the device's queue, for which the kernel has no event.
 const PATIENCE: Duration = Duration::from_micros(100);
 
+/// A longer payload is handed out as a part of the memory that it came in, with which other frames came; a shorter one is
+/// copied, so that who keeps it does not keep them all.
+const LONG_PAYLOAD: usize = 512;
+
 /// How a port is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawOptions {
-    /// Bytes that received frames may fill until they are taken: a multiple of [`BLOCK_BYTES`].
-    pub ring_bytes: usize,
-    /// The symbols of an image come as parts of the ring, not as copies: a symbol that is kept stops the port once the ring
-    /// has gone round, and until it is let go `wait` may return at once. All other frames are copied.
-    pub lends: bool,
+    /// Bytes that received frames may fill until they are taken; what the kernel needs to keep them is not counted. Without
+    /// `CAP_NET_ADMIN` it is no more than the sysctl `net.core.rmem_max`.
+    pub buffer_bytes: usize,
 }
 
 impl Default for RawOptions {
     fn default() -> RawOptions {
-        RawOptions { ring_bytes: 8 << 20, lends: false }
+        RawOptions { buffer_bytes: 8 << 20 }
     }
 }
 
@@ -48,7 +44,7 @@ impl Default for RawOptions {
 pub struct RawCounters {
     /// Frames that are none of ours, or were damaged.
     pub rejected: u64,
-    /// Frames for which the ring had no room: the program took frames out too slowly.
+    /// Frames for which there was no room: the program took frames out too slowly.
     pub overrun: u64,
 }
 
@@ -60,7 +56,7 @@ pub struct RawPort {
     limits: PortLimits,
     socket: Socket,
     inbox: Inbox,
-    lends: bool,
+    rest: Rest,
     outbox: Outbox,
     groups: Vec<Group>,
     counters: RawCounters,
@@ -78,16 +74,11 @@ impl RawPort {
         if !socket.is_up(device).map_err(os("read its flags"))? {
             return Err(RawError::Off(device.to_owned()));
         }
-        let limits = limits(device, &socket)?;
-        let blocks = options.ring_bytes / BLOCK_BYTES;
-        if blocks < 2 || !options.ring_bytes.is_multiple_of(BLOCK_BYTES) {
-            let (device, ring_bytes) = (device.to_owned(), options.ring_bytes);
-            return Err(RawError::Ring { device, ring_bytes, block_bytes: BLOCK_BYTES });
-        }
-        socket.prepare(SEND_BYTES).map_err(os("set up the socket"))?;
+        let mtu = socket.mtu(device).map_err(os("read its MTU"))?;
+        let limits = limits(device, mtu, &socket)?;
+        let receive_bytes = i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX);
+        socket.prepare(SEND_BYTES, receive_bytes).map_err(os("set up the socket"))?;
         socket.filter(&filter::program(&[])).map_err(os("attach the filter"))?;
-        let ring =
-            Ring::new(&socket, BLOCK_BYTES, blocks, RETIRE_MS).map_err(os("make the ring of received frames"))?;
         socket.bind(index, ETHERTYPE).map_err(os("bind to the device"))?;
         Ok(RawPort {
             device: device.to_owned(),
@@ -95,8 +86,8 @@ impl RawPort {
             mac,
             limits,
             socket,
-            inbox: Inbox::new(ring, options.lends),
-            lends: options.lends,
+            inbox: Inbox::new(ETHERNET_HEADER + mtu),
+            rest: Rest::default(),
             outbox: Outbox::default(),
             groups: Vec::new(),
             counters: RawCounters::default(),
@@ -119,6 +110,21 @@ impl RawPort {
         while_open(&self.device, error)
     }
 
+    /// Takes frames in, if none are here. True if there are any.
+    fn fill(&mut self) -> Result<bool, PortError> {
+        let came = self.inbox.fill(|places| self.socket.receive(places));
+        came.map(|bytes| bytes > 0).map_err(|error| self.down(error))
+    }
+
+    fn take(&mut self) -> Result<Option<Bytes>, PortError> {
+        let mut frame = self.inbox.pop();
+        if frame.is_none() && self.fill()? {
+            frame = self.inbox.pop();
+        }
+        self.rest.came(frame.as_ref().map_or(0, Bytes::len));
+        Ok(frame)
+    }
+
     fn destination(&self, path: Path) -> Result<Mac, PortError> {
         match path {
             Path::Card(id) => Mac::of_card(id).ok_or(PortError::Path(path)),
@@ -128,12 +134,17 @@ impl RawPort {
     }
 }
 
-/// A packet that may stay in the ring as long as it is looked at, or a copy of one that may be kept.
-fn lend(packet: Packet) -> Packet {
-    match packet.header {
-        Header::Symbol(_) => packet,
-        _ => Packet { payload: Bytes::copy_from_slice(&packet.payload), ..packet },
+/// A packet that may be kept.
+fn keepable(packet: Packet) -> Packet {
+    match packet.payload.len() {
+        ..=LONG_PAYLOAD => Packet { payload: Bytes::copy_from_slice(&packet.payload), ..packet },
+        _ => packet,
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an event for each frame would cost as much as the frame")]
+fn sleep(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// The driver of a device is the one place that reads the clock.
@@ -142,8 +153,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn limits(device: &str, socket: &Socket) -> Result<PortLimits, RawError> {
-    let mtu = socket.mtu(device).map_err(RawError::os(device, "read its MTU"))?;
+fn limits(device: &str, mtu: usize, socket: &Socket) -> Result<PortLimits, RawError> {
     let max_payload = max_payload(mtu);
     if max_payload == 0 {
         return Err(RawError::Mtu { device: device.to_owned(), mtu, least: LEAST_MTU });
@@ -193,13 +203,12 @@ impl Port for RawPort {
     }
 
     fn recv(&mut self) -> Result<Option<Received>, PortError> {
-        let Some(bytes) = self.inbox.pop() else {
+        let Some(bytes) = self.take()? else {
             self.flush()?;
             return Ok(None);
         };
         Ok(Some(match open(&bytes).and_then(|frame| frame::parse(&frame)) {
-            Ok(packet) if self.lends => Received::Packet(lend(packet)),
-            Ok(packet) => Received::Packet(packet),
+            Ok(packet) => Received::Packet(keepable(packet)),
             Err(error) => {
                 self.counters.rejected += 1;
                 Received::Rejected(error)
@@ -212,12 +221,15 @@ impl Port for RawPort {
         loop {
             self.flush()?;
             let has_room = was_full && !self.outbox.is_full();
-            if self.inbox.is_ready() || has_room || self.now() >= deadline {
+            if self.fill()? || has_room || self.now() >= deadline {
                 return Ok(());
             }
             let left = deadline - self.now();
             let limit = if self.outbox.is_empty() { left } else { left.min(PATIENCE) };
-            self.socket.wait(limit).map_err(|error| self.down(error))?;
+            match self.rest.begin(self.now()) {
+                Some(rest) => sleep(limit.min(rest)),
+                None => self.socket.wait(limit).map_err(|error| self.down(error))?,
+            }
         }
     }
 }

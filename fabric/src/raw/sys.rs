@@ -1,17 +1,13 @@
-//! What Linux offers for whole frames: packet(7) sockets, their ring of received frames, and questions to a device.
+//! What Linux offers for whole frames: packet(7) sockets, and questions to a device.
 #![allow(unsafe_code)]
 
 use super::ethernet::Mac;
-use std::io::{self, IoSlice};
+use arrayvec::ArrayVec;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{size_of, size_of_val, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::{self, NonNull};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::ptr;
 use std::time::Duration;
-
-/// Bytes at the start of a block that describe it; frames come after them.
-const BLOCK_HEADER: usize = size_of::<libc::tpacket_block_desc>();
 
 /// The most frames that one call hands over.
 pub(super) const BATCH: usize = 64;
@@ -133,12 +129,15 @@ impl Socket {
     }
 
     /// Frames leave without a queue of the kernel's, which would drop them silently; what this host sends does not
-    /// come back to it; and the driver may hold this many bytes.
-    pub(super) fn prepare(&self, send_bytes: i32) -> io::Result<()> {
+    /// come back to it; the driver may hold so many bytes, and so many may wait to be received. Without `CAP_NET_ADMIN` it
+    /// is no more of each than the system's limit.
+    pub(super) fn prepare(&self, send_bytes: i32, receive_bytes: i32) -> io::Result<()> {
         self.set(libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, &1i32)?;
         self.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1i32)?;
         self.set(libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &send_bytes)
-            .or_else(|_| self.set(libc::SOL_SOCKET, libc::SO_SNDBUF, &send_bytes))
+            .or_else(|_| self.set(libc::SOL_SOCKET, libc::SO_SNDBUF, &send_bytes))?;
+        self.set(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &receive_bytes)
+            .or_else(|_| self.set(libc::SOL_SOCKET, libc::SO_RCVBUF, &receive_bytes))
     }
 
     /// Only frames that this classic BPF program accepts come in.
@@ -189,9 +188,26 @@ impl Socket {
         check(sent).map(|sent| sent as usize)
     }
 
-    /// Frames that the ring had no room for since the last call.
+    /// Takes in frames that wait, each into one of `places`, at most [`BATCH`]; returns how long they are. What does not
+    /// fit its place is cut off.
+    pub(super) fn receive(&self, places: &mut [IoSliceMut<'_>]) -> io::Result<ArrayVec<usize, BATCH>> {
+        // SAFETY: `mmsghdr` is plain data, for which all zeros are valid: no name, no pieces, no control data.
+        let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
+        for (message, place) in messages.iter_mut().zip(&mut *places) {
+            // `IoSliceMut` has the layout of `iovec`.
+            message.msg_hdr.msg_iov = ptr::from_mut(place).cast();
+            message.msg_hdr.msg_iovlen = 1;
+        }
+        let (count, flags) = (places.len().min(BATCH) as libc::c_uint, libc::MSG_DONTWAIT as _);
+        // SAFETY: the first `count` messages point to places that outlive the call, and that nobody else uses.
+        let came = unsafe { libc::recvmmsg(self.fd(), messages.as_mut_ptr(), count, flags, ptr::null_mut()) };
+        let came = check(came)? as usize;
+        Ok(messages.iter().take(came).map(|message| message.msg_len as usize).collect())
+    }
+
+    /// Frames that there was no room for since the last call.
     pub(super) fn drops(&self) -> io::Result<u32> {
-        let none = libc::tpacket_stats_v3 { tp_packets: 0, tp_drops: 0, tp_freeze_q_cnt: 0 };
+        let none = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
         self.get(libc::SOL_PACKET, libc::PACKET_STATISTICS, none).map(|stats| stats.tp_drops)
     }
 
@@ -219,143 +235,5 @@ impl Socket {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// The memory of a ring, which the kernel fills block after block, mapped into this process.
-struct Mapping {
-    start: NonNull<u8>,
-    block_bytes: usize,
-    blocks: usize,
-    /// Blocks that are in the hands of this process.
-    taken: Box<[AtomicBool]>,
-}
-
-// SAFETY: the mapping belongs to no thread. A block's bytes are only read, by those who share the `Block`; its status is
-// atomic, and `taken` keeps a block from being handed out twice.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: this is what `mmap` returned, and every `Block` shares the mapping.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.block_bytes * self.blocks) };
-    }
-}
-
-impl Mapping {
-    fn block(&self, index: usize) -> NonNull<u8> {
-        assert!(index < self.blocks, "no such block");
-        // SAFETY: the block is inside the mapping.
-        unsafe { self.start.add(index * self.block_bytes) }
-    }
-
-    fn header(&self, index: usize) -> NonNull<libc::tpacket_hdr_v1> {
-        // SAFETY: a block starts with `tpacket_block_desc`: two numbers, then the header proper.
-        unsafe { self.block(index).add(size_of::<[u32; 2]>()).cast() }
-    }
-
-    fn status(&self, index: usize) -> &AtomicU32 {
-        // SAFETY: the status is the header's first field, aligned to four bytes, lives as long as the mapping, and is
-        // accessed by this process through this function only; the kernel's accesses are whole words, too.
-        unsafe { self.header(index).cast::<AtomicU32>().as_ref() }
-    }
-}
-
-/// The ring of received frames.
-pub(super) struct Ring {
-    mapping: Arc<Mapping>,
-    next: usize,
-}
-
-impl Ring {
-    /// Gives the socket a ring of TPACKET_V3 blocks. A block that is not full is handed over after `retire_ms`.
-    pub(super) fn new(socket: &Socket, block_bytes: usize, blocks: usize, retire_ms: u32) -> io::Result<Ring> {
-        socket.set(libc::SOL_PACKET, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V3 as libc::c_int))?;
-        // The kernel wants a frame size, and a count that fits it, although its frames have any size here.
-        const FRAME: usize = 2048;
-        let request = libc::tpacket_req3 {
-            tp_block_size: block_bytes as _,
-            tp_block_nr: blocks as _,
-            tp_frame_size: FRAME as _,
-            tp_frame_nr: (block_bytes / FRAME * blocks) as _,
-            tp_retire_blk_tov: retire_ms,
-            tp_sizeof_priv: 0,
-            tp_feature_req_word: 0,
-        };
-        socket.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
-        // SAFETY: a new mapping at an address of the kernel's choice; the socket's ring has this length.
-        let start = unsafe { libc::mmap(ptr::null_mut(), block_bytes * blocks, protection, flags, socket.fd(), 0) };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::InvalidData)?;
-        let taken = (0..blocks).map(|_| AtomicBool::new(false)).collect();
-        Ok(Ring { mapping: Arc::new(Mapping { start, block_bytes, blocks, taken }), next: 0 })
-    }
-
-    /// True if [`Ring::take`] would return a block.
-    pub(super) fn is_ready(&self) -> bool {
-        let (mapping, next) = (&self.mapping, self.next);
-        // In this order, the reverse of the drop's: who sees that it is not taken sees the status it was given back with.
-        !mapping.taken[next].load(Ordering::Acquire)
-            && mapping.status(next).load(Ordering::Acquire) & libc::TP_STATUS_USER != 0
-    }
-
-    /// The next block that the kernel has handed over.
-    pub(super) fn take(&mut self) -> Option<Block> {
-        if !self.is_ready() {
-            return None;
-        }
-        let index = self.next;
-        self.next = (index + 1) % self.mapping.blocks;
-        self.mapping.taken[index].store(true, Ordering::Relaxed);
-        Some(Block { mapping: Arc::clone(&self.mapping), index })
-    }
-}
-
-/// A block of received frames. Dropping it gives it back to the kernel, which waits for it when the ring has gone round.
-pub(super) struct Block {
-    mapping: Arc<Mapping>,
-    index: usize,
-}
-
-impl Block {
-    fn header(&self) -> &libc::tpacket_hdr_v1 {
-        // SAFETY: the kernel has handed the block over (its status was read with acquire) and does not write to it until
-        // it is given back by the drop.
-        unsafe { self.mapping.header(self.index).as_ref() }
-    }
-
-    /// How many frames are in it.
-    pub(super) fn frames(&self) -> u32 {
-        self.header().num_pkts
-    }
-
-    /// Where in its bytes the first frame's description is.
-    pub(super) fn first(&self) -> usize {
-        (self.header().offset_to_first_pkt as usize).saturating_sub(BLOCK_HEADER)
-    }
-}
-
-impl AsRef<[u8]> for Block {
-    /// Everything after the block's own description.
-    fn as_ref(&self) -> &[u8] {
-        let used = (self.header().blk_len as usize).clamp(BLOCK_HEADER, self.mapping.block_bytes);
-        // SAFETY: the bytes are inside the mapping, which the block keeps alive, and nobody writes to them before the drop.
-        unsafe {
-            let bytes = self.mapping.block(self.index).add(BLOCK_HEADER);
-            std::slice::from_raw_parts(bytes.as_ptr(), used - BLOCK_HEADER)
-        }
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // In this order: as long as it counts as taken, what the kernel fills it with is not looked at.
-        self.mapping.status(self.index).store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.mapping.taken[self.index].store(false, Ordering::Release);
     }
 }

@@ -12,7 +12,7 @@ use twowire_fabric::map::FabricMap;
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::{Port, drive};
-use twowire_fabric::provider::{self, Frames, OpenError};
+use twowire_fabric::provider::{self, OpenError};
 use twowire_fabric::responder::Responder;
 use twowire_fabric::routed_host::RoutedHost;
 use twowire_fabric::sim::{Host, Sim, SimConfig, SimPort};
@@ -99,7 +99,7 @@ fn attach(fabric: &FabricSpec, args: &FabricArgs) -> Result<Box<dyn Port>, Failu
             "--fault {fault} is for simulated fabrics: break {fabric} with `xbar cut`"
         )));
     }
-    provider::open(fabric, args.front_end.as_deref(), Frames::Kept).map_err(|error| match error {
+    provider::open(fabric, args.front_end.as_deref()).map_err(|error| match error {
         OpenError::TwoHosts { .. } => Failure::usage(error),
         _ => Failure::failed(error),
     })

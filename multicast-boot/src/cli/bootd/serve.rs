@@ -22,7 +22,7 @@ use twowire_fabric::map::{FabricMap, RouteSet, routes_text};
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::{Addressing, Port, PortError, Protocol, drive};
-use twowire_fabric::provider::{self, Frames};
+use twowire_fabric::provider;
 use twowire_fabric::sim::SimConfig;
 use twowire_fabric::spec::{self, FabricSpec, SimSpec};
 use twowire_fabric::topology::read_file;
@@ -61,7 +61,7 @@ pub(super) fn serve(
         let mut port = simulation(args, simulated, key, secret)?;
         return Service { args, images, timing, gate, seed: args.seed, desk }.along_trees(&mut port);
     }
-    let mut port = provider::open(fabric, args.front_end.as_deref(), Frames::Passing).map_err(Failure::failed)?;
+    let mut port = provider::open(fabric, args.front_end.as_deref()).map_err(Failure::failed)?;
     let timing = timing(args, Timing::real());
     let seed = getrandom::u64().map_err(Failure::failed)?;
     let mut service = Service { args, images, timing, gate, seed, desk };

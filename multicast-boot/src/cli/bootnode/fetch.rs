@@ -17,7 +17,7 @@ use std::time::Duration;
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::{Addressing, Port, drive};
-use twowire_fabric::provider::{self, Frames};
+use twowire_fabric::provider;
 use twowire_fabric::spec::FabricSpec;
 use twowire_fabric::time::Time;
 use twowire_route_store::{Access, Device, Medium, MemoryMedium, Store};
@@ -41,7 +41,7 @@ pub(super) fn fetch(
 ) -> Result<(), Failure> {
     let mut news = News::new(args.json);
     let nvram = open_nvram(args.nvram.as_ref(), &mut news)?;
-    let mut port = provider::open(fabric, None, Frames::Passing).map_err(Failure::failed)?;
+    let mut port = provider::open(fabric, None).map_err(Failure::failed)?;
     news.tell("link up")?;
     let boot = NodeConfig {
         timing: Timing::real(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::drive;
-use twowire_fabric::provider::{self, Frames};
+use twowire_fabric::provider;
 use twowire_fabric::spec::FabricSpec;
 use twowire_route_store::{Access, Device, Store};
 
@@ -32,7 +32,7 @@ fn report_with(args: &Args, ticket: Option<&Ticket>, left: &Left) -> Result<(), 
     let ticket = ticket.map_or_else(|| left.ticket(), |ticket| Ok(ticket.clone()))?;
     let fabric = args.fabric.as_ref().map_or_else(|| left.fabric(), |fabric| Ok(fabric.clone()))?;
     let mut news = News::new(args.json);
-    let mut port = provider::open(&fabric, None, Frames::Passing).map_err(Failure::failed)?;
+    let mut port = provider::open(&fabric, None).map_err(Failure::failed)?;
     news.tell("phase 2 up")?;
     // First of all: a front end that is silent says nothing against the image.
     let noted = args.nvram.as_ref().map_or(Ok(()), |device| left.note_ready(device));
