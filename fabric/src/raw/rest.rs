@@ -53,7 +53,7 @@ mod tests {
             (1, 0, None),
             (1, BULK - 1, None),
         ] {
-            now = now + ms * MS;
+            now += ms * MS;
             rest.came(bytes);
             assert_eq!(rest.begin(now), expected, "{bytes} bytes in {ms} ms");
         }
