@@ -57,7 +57,7 @@ impl Kernel {
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         let mut found: Vec<String> =
             names.filter(|name| name.starts_with(KERNEL.0) && name.ends_with(KERNEL.1)).collect();
-        found.sort();
+        found.sort_by_key(|name| numbers(name));
         let name = found.pop().ok_or(VmError::NoKernel)?;
         let modules = Path::new("/lib/modules").join(&name[KERNEL.0.len()..]);
         Ok(Kernel { image: Path::new("/boot").join(name), modules })
@@ -67,6 +67,11 @@ impl Kernel {
     pub fn cmdline(words: &str) -> String {
         format!("{CMDLINE} tsc_early_khz={} {words}", host_khz())
     }
+}
+
+/// The numbers in a kernel's name, by which a newer one is greater: 6.10 is newer than 6.9.
+fn numbers(name: &str) -> Vec<u64> {
+    name.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }
 
 /// How fast this machine's clock counts.
@@ -115,5 +120,18 @@ impl Vm<'_> {
         qemu.arg("-object").arg(format!("memory-backend-file,id=nv,share=on,mem-path={nvram},size={NVRAM_BYTES}"));
         qemu.args(["-device", "ivshmem-plain,memdev=nv,addr=0x5"]);
         Ok(qemu)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernels_numbers_say_which_is_newer() {
+        let mut names = ["vmlinuz-6.1.0-10-cloud-amd64", "vmlinuz-6.10.0-1-cloud-amd64", "vmlinuz-6.1.0-9-cloud-amd64"];
+        names.sort_by_key(|name| numbers(name));
+        assert_eq!(names.map(|name| &name[8..13]), ["6.1.0", "6.1.0", "6.10."]);
+        assert!(names[0].contains("-9-"), "{names:?}");
     }
 }

@@ -1,7 +1,10 @@
-//! A writer of cpio archives in the `newc` format, which the Linux kernel unpacks as its initramfs.
+//! Cpio archives in the `newc` format, which the Linux kernel unpacks as its initramfs: a writer, and in `read` a reader of
+//! entries.
 //!
 //! The same calls give the same bytes: times and owners are 0, inode numbers count up. The format is described in the
 //! kernel's `Documentation/driver-api/early-userspace/buffer-format.rst`.
+
+pub(crate) mod read;
 
 use std::collections::BTreeSet;
 

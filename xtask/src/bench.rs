@@ -22,7 +22,7 @@ pub(crate) fn run(update_readme: bool, no_run: bool) -> Result<(), String> {
 
 /// Prints the table of this bench, or of all that were run, and writes it into README if asked.
 fn show(only: Option<&str>, update_readme: bool) -> Result<(), String> {
-    let mut measured = measured(&target_dir().join("figures"))?;
+    let mut measured = measured(&step::target_dir().join("figures"))?;
     measured.retain(|bench, _| only.is_none_or(|only| only == bench));
     println!("{}", table(&measured));
     if update_readme {
@@ -48,11 +48,7 @@ pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest
     step::run(&mut step::cargo(&build))?;
     let tools = ["twowire"].into_iter().chain(against.iter().map(String::as_str)).collect::<Vec<_>>().join(",");
     let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "against", "--", "--tools", &tools];
-    step::run(step::cargo(&run).arg("--programs").arg(target_dir().join("release")).args(rest))
-}
-
-fn target_dir() -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| step::root().join("target"), Into::into)
+    step::run(step::cargo(&run).arg("--programs").arg(step::target_dir().join("release")).args(rest))
 }
 
 /// The rows of each bench, by its name.

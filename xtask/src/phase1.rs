@@ -1,6 +1,6 @@
 //! `cargo xtask phase1`: the static `bootnode`, and the initramfs around it.
 
-use crate::step::{cargo, root, run};
+use crate::step::{cargo, root, run, target_dir};
 use std::path::PathBuf;
 
 /// What the static program runs on. The C library is linked into it, so it needs no interpreter.
@@ -11,8 +11,7 @@ fn bootnode() -> Result<PathBuf, String> {
     let args = ["build", "--locked", "--profile", "phase1", "--target", TARGET, "--bin", "bootnode"];
     let package = ["--package", "twowire-multicast-boot"];
     run(cargo(&args).args(package).env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir));
-    Ok(folder.join(TARGET).join("phase1").join("bootnode"))
+    Ok(target_dir().join(TARGET).join("phase1").join("bootnode"))
 }
 
 /// Builds it, and passes it to `twowire phase1` with these arguments.

@@ -1,6 +1,6 @@
 //! `twowire key`.
 
-use super::print::print_json;
+use super::print::{print_json, print_text};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use twowire_fabric::program::Failure;
@@ -58,9 +58,11 @@ fn secret(args: &SecretArgs) -> Result<(), Failure> {
     if args.json {
         return print_json(&report);
     }
-    println!("secret     {} (mode 600: copy it to every node, and show it to nobody else)", report.secret.display());
-    println!("secret id  {}", report.id);
-    Ok(())
+    print_text(&format!(
+        "secret     {} (mode 600: copy it to every node, and show it to nobody else)\nsecret id  {}\n",
+        report.secret.display(),
+        report.id
+    ))
 }
 
 fn new(args: &NewArgs) -> Result<(), Failure> {
@@ -68,8 +70,10 @@ fn new(args: &NewArgs) -> Result<(), Failure> {
     if args.json {
         return print_json(&report);
     }
-    println!("secret key  {} (mode 600: keep it on the front end)", report.secret.display());
-    println!("public key  {} (what nodes check images with)", report.public.display());
-    println!("key id      {}", report.key_id);
-    Ok(())
+    print_text(&format!(
+        "secret key  {} (mode 600: keep it on the front end)\npublic key  {} (what nodes check images with)\nkey id      {}\n",
+        report.secret.display(),
+        report.public.display(),
+        report.key_id
+    ))
 }

@@ -1,4 +1,4 @@
-//! Printing JSON.
+//! Printing texts and JSON.
 
 use serde::Serialize;
 use std::io::{Write, stdout};

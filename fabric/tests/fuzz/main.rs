@@ -12,11 +12,23 @@ mod route_table;
 #[path = "../../../fuzz/bodies/topology.rs"]
 mod topology;
 
-use ordinary::fuzz;
+use ordinary::{corpus, fuzz};
+use twowire_fabric::wire::{Header, Kind};
 
 #[test]
 fn frames() {
     fuzz("frame", 100_000, frame::run);
+}
+
+#[test]
+fn every_kind_of_frame_is_in_the_corpus() {
+    let kinds: Vec<Kind> = corpus("frame")
+        .iter()
+        .filter_map(|(_, bytes)| Header::parse(bytes).ok().map(|(header, ..)| header.kind()))
+        .collect();
+    for kind in Kind::ALL {
+        assert!(kinds.contains(kind), "{kind:?} is missing");
+    }
 }
 
 #[test]

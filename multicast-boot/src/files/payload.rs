@@ -27,8 +27,6 @@ impl Payload {
         let was_there = file.metadata()?.len() == len;
         if !was_there {
             file.set_len(0)?;
-        }
-        if !was_there {
             reserve(&file, len)?;
         }
         Ok(Payload { file, len, was_there })

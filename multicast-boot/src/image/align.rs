@@ -6,11 +6,7 @@
 //! change the headers of all that follow.
 
 use super::CHUNK;
-use std::ops::Range;
-
-const HEADER: usize = 110;
-const MAGICS: [&[u8]; 2] = [b"070701", b"070702"];
-const TRAILER: &[u8] = b"TRAILER!!!\0";
+use crate::cpio::read::{Entry, HEADER, MAGICS, entry, field, set};
 
 /// The longest name that the kernel takes, with its zeros.
 const MAX_NAME: usize = 4096;
@@ -29,42 +25,6 @@ pub enum AlignError {
     Entry(usize),
 }
 
-/// An entry of an archive.
-struct Entry<'a> {
-    header: &'a [u8],
-    name: &'a [u8],
-    data: &'a [u8],
-    /// Where the next one starts.
-    next: usize,
-}
-
-/// The fields of a header that matter here.
-mod field {
-    pub(super) const INODE: usize = 0;
-    pub(super) const LINKS: usize = 4;
-    pub(super) const SIZE: usize = 6;
-    pub(super) const NAME_SIZE: usize = 11;
-}
-
-fn place(field: usize) -> Range<usize> {
-    6 + 8 * field..14 + 8 * field
-}
-
-/// A number of a header; `None` if it is none.
-fn number(header: &[u8], field: usize) -> Option<usize> {
-    let digits = std::str::from_utf8(&header[place(field)]).ok()?;
-    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| usize::from_str_radix(digits, 16).ok()).flatten()
-}
-
-fn entry(archive: &[u8], at: usize) -> Option<Entry<'_>> {
-    let header = archive.get(at..at + HEADER).filter(|header| MAGICS.contains(&&header[..6]))?;
-    let (name_len, len) = (number(header, field::NAME_SIZE)?, number(header, field::SIZE)?);
-    let name = archive.get(at + HEADER..)?.get(..name_len).filter(|name| name.last() == Some(&0))?;
-    let start = (at + HEADER + name_len).next_multiple_of(4);
-    let data = archive.get(start..)?.get(..len)?;
-    Some(Entry { header, name, data, next: (start + len).next_multiple_of(4) })
-}
-
 /// The same archive with its larger files at multiples of a chunk. What follows its end (a further archive, compressed or
 /// not) is kept as it is.
 pub fn align(archive: &[u8]) -> Result<Vec<u8>, AlignError> {
@@ -77,7 +37,7 @@ pub fn align(archive: &[u8]) -> Result<Vec<u8>, AlignError> {
         let entry = entry(archive, at).ok_or(AlignError::Entry(at))?;
         put(&mut out, &entry);
         at = entry.next;
-        if entry.name == TRAILER {
+        if entry.is_trailer() {
             break;
         }
     }
@@ -94,11 +54,10 @@ pub fn align(archive: &[u8]) -> Result<Vec<u8>, AlignError> {
 fn put(out: &mut Vec<u8>, entry: &Entry<'_>) {
     let start = out.len();
     out.extend_from_slice(entry.header);
-    if number(entry.header, field::LINKS).is_some_and(|links| links < 2) {
+    if !entry.is_hard_link() {
         set(&mut out[start..], field::INODE, 0);
     }
-    let name_end = entry.name.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    out.extend_from_slice(&entry.name[..name_end]);
+    out.extend_from_slice(entry.plain_name());
     out.push(0);
     let aligned = out.len().next_multiple_of(CHUNK);
     let name_len = aligned - start - HEADER;
@@ -110,10 +69,6 @@ fn put(out: &mut Vec<u8>, entry: &Entry<'_>) {
     out.resize(out.len().next_multiple_of(4), 0);
     out.extend_from_slice(entry.data);
     out.resize(out.len().next_multiple_of(4), 0);
-}
-
-fn set(header: &mut [u8], field: usize, value: usize) {
-    header[place(field)].copy_from_slice(format!("{value:08X}").as_bytes());
 }
 
 #[cfg(test)]

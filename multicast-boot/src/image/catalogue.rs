@@ -13,7 +13,6 @@ use crate::node_ranges::NodeRanges;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use twowire_fabric::id::NodeNumber;
 
 const FIRST_LINE: &str = "images 1";
 
@@ -108,12 +107,6 @@ impl Catalogue {
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
-
-    /// The image of a node for a purpose, if it has one.
-    pub fn image(&self, node: NodeNumber, purpose: Purpose) -> Option<&Path> {
-        let mut matching = self.entries.iter().filter(|entry| entry.purpose == purpose && entry.nodes.contains(node));
-        matching.next().map(|entry| entry.file.as_path())
-    }
 }
 
 fn entry(line: usize, words: &[String], directory: &Path) -> Result<Entry, String> {
@@ -132,6 +125,7 @@ fn entry(line: usize, words: &[String], directory: &Path) -> Result<Entry, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twowire_fabric::id::NodeNumber;
 
     const EXAMPLE: &str = "\
 # of the test cluster
@@ -149,12 +143,16 @@ fallback all     rescue.img
     #[test]
     fn every_node_has_its_image_and_its_fallback() {
         let catalogue = parse(EXAMPLE).unwrap();
-        let image = |n| catalogue.image(NodeNumber(n), Purpose::Normal).and_then(Path::to_str);
+        let of = |n, purpose| {
+            let is_it = |entry: &&Entry| entry.purpose == purpose && entry.nodes.contains(NodeNumber(n));
+            catalogue.entries().iter().find(is_it).and_then(|entry| entry.file.to_str())
+        };
+        let image = |n| of(n, Purpose::Normal);
         assert_eq!(image(0), Some("dir/compute.img"));
         assert_eq!((image(511), image(512)), (image(0), Some("/images/gpu.img")));
         assert_eq!((image(513), image(1022), image(1023)), (None, image(512), None));
         assert_eq!(image(-1), None, "the front end boots nothing");
-        assert_eq!(catalogue.image(NodeNumber(513), Purpose::Fallback), Some(Path::new("dir/rescue.img")));
+        assert_eq!(of(513, Purpose::Fallback), Some("dir/rescue.img"));
         let shown: Vec<String> = catalogue.entries().iter().map(|entry| entry.nodes.to_string()).collect();
         assert_eq!(shown, ["n0-n511", "n512 n600-n1022", "n0-n2147483647"]);
     }

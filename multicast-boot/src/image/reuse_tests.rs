@@ -111,7 +111,7 @@ fn initramfs(files: usize, changed: &[(usize, usize)], without: &[usize], extra:
             None => (index as u64, len),
         };
         if !without.contains(&index) {
-            archive.file(&format!("usr/lib/{index:04}"), 0o755, &random(seed, len)).unwrap();
+            archive.file(&format!("usr/lib/{}/{index:04}", index / 20), 0o755, &random(seed, len)).unwrap();
         }
         if index == files / 3 && extra > 0 {
             archive.file("usr/lib/new", 0o755, &random(99, extra)).unwrap();

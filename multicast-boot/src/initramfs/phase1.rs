@@ -63,7 +63,7 @@ impl Phase1Report {
 /// Why there is no phase-1 initramfs.
 #[derive(Debug, thiserror::Error)]
 pub enum Phase1Error {
-    /// The archive.
+    /// The archive, or a file that cannot be read.
     #[error(transparent)]
     Initramfs(#[from] InitramfsError),
     /// The key.
@@ -72,14 +72,6 @@ pub enum Phase1Error {
     /// The modules.
     #[error(transparent)]
     Modules(#[from] ModulesError),
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
     /// The result cannot be written.
     #[error("cannot write {}: {source}", .path.display())]
     Write {
@@ -127,7 +119,7 @@ fn add_modules(
     let mut list = Vec::new();
     for file in modules.load_order(names)? {
         let path = modules.path(&file);
-        let bytes = fs::read(&path).map_err(|source| Phase1Error::Read { path, source })?;
+        let bytes = fs::read(&path).map_err(|source| InitramfsError::Read { path, source })?;
         let name = format!("/lib/modules/{}", file.rsplit('/').next().unwrap_or(&file));
         initramfs.file(&name, 0o644, &bytes)?;
         list.push(name);
@@ -142,8 +134,8 @@ fn compress(bytes: &[u8]) -> Vec<u8> {
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("memory takes all bytes")
 }
 
-fn file_len(path: &Path) -> Result<u64, Phase1Error> {
-    let metadata = fs::metadata(path).map_err(|source| Phase1Error::Read { path: path.to_owned(), source })?;
+fn file_len(path: &Path) -> Result<u64, InitramfsError> {
+    let metadata = fs::metadata(path).map_err(|source| InitramfsError::Read { path: path.to_owned(), source })?;
     Ok(metadata.len())
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cpio;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -15,18 +16,14 @@ pub(super) fn read_archive(bytes: &[u8]) -> BTreeMap<String, (u32, Vec<u8>)> {
     let mut entries = BTreeMap::new();
     let mut at = 0;
     loop {
-        let field = |n: usize| {
-            let text = std::str::from_utf8(&bytes[at + 6 + 8 * n..at + 14 + 8 * n]).unwrap();
-            u32::from_str_radix(text, 16).unwrap()
-        };
-        let (mode, len, name_len) = (field(1), field(6) as usize, field(11) as usize);
-        let name = String::from_utf8(bytes[at + 110..at + 109 + name_len].to_vec()).unwrap();
-        at = (at + 110 + name_len).next_multiple_of(4);
-        if name == "TRAILER!!!" {
+        let entry = cpio::read::entry(bytes, at).unwrap();
+        if entry.is_trailer() {
             return entries;
         }
-        entries.insert(name, (mode, bytes[at..at + len].to_vec()));
-        at = (at + len).next_multiple_of(4);
+        let name = String::from_utf8(entry.plain_name().to_vec()).unwrap();
+        let mode = entry.number(cpio::read::field::MODE).unwrap();
+        entries.insert(name, (mode as u32, entry.data.to_vec()));
+        at = entry.next;
     }
 }
 

@@ -176,6 +176,10 @@ fn for_all(purpose: Purpose, image: &PackedImage) -> ServedImage {
     ServedImage { image: image.clone(), purpose, nodes: NodeRanges::all() }
 }
 
+fn for_range(nodes: &str, purpose: Purpose, image: &PackedImage) -> ServedImage {
+    ServedImage { nodes: nodes.parse().expect("a range"), ..for_all(purpose, image) }
+}
+
 fn mapped(
     topology: Topology,
     images: Vec<ServedImage>,
@@ -319,15 +323,10 @@ fn an_older_image_is_refused_unless_it_is_allowed_or_needed() {
 
 #[test]
 fn nodes_get_the_image_of_their_range_and_those_without_are_told() {
-    let range = |nodes: &str, purpose, image: &PackedImage| ServedImage {
-        image: image.clone(),
-        purpose,
-        nodes: nodes.parse().expect("a range"),
-    };
     let images = vec![
-        range("n0-n2", Purpose::Normal, &named("compute", 1)),
-        range("n5-n6", Purpose::Normal, &named("gpu", 1)),
-        range("n2-n3", Purpose::Fallback, &named("rescue", 1)),
+        for_range("n0-n2", Purpose::Normal, &named("compute", 1)),
+        for_range("n5-n6", Purpose::Normal, &named("gpu", 1)),
+        for_range("n2-n3", Purpose::Fallback, &named("rescue", 1)),
     ];
     let mut sim = mapped(star(7), images, node_config(), |_, _| true);
     run(&mut sim);
@@ -427,15 +426,10 @@ fn a_node_that_has_lost_its_record_goes_where_it_is_called() {
 
 #[test]
 fn a_group_gets_several_images_by_number() {
-    let range = |nodes: &str, purpose, image: &PackedImage| ServedImage {
-        image: image.clone(),
-        purpose,
-        nodes: nodes.parse().expect("a range"),
-    };
     let images = vec![
-        range("n0-n2", Purpose::Normal, &named("compute", 1)),
-        range("n4", Purpose::Normal, &named("gpu", 1)),
-        range("n1,n5", Purpose::Fallback, &named("rescue", 1)),
+        for_range("n0-n2", Purpose::Normal, &named("compute", 1)),
+        for_range("n4", Purpose::Normal, &named("gpu", 1)),
+        for_range("n1,n5", Purpose::Fallback, &named("rescue", 1)),
     ];
     let mut lan = called(images, 7, |_, name| name != "compute");
     let is_over = |lan: &mut Lan<TestHost>| {

@@ -49,8 +49,8 @@ fn sessions_in_a_group() {
     fuzz("session_group", 500, session::run_group);
 }
 
-fn corpus(target: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target).join("a-whole-transfer")
+fn transfer(target: &str) -> PathBuf {
+    ordinary::folder(target).join("a-whole-transfer")
 }
 
 /// A target's name, and what makes the two machines that it feeds.
@@ -63,7 +63,7 @@ const WAYS: [Way; 2] = [("session_trees", Pair::over_trees), ("session_group", P
 #[test]
 fn the_recorded_transfers_get_to_the_end() {
     for (target, new) in WAYS {
-        let (mut pair, input) = (new(), std::fs::read(corpus(target)).unwrap());
+        let (mut pair, input) = (new(), std::fs::read(transfer(target)).unwrap());
         session::replay(&mut pair, &input);
         let remedy = "record it again if the protocol has changed: --ignored records_transfers";
         assert_eq!(pair.node.state(), NodeState::Ready, "{target}; {remedy}");
@@ -90,7 +90,7 @@ fn records_transfers() {
                 break;
             }
         }
-        std::fs::create_dir_all(corpus(target).parent().unwrap()).unwrap();
-        std::fs::write(corpus(target), input).unwrap();
+        std::fs::create_dir_all(transfer(target).parent().unwrap()).unwrap();
+        std::fs::write(transfer(target), input).unwrap();
     }
 }

@@ -181,8 +181,7 @@ fn read_map(args: &Args) -> Result<(Arc<FabricMap>, Arc<RouteSet>), Failure> {
     };
     let named = |path: &Path, error: &dyn std::fmt::Display| Failure::Failed(format!("{}: {error}", path.display()));
     let topology = read_file(topo).map_err(Failure::failed)?;
-    let text = fs::read_to_string(routes)
-        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", routes.display())))?;
+    let text = fs::read_to_string(routes).map_err(|error| Failure::read(routes, &error))?;
     let map = FabricMap::from_topology(topology).map_err(|error| named(topo, &error))?;
     let set = routes_text::parse(&text, map.topology()).map_err(|error| named(routes, &error))?;
     Ok((Arc::new(map), Arc::new(set)))
