@@ -2,10 +2,19 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::NamedTempFile;
-use twowire_cluster::up::{ImageSource, Progress, UpError, UpOptions, UpReport, up};
+use twowire_cluster::up::outputs::Outputs;
+use twowire_cluster::up::phases::{self, Offered};
+use twowire_cluster::up::{ImageSource, Progress, UpError, UpOptions, UpReport, plan, up};
+use twowire_fabric::spec::FabricSpec;
+use twowire_fabric::topology::HostId;
 use twowire_mapper::engine::TopologyKind;
+use twowire_multicast_boot::membership::{ClusterSecret, SECRET_LEN};
+use twowire_multicast_boot::phase1::NodeSetup;
+use twowire_multicast_boot::phase1::simulated::simulate;
+use twowire_multicast_boot::session::{NodeConfig, SharedStores};
 
 /// A fat tree of 64 hosts: small enough for many runs, with three levels of crossbars.
 const CLOS: &str = "sim:clos:hosts=64,radix=8,levels=3";
@@ -34,6 +43,7 @@ fn options(fabric: &str, initrd: &NamedTempFile, faults: &[&str], seed: u64) -> 
             cmdline: "quiet".to_owned(),
             key: None,
         },
+        secret: None,
         faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
         seed,
         node_timeout: Duration::from_millis(100),
@@ -68,6 +78,32 @@ fn every_kind_of_fabric_comes_up() {
         assert!(report.proof.deadlock_free, "{fabric}");
         let names: Vec<&str> = report.phases.iter().map(|phase| phase.name).collect();
         assert_eq!(names, ["map", "routes", "load", "boot", "roll-call"], "{fabric}");
+    }
+}
+
+/// Nodes that have this secret, and a front end that has the one of the options.
+fn bring_up_nodes_with(secret: Option<ClusterSecret>, options: &UpOptions) -> UpReport {
+    let FabricSpec::Sim(simulated) = &options.fabric else { unreachable!("CLOS is simulated") };
+    let (topology, front_end) = (simulated.topology().unwrap(), HostId(0));
+    let bootable = options.image.open(options.seed).unwrap();
+    let boot = NodeConfig { hand_over: Some(Duration::ZERO), ..NodeConfig::default() };
+    let setup = NodeSetup { key: bootable.key, secret, boot, stores: Arc::new(SharedStores::default()) };
+    let mut port = simulate(&topology, front_end, &setup, &[], options.seed);
+    let offered = Offered { image: bootable.image, secret: Some(ClusterSecret::new(&[1; SECRET_LEN])) };
+    let (plan, outputs) = (plan::of_topology(&topology, front_end).unwrap(), Outputs::open(options).unwrap());
+    phases::run(options, &mut port, &plan, &offered, outputs, &Progress::new(true)).unwrap()
+}
+
+#[test]
+fn where_there_is_a_secret_only_nodes_that_know_it_come_up() {
+    let initrd = initrd(100_000);
+    let options = options("sim:clos:hosts=16,radix=8,levels=2", &initrd, &[], 1);
+    let up = |secret| bring_up_nodes_with(secret, &options);
+    assert_eq!(up(Some(ClusterSecret::new(&[1; SECRET_LEN]))).nodes_failed, []);
+    for (secret, why) in [(None, "it has no cluster secret"), (Some([2; SECRET_LEN]), "another")] {
+        let report = up(secret.map(|bytes| ClusterSecret::new(&bytes)));
+        assert_eq!((report.nodes_up, report.nodes_failed.len()), (0, 15));
+        assert!(report.nodes_failed.iter().all(|node| node.error.contains(why)), "{}", report.nodes_failed[0].error);
     }
 }
 

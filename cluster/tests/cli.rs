@@ -125,6 +125,16 @@ fn an_image_is_packed_verified_and_booted_with_its_key_only() {
 }
 
 #[test]
+fn a_secret_is_given_to_all_and_one_that_others_may_read_to_none() {
+    let dir = place();
+    succeeds(dir.path(), &["key", "secret", "--out", "secret"]);
+    let up = ["up", "--fabric", SMALL, "--initrd", "initrd", "--secret"];
+    let text = succeeds(dir.path(), &[&up[..], &["secret"]].concat());
+    assert!(text.contains("15 of 15 up"), "{text}");
+    fails(dir.path(), &[&up[..], &["initrd"]].concat(), 1, "initrd may be read by others");
+}
+
+#[test]
 fn wrong_input_is_named_with_its_remedy() {
     let dir = place();
     let here = dir.path();

@@ -54,6 +54,9 @@ pub(super) struct UpArgs {
     /// The key that nodes check --image with (public), or that signs --kernel and --initrd (secret) [default: a new one]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The cluster's secret: `twowire key secret` makes it. The nodes get it too, and prove that they know it [default: all take part]
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
     /// The phase-2 kernel
     #[arg(long, value_name = "FILE", requires = "initrd")]
     kernel: Option<PathBuf>,
@@ -120,6 +123,7 @@ fn options(args: UpArgs) -> Result<UpOptions, Failure> {
         topo_out: args.topo_out,
         routes_out: args.routes_out,
         image,
+        secret: args.secret,
         faults: args.fault,
         seed: args.seed,
         node_timeout: args.node_timeout,

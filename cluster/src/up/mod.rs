@@ -20,6 +20,7 @@ pub use image::ImageSource;
 pub use progress::Progress;
 pub use report::UpReport;
 
+use phases::Offered;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use twowire_fabric::sim::{FaultSpec, SimConfig};
 use twowire_fabric::spec::{self, FabricSpec};
 use twowire_fabric::topology::{HostId, Topology, read_file};
 use twowire_mapper::engine::TopologyKind;
+use twowire_multicast_boot::membership::ClusterSecret;
 use twowire_multicast_boot::phase1::NodeSetup;
 use twowire_multicast_boot::phase1::simulated::simulate;
 use twowire_multicast_boot::session::{NodeConfig, SharedStores};
@@ -55,6 +57,8 @@ pub struct UpOptions {
     pub routes_out: Option<PathBuf>,
     /// The image.
     pub image: ImageSource,
+    /// The cluster's secret, which the nodes have too.
+    pub secret: Option<PathBuf>,
     /// Faults of a simulated fabric.
     pub faults: Vec<FaultSpec>,
     /// Replays a run.
@@ -105,9 +109,10 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError>
     let plan = intended(options, &topology, front_end)?;
     let outputs = outputs::Outputs::open(options)?;
     let bootable = options.image.open(options.seed)?;
+    let secret = options.secret.as_deref().map(ClusterSecret::load).transpose().map_err(UpError::failed)?;
     let setup = NodeSetup {
         key: bootable.key.clone(),
-        secret: None,
+        secret: secret.clone(),
         boot: NodeConfig {
             hand_over: Some(Duration::ZERO),
             rate_bits_per_s: Some(SimConfig::default().rate_bits_per_s),
@@ -116,7 +121,7 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError>
         stores: Arc::new(SharedStores::default()),
     };
     let mut port = simulate(&topology, front_end, &setup, &faults, options.seed);
-    phases::run(options, &mut port, &plan, bootable.image, outputs, progress)
+    phases::run(options, &mut port, &plan, &Offered { image: bootable.image, secret }, outputs, progress)
 }
 
 /// The plan: a saved map, the intended cabling, or the simulated topology as it was asked for.

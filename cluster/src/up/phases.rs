@@ -25,7 +25,8 @@ use twowire_mapper::verify::{Verified, verify};
 use twowire_multicast_boot::front_end::FrontEnd;
 use twowire_multicast_boot::front_end::roll_call;
 use twowire_multicast_boot::image::PackedImage;
-use twowire_multicast_boot::session::{BootRoot, BootService, Plan, RootConfig, Timing};
+use twowire_multicast_boot::membership::ClusterSecret;
+use twowire_multicast_boot::session::{BootRoot, BootService, Gate, Plan, RootConfig, Timing};
 
 /// The version of the routes of a bring-up: nodes come up without any.
 const EPOCH: u32 = 1;
@@ -42,20 +43,28 @@ const JOIN_TIMEOUT: Duration = Duration::from_millis(5);
 /// The routes of a map, proven.
 type Routes = Arc<Verified<RouteSet>>;
 
+/// What the nodes are offered, and who may take it.
+pub struct Offered {
+    /// The image.
+    pub image: PackedImage,
+    /// What a node has to know to take part.
+    pub secret: Option<ClusterSecret>,
+}
+
 /// Runs all phases.
 pub fn run(
     options: &UpOptions,
     port: &mut dyn Fabric,
     plan: &FabricMap,
-    image: PackedImage,
+    offered: &Offered,
     outputs: Outputs,
     progress: &Progress,
 ) -> Result<UpReport, UpError> {
     let report = UpReport {
         seed: options.seed,
         epoch: EPOCH,
-        image_bytes: image.manifest().payload_len(),
-        image_blake3: image.manifest().root().to_hex().to_string(),
+        image_bytes: offered.image.manifest().payload_len(),
+        image_blake3: offered.image.manifest().root().to_hex().to_string(),
         nodes_expected: plan.nodes().len() - 1,
         ..UpReport::default()
     };
@@ -65,7 +74,7 @@ pub fn run(
     let routes = Arc::new(bring_up.prove_routes(&map)?);
     let mut front_end = bring_up.front_end(MapTables::new(&map, &routes));
     bring_up.load_routes(&mut front_end)?;
-    let failures = bring_up.boot_all(&mut front_end, &map, &routes, &image)?;
+    let failures = bring_up.boot_all(&mut front_end, &map, &routes, offered)?;
     bring_up.conclude(failures, unplaced);
     outputs.save(&with_cards(&map, &front_end), &routes)?;
     Ok(bring_up.report)
@@ -204,14 +213,14 @@ impl BringUp<'_> {
         front_end: &mut FrontEnd<S>,
         map: &Arc<FabricMap>,
         routes: &Routes,
-        image: &PackedImage,
+        offered: &Offered,
     ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
         let all: Vec<NodeNumber> = map.nodes().map(|(n, _)| n).filter(|&n| n != NodeNumber::FRONT_END).collect();
-        let mut failures = self.boot(front_end, map, routes, image, &all)?;
+        let mut failures = self.boot(front_end, map, routes, offered, &all)?;
         let mut up: BTreeSet<NodeNumber> = all.into_iter().filter(|n| !failures.contains_key(n)).collect();
         let lost = self.call_the_roll(front_end, &up)?;
         if !lost.is_empty() {
-            failures.extend(self.boot(front_end, map, routes, image, &lost)?);
+            failures.extend(self.boot(front_end, map, routes, offered, &lost)?);
             up.retain(|node| !failures.contains_key(node));
             let still = self.call_the_roll(front_end, &up)?;
             failures.extend(still.into_iter().map(|node| (node, lost_after_ready(node))));
@@ -225,14 +234,16 @@ impl BringUp<'_> {
         front_end: &mut FrontEnd<S>,
         map: &Arc<FabricMap>,
         routes: &Routes,
-        image: &PackedImage,
+        offered: &Offered,
         nodes: &[NodeNumber],
     ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
         let phase = self.start("boot", Some(nodes.len() as u64 * 100));
         let timing = Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
         let plan = Plan::new(map, Arc::clone(routes));
-        let config = RootConfig { timing, ..RootConfig::default() };
-        let root = BootRoot::new(config, image.clone(), plan, nodes, self.rng.u64(..));
+        let seed = self.rng.u64(..);
+        // On a simulated fabric nobody listens, and the same seed is to give the same run.
+        let gate = offered.secret.clone().map(|secret| Gate { secret, nonce: seed });
+        let root = BootRoot::new(RootConfig { timing, gate }, offered.image.clone(), plan, nodes, seed);
         let mut service = BootService::single(root, timing.join_timeout);
         service.start(self.port.now());
         front_end.boot = Some(service);
