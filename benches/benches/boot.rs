@@ -1,7 +1,8 @@
 //! The transfer of an image: fabric time against size over rate, wall time and memory.
 //!
 //! `cargo bench -p twowire-benches --bench boot` runs the three rows that README shows, a minute each. Words after
-//! `--` choose others by a part of their names, `all` takes every one; `--seeds N` repeats each with N seeds.
+//! `--` choose others by a part of their names, `all` takes every one; `--seeds N` repeats each with N seeds, `--mib N`
+//! takes an image of another size.
 
 use bytes::Bytes;
 use std::num::NonZeroU8;
@@ -48,6 +49,10 @@ impl Row {
     }
 }
 
+fn xgft_64() -> Topology {
+    generate::xgft(&[8, 8], &[1, 8]).expect("a Clos")
+}
+
 fn xgft_256() -> Topology {
     generate::xgft(&[8, 8, 4], &[1, 8, 8]).expect("a Clos")
 }
@@ -80,6 +85,11 @@ fn rows() -> Vec<Row> {
         other(Row { absent: 5, ..Row::pink("5 % of the nodes absent", vec![]) }),
         other(Row { absent: 30, ..Row::pink("30 % of the nodes absent", vec![]) }),
         other(Row { mib: 16, ..Row::pink("16 MiB", vec![]) }),
+        other(Row { topology: xgft_64, mib: 32, ..Row::pink("63 nodes", vec![]) }),
+        other(Row { topology: xgft_64, mib: 32, ..Row::pink("63 nodes, loss 0.1 %", loss(0.001)) }),
+        other(Row { topology: xgft_64, mib: 32, ..Row::pink("63 nodes, loss 1 %", loss(0.01)) }),
+        other(Row { topology: xgft_64, mib: 32, ..Row::pink("63 nodes, loss 5 %", loss(0.05)) }),
+        other(Row { topology: xgft_64, mib: 32, ..Row::pink("63 nodes, loss 10 %", loss(0.1)) }),
         other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts", vec![]) }),
         other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts, loss 0.1 %", loss(0.001)) }),
         other(Row { topology: xgft_256, mib: 16, ..Row::pink("256 hosts, loss 1 %", loss(0.01)) }),
@@ -96,14 +106,17 @@ fn rows() -> Vec<Row> {
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let seeds = words.iter().position(|w| w == "--seeds").and_then(|at| words.get(at + 1)?.parse().ok()).unwrap_or(1);
-    let wanted: Vec<&String> = words.iter().filter(|w| *w != "--seeds" && w.parse::<u64>().is_err()).collect();
+    let option = |name: &str| words.get(words.iter().position(|w| w == name)? + 1)?.parse::<u64>().ok();
+    let seeds = option("--seeds").unwrap_or(1);
+    let is_name = |word: &&String| !word.starts_with("--") && word.parse::<u64>().is_err();
+    let wanted: Vec<&String> = words.iter().filter(is_name).collect();
     let chosen = |row: &Row| match wanted.as_slice() {
         [] => row.usual,
         names => names.iter().any(|name| *name == "all" || row.name.contains(name.as_str())),
     };
     let mut figures = Figures::of("boot");
-    for row in rows().into_iter().filter(chosen) {
+    for mut row in rows().into_iter().filter(chosen) {
+        row.mib = option("--mib").map_or(row.mib, |mib| mib as usize);
         for seed in 1..=seeds {
             let run = run(&row, seed);
             figures.record(format!("{}, {} MiB, seed {seed}", row.name, row.mib), run.to_string());
@@ -226,14 +239,23 @@ fn plan(row: &Row) -> Plan {
     Plan { topology, hosts: hosts.into_iter().map(Some).collect(), routes: Arc::new(pair), epoch: 1 }
 }
 
-/// The routes that a node holds: in the bench only those that its place in the trees and repairs can ask for would be
-/// enough, but a node has them all.
-fn route_table(plan: &Plan, own: NodeNumber) -> RouteTable {
-    let mut table = RouteTable::new(plan.epoch, own);
-    for to in (0..plan.hosts.len()).map(NodeNumber::from_index) {
-        table.push(plan.routes.routes(own, to));
+/// How many nodes' tables are filled side by side: neighbours reach a node along the same crossbars, so all but the first
+/// find the way in the processor's cache.
+const TABLES_AT_ONCE: usize = 64;
+
+/// The routes that each host holds, by its number. In the bench those that its place in the trees and repairs can ask for
+/// would be enough, but a node has them all.
+fn route_tables(plan: &Plan) -> Vec<Option<RouteTable>> {
+    let numbers: Vec<NodeNumber> = (0..plan.hosts.len()).map(NodeNumber::from_index).collect();
+    let mut tables: Vec<RouteTable> = numbers.iter().map(|&own| RouteTable::new(plan.epoch, own)).collect();
+    for (tables, owns) in tables.chunks_mut(TABLES_AT_ONCE).zip(numbers.chunks(TABLES_AT_ONCE)) {
+        for &to in &numbers {
+            for (table, &own) in tables.iter_mut().zip(owns) {
+                table.push(plan.routes.routes(own, to));
+            }
+        }
     }
-    table
+    tables.into_iter().map(Some).collect()
 }
 
 #[allow(clippy::disallowed_methods)] // a bench reads the clock
@@ -246,6 +268,7 @@ fn run(row: &Row, seed: u64) -> Run {
     let numbers: Vec<NodeNumber> =
         (1..plan.hosts.len()).filter(|&index| !is_absent[index]).map(NodeNumber::from_index).collect();
     let stores = Arc::new(SharedStores::default());
+    let mut route_tables = route_tables(&plan);
     let config = SimConfig::default();
     let rate = config.rate_bits_per_s;
     let mut sim = Sim::new(&plan.topology, config, seed, |host| {
@@ -262,7 +285,7 @@ fn run(row: &Row, seed: u64) -> Run {
                 let seed = seed ^ (index as u64) << 32;
                 let config = NodeConfig { rate_bits_per_s: Some(rate), ..NodeConfig::default() };
                 let mut node = BootNode::with_stores(config, credentials, stores.clone(), seed);
-                node.set_routes(route_table(&plan, NodeNumber::from_index(index)));
+                node.set_routes(route_tables[index].take().expect("each host once"));
                 Machine::Node(Box::new(node), None)
             }
         }

@@ -187,19 +187,24 @@ impl Cabling {
         }
     }
 
-    /// The nodes in the order of their location: each crossbar's together, first those of the front end's, then always
-    /// those of the nearest crossbar that is left.
-    pub(crate) fn in_location_order(&self, nodes: &[NodeNumber]) -> Vec<NodeNumber> {
+    /// These nodes by the crossbar that they are plugged into, each crossbar's in the order of their ports: first those
+    /// of the front end's, then always those of the nearest crossbar that is left. Crossbars whose nodes are all absent
+    /// have their places as well, so that what lies together does not depend on who is there.
+    pub(crate) fn by_location(&self, nodes: &[NodeNumber]) -> Vec<Vec<NodeNumber>> {
         let mut by_crossbar: BTreeMap<Option<CrossbarId>, Vec<(u8, NodeNumber)>> = BTreeMap::new();
+        for number in (0..self.plan.hosts.len()).map(NodeNumber::from_index) {
+            if self.host(number).is_some() {
+                by_crossbar.entry(self.crossbar(number)).or_default();
+            }
+        }
         for &node in nodes {
             let port = self.host(node).and_then(|h| self.plan.topology.peer(PortId::new(h, 0))).map_or(0, |p| p.port);
             by_crossbar.entry(self.crossbar(node)).or_default().push((port, node));
         }
-        let mut order = Vec::with_capacity(nodes.len());
-        let mut take = |group: Vec<(u8, NodeNumber)>| {
-            let mut group = group;
+        let mut groups = Vec::with_capacity(by_crossbar.len());
+        let mut take = |mut group: Vec<(u8, NodeNumber)>| {
             group.sort_unstable();
-            order.extend(group.into_iter().map(|(_, node)| node));
+            groups.push(group.into_iter().map(|(_, node)| node).collect());
         };
         let mut at = self.crossbar(NodeNumber::FRONT_END);
         while let Some(next) = at.and_then(|from| self.nearest(from, |x| by_crossbar.contains_key(&Some(x)))) {
@@ -207,7 +212,7 @@ impl Cabling {
             at = Some(next);
         }
         by_crossbar.into_values().for_each(take);
-        order
+        groups
     }
 
     /// The nearest crossbar of which `wanted` is true, `from` itself first.

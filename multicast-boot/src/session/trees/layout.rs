@@ -38,10 +38,9 @@ pub(crate) struct Layout {
 impl Layout {
     /// Lays the trees over these nodes.
     pub(crate) fn new(cabling: &mut Cabling, nodes: &[NodeNumber]) -> Layout {
-        let mut row = vec![NodeNumber::FRONT_END];
-        row.extend(cabling.in_location_order(nodes));
+        let (row, spots) = row(&cabling.by_location(nodes));
         let none = vec![None; row.len()];
-        let parents = pair_trees::parents(row.len() - 1, shift(cabling, &row));
+        let parents = pair_trees::parents(row.len() - 1, &spots);
         let children = [0, 1].map(|tree: usize| {
             let mut children = vec![Vec::new(); row.len()];
             (1..row.len()).for_each(|place| children[parents[tree][place]].push(place));
@@ -186,17 +185,30 @@ impl Layout {
     }
 }
 
-/// The number of the first pair of nodes, for which the pairs of the crossbars after the front end's begin at a
-/// multiple of the power of two that is as large as a crossbar: then few edges leave a crossbar.
-fn shift(cabling: &Cabling, row: &[NodeNumber]) -> usize {
-    let first = row.iter().take_while(|&&node| cabling.crossbar(node) == cabling.crossbar(row[0])).count();
-    let second =
-        row[first..].iter().take_while(|&&node| cabling.crossbar(node) == cabling.crossbar(row[first])).count();
-    // The front end itself, T0 and T1, and E if there is one, are in no pair.
-    let alone = if row.len().is_multiple_of(2) { 4 } else { 3 };
-    let pairs = first.saturating_sub(alone) / 2;
-    let align = (second / 2).next_power_of_two();
-    (2 * align - 1 - pairs % align) % align
+/// The front end and the nodes in their row, and the spot of each pair ([`pair_trees::parents`]). Nodes of one crossbar
+/// make pairs; of crossbars with an odd number of them one is left, and makes a pair with the next one that is left.
+fn row(groups: &[Vec<NodeNumber>]) -> (Vec<NodeNumber>, Vec<u32>) {
+    let mut row = vec![NodeNumber::FRONT_END];
+    let mut alone = pair_trees::alone(groups.iter().map(Vec::len).sum());
+    let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
+    let spots_of_one = (largest.div_ceil(2) as u32).next_power_of_two();
+    let (mut pairs, mut left) = (Vec::new(), None);
+    for (group, first_spot) in groups.iter().zip((0..).step_by(spots_of_one as usize)) {
+        let (before, paired) = group.split_at(alone.min(group.len()));
+        row.extend(before);
+        alone -= before.len();
+        let (in_twos, odd) = paired.as_chunks::<2>();
+        pairs.extend((first_spot..).zip(in_twos.iter().copied()));
+        if let &[node] = odd {
+            match left.take() {
+                None => left = Some((first_spot + in_twos.len() as u32, node)),
+                Some((spot, other)) => pairs.push((spot, [other, node])),
+            }
+        }
+    }
+    pairs.sort_unstable();
+    row.extend(pairs.iter().flat_map(|(_, pair)| pair));
+    (row, pairs.into_iter().map(|(spot, _)| spot).collect())
 }
 
 /// An edge by its tree and its lower end, and where it lay.
