@@ -119,7 +119,7 @@ impl Receiver {
         }
     }
 
-    /// The same image, cut in another way, with what has been verified of it.
+    /// The same image, cut in another way: begun anew, with what an earlier start has left in the store. What came since comes again.
     pub fn cut_anew(self, session: u32, own: NodeNumber, geometry: Geometry) -> Receiver {
         let old = self.store.old_image();
         Receiver::new(session, own, self.manifest, geometry, self.store, old)
