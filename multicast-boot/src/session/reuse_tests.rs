@@ -73,10 +73,12 @@ fn the_same_image_again_moves_its_top_list() {
 #[test]
 fn an_old_image_that_has_nothing_of_the_new_one_costs_little() {
     let (old, new) = (image(4 << 20), image((4 << 20) + 5));
-    let (cluster, outcome) = boot(clos(), old.payload(), &new, 4, &[]);
-    assert!((1.0..1.03).contains(&sent(&cluster, &new)), "{}", sent(&cluster, &new));
-    let took = (outcome.last_verified - outcome.laid).as_secs_f64() / ((4 << 20) as f64 * 8.0 / 2e9);
-    assert!(took < 1.15, "{took}");
+    for seed in [3, 14] {
+        let (cluster, outcome) = boot(clos(), old.payload(), &new, seed, &[]);
+        assert!((1.0..1.03).contains(&sent(&cluster, &new)), "{}", sent(&cluster, &new));
+        let took = (outcome.last_verified - outcome.laid).as_secs_f64() / ((4 << 20) as f64 * 8.0 / 2e9);
+        assert!(took < 1.1, "seed {seed}: {took}");
+    }
 }
 
 #[test]

@@ -58,6 +58,8 @@ impl Plan {
 /// An edge of a tree, as it lies on the fabric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Laid {
+    pub(crate) parent: NodeNumber,
+    pub(crate) child: NodeNumber,
     /// Which of the parent's routes to the child it takes.
     pub(crate) alternate: u8,
     /// The directed cables that it takes: see [`Cabling::outlet`].
@@ -67,16 +69,48 @@ pub(crate) struct Laid {
 /// Edges that a cable may carry: each carries half of the image.
 pub(crate) const EDGES_PER_IMAGE: u16 = TREES as u16;
 
-/// How loaded a path would be: its busiest cable, then the sum of the squares.
-type Cost = (u16, u32);
+/// How loaded a path would be: its busiest cable, how many it would share with strangers ([`Load::stranger`]), then the sum
+/// of the squares.
+type Cost = (u16, u16, u32);
+
+/// What a cable carries in one direction.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    edges: u16,
+    /// The sums of the numbers of these edges' parents and children: with one edge, its ends.
+    parents: u32,
+    children: u32,
+}
+
+impl Load {
+    /// The ends of the only edge besides one from `parent` to `child`, if both differ. Edges that meet at a host take turns
+    /// there anyway; strangers bind the turns of their senders together.
+    fn stranger(&self, parent: NodeNumber, child: NodeNumber) -> Option<(NodeNumber, NodeNumber)> {
+        let (from, to) =
+            (NodeNumber::from_index(self.parents as usize), NodeNumber::from_index(self.children as usize));
+        (self.edges == 1 && from != parent && to != child).then_some((from, to))
+    }
+
+    fn add(&mut self, laid: &Laid) {
+        self.edges += 1;
+        self.parents += laid.parent.index() as u32;
+        self.children += laid.child.index() as u32;
+    }
+
+    fn remove(&mut self, laid: &Laid) {
+        self.edges -= 1;
+        self.parents -= laid.parent.index() as u32;
+        self.children -= laid.child.index() as u32;
+    }
+}
 
 /// The fabric, and the edges that lie on it.
 pub(crate) struct Cabling {
     plan: Plan,
     /// Index of each crossbar's port 0 among all outlets; the hosts' come after the last.
     outlets: Vec<u32>,
-    /// Edges on each outlet, that is, on each cable in each direction.
-    loads: Vec<u16>,
+    /// What each outlet, that is, each cable in each direction, carries.
+    loads: Vec<Load>,
     /// The sum, over all cables, of the square of the edges above [`EDGES_PER_IMAGE`].
     excess: u64,
 }
@@ -90,7 +124,7 @@ impl Cabling {
             count += u32::from(crossbar.ports);
         }
         outlets.push(count);
-        let loads = vec![0; count as usize + plan.topology.hosts().len()];
+        let loads = vec![Load::default(); count as usize + plan.topology.hosts().len()];
         Cabling { plan, outlets, loads, excess: 0 }
     }
 
@@ -125,28 +159,43 @@ impl Cabling {
 
     /// Lays an edge along that of the pair's routes which is the least loaded, and counts it; `None` without a route.
     pub(crate) fn lay(&mut self, parent: NodeNumber, child: NodeNumber) -> Option<Laid> {
+        let (_, laid) = self.best(parent, child, 0, None)?;
+        self.count(&laid);
+        Some(laid)
+    }
+
+    /// Lays an edge along another route than before, if there is one that overloads no cable. Of routes that are equally
+    /// good it takes the first one from number `start` on.
+    pub(crate) fn lay_elsewhere(&mut self, laid: Laid, start: usize) -> Laid {
+        self.lift(&laid);
+        let other = self.best(laid.parent, laid.child, start, Some(laid.alternate));
+        let laid = other.filter(|((busiest, ..), _)| *busiest < EDGES_PER_IMAGE).map_or(laid, |(_, other)| other);
+        self.count(&laid);
+        laid
+    }
+
+    fn best(&self, parent: NodeNumber, child: NodeNumber, start: usize, avoid: Option<u8>) -> Option<(Cost, Laid)> {
         let (from, to) = (self.host(parent)?, self.host(child)?);
         let routes = self.plan.routes.routes(parent, child);
         let mut best: Option<(Cost, Laid)> = None;
-        for (route, alternate) in routes.iter().zip(0..=u8::MAX) {
-            let Some(cables) = self.cables(from, to, route) else { continue };
-            let cost = self.cost(&cables);
+        for at in (0..routes.len()).map(|at| (start + at) % routes.len()) {
+            let alternate = u8::try_from(at).ok().filter(|&alternate| Some(alternate) != avoid);
+            let (Some(alternate), Some(cables)) = (alternate, self.cables(from, to, &routes[at])) else { continue };
+            let cost = self.cost(parent, child, &cables);
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-                best = Some((cost, Laid { alternate, cables }));
+                best = Some((cost, Laid { parent, child, alternate, cables }));
             }
         }
-        let (_, laid) = best?;
-        self.count(&laid);
-        Some(laid)
+        best
     }
 
     /// Puts an edge back where it lay.
     pub(crate) fn count(&mut self, laid: &Laid) {
         for &cable in &laid.cables {
             let load = &mut self.loads[cable as usize];
-            *load += 1;
+            load.add(laid);
             // n² - (n - 1)² = 2 n - 1
-            self.excess += (2 * u64::from(load.saturating_sub(EDGES_PER_IMAGE))).saturating_sub(1);
+            self.excess += (2 * u64::from(load.edges.saturating_sub(EDGES_PER_IMAGE))).saturating_sub(1);
         }
     }
 
@@ -154,8 +203,8 @@ impl Cabling {
     pub(crate) fn lift(&mut self, laid: &Laid) {
         for &cable in &laid.cables {
             let load = &mut self.loads[cable as usize];
-            self.excess -= (2 * u64::from(load.saturating_sub(EDGES_PER_IMAGE))).saturating_sub(1);
-            *load -= 1;
+            self.excess -= (2 * u64::from(load.edges.saturating_sub(EDGES_PER_IMAGE))).saturating_sub(1);
+            load.remove(laid);
         }
     }
 
@@ -164,19 +213,32 @@ impl Cabling {
         self.excess
     }
 
-    fn cost(&self, cables: &[u32]) -> Cost {
-        let loads = cables.iter().map(|&cable| self.loads[cable as usize]);
-        loads.fold((0, 0), |(max, sum), load| (max.max(load), sum + u32::from(load) * u32::from(load)))
+    fn cost(&self, parent: NodeNumber, child: NodeNumber, cables: &[u32]) -> Cost {
+        let loads = cables.iter().map(|&cable| &self.loads[cable as usize]);
+        loads.fold((0, 0, 0), |(max, strangers, sum), load| {
+            let is_strange = load.stranger(parent, child).is_some();
+            let edges = u32::from(load.edges);
+            (max.max(load.edges), strangers + u16::from(is_strange), sum + edges * edges)
+        })
+    }
+
+    /// The ends of the edges with which an edge shares a cable, though they have neither end in common.
+    pub(crate) fn strangers(&self, laid: &Laid) -> impl Iterator<Item = (NodeNumber, NodeNumber)> {
+        laid.cables.iter().filter_map(|&cable| {
+            let mut others = self.loads[cable as usize];
+            others.remove(laid);
+            others.stranger(laid.parent, laid.child)
+        })
     }
 
     /// What the busiest cable carries, in images.
     pub(crate) fn busiest(&self) -> f64 {
-        f64::from(self.loads.iter().copied().max().unwrap_or(0)) / f64::from(EDGES_PER_IMAGE)
+        f64::from(self.loads.iter().map(|load| load.edges).max().unwrap_or(0)) / f64::from(EDGES_PER_IMAGE)
     }
 
     /// True if an edge takes a cable that carries more than it may.
     pub(crate) fn is_overloaded(&self, laid: &Laid) -> bool {
-        laid.cables.iter().any(|&cable| self.loads[cable as usize] > EDGES_PER_IMAGE)
+        laid.cables.iter().any(|&cable| self.loads[cable as usize].edges > EDGES_PER_IMAGE)
     }
 
     /// The crossbar that a node is plugged into.

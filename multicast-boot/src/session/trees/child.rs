@@ -83,29 +83,35 @@ impl Child {
         self.settled + self.sent.len() as u32
     }
 
-    /// The next position to send, if there is one, the window is open, and it is time; if it is not, when to ask again.
-    pub(super) fn next_position(&mut self, now: Time, log: &[u32], interval: Duration) -> Result<u32, Option<Time>> {
+    /// The next position to send, and for how long it was due, if there is one, the window is open, and it is time; if it
+    /// is not, when to ask again.
+    pub(super) fn next_position(
+        &mut self,
+        now: Time,
+        log: &[u32],
+        interval: Duration,
+    ) -> Result<(u32, Duration), Option<Time>> {
         if self.sent.len() >= WINDOW {
             return Err(None);
         }
-        if !interval.is_zero() && !self.late {
-            self.pace.is_time(now, self.repeats.len() + log.len() - self.cursor, interval)?;
-        }
+        let is_paced = !interval.is_zero() && !self.late;
+        let behind = self.repeats.len() + log.len() - self.cursor;
+        let held_up = if is_paced { self.pace.is_time(now, behind, interval)? } else { Duration::ZERO };
         if let Some(position) = self.repeats.pop_front() {
-            return Ok(position);
+            return Ok((position, held_up));
         }
         loop {
             let &position = log.get(self.cursor).ok_or(None)?;
             self.cursor += 1;
             if self.held.as_ref().is_none_or(|held| !held.contains(position)) {
-                return Ok(position);
+                return Ok((position, held_up));
             }
         }
     }
 
-    /// Its next frame need not be even with the last one.
-    pub(super) fn let_out_of_turn(&mut self, now: Time) {
-        self.pace.even_at = self.pace.even_at.min(now);
+    /// Its next frame is not due before this instant.
+    pub(super) fn pause_until(&mut self, until: Time) {
+        self.pace.even_at = self.pace.even_at.max(until);
     }
 
     /// A frame with this position is sent. The next pulse comes soon after the last frame of all.
@@ -172,16 +178,16 @@ struct Pace {
 }
 
 impl Pace {
-    /// Whether the next of `behind` frames may be sent now, where frames go at even intervals; if not, when to ask
+    /// Since when the next of `behind` frames may be sent, where frames go at even intervals; if it may not, when to ask
     /// again.
-    fn is_time(&mut self, now: Time, behind: usize, interval: Duration) -> Result<(), Option<Time>> {
+    fn is_time(&mut self, now: Time, behind: usize, interval: Duration) -> Result<Duration, Option<Time>> {
         if behind > 0 {
             let far = if self.catches_up.is_none() { CATCH_UP } else { PREFILL + 1 };
             self.catches_up = Some(self.catches_up != Some(false) && behind >= far);
         }
         if self.catches_up == Some(true) && behind > 0 {
             (self.is_primed, self.prime_at, self.even_at) = (true, None, now);
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         if !self.is_primed {
             if behind == 0 {
@@ -200,7 +206,8 @@ impl Pace {
             self.is_primed = false;
             return Err(None);
         }
+        let held_up = now - self.even_at;
         self.even_at = now + interval;
-        Ok(())
+        Ok(held_up)
     }
 }

@@ -3,6 +3,7 @@
 use super::super::positions::Positions;
 use super::super::timing::Timing;
 use super::child::Child;
+use super::holdups::Holdups;
 use bytes::Bytes;
 use std::time::Duration;
 use twowire_fabric::protocol::{Path, Transmit};
@@ -12,10 +13,6 @@ use twowire_fabric::wire::boot::{Attach, Block, Pulse, Receipt, TREES};
 
 /// Children at the same time, at most.
 const MAX_CHILDREN: usize = 16;
-
-/// A node whose link was held up takes the next child out of turn once in so many times: see
-/// [`Forwarder::was_held_up`].
-const FLIP: u8 = 4;
 
 /// Gives the bytes at a position.
 pub(crate) trait Source {
@@ -47,9 +44,7 @@ pub(crate) struct Forwarder {
     children: Vec<Child>,
     /// Whose turn it is.
     turn: usize,
-    /// When the last frame was sent, if there was another one for the next child already.
-    sent_at: Time,
-    rng: fastrand::Rng,
+    holdups: Holdups,
     pulses_due: bool,
     deadline: Time,
     /// Block frames sent.
@@ -68,8 +63,7 @@ impl Forwarder {
             logs: [None, None],
             children: Vec::new(),
             turn: 0,
-            sent_at: Time::ZERO,
-            rng: fastrand::Rng::with_seed(seed),
+            holdups: Holdups::new(seed),
             pulses_due: false,
             deadline: Time::MAX,
             frames_sent: 0,
@@ -144,10 +138,6 @@ impl Forwarder {
 
     /// The next data frame to a child in time, or to a late one; the children take turns.
     fn poll_data(&mut self, now: Time, late: bool, source: &impl Source, timing: &Timing) -> Option<Transmit> {
-        if self.was_held_up(now) && self.rng.u8(..FLIP) == 0 {
-            self.turn += 1;
-            self.children.iter_mut().for_each(|child| child.let_out_of_turn(now));
-        }
         for step in 0..self.children.len() {
             let at = (self.turn + step) % self.children.len();
             let child = &mut self.children[at];
@@ -156,8 +146,8 @@ impl Forwarder {
             }
             let tree = usize::from(child.tree);
             let log = log(&self.logs, child.tree);
-            let position = match child.next_position(now, log, self.interval) {
-                Ok(position) => position,
+            let (position, held_up) = match child.next_position(now, log, self.interval) {
+                Ok(next) => next,
                 Err(later) => {
                     self.deadline = self.deadline.min(later.unwrap_or(Time::MAX));
                     continue;
@@ -173,21 +163,12 @@ impl Forwarder {
             self.frames_sent += 1;
             self.bytes_sent += bytes.len() as u64;
             let transmit = Transmit::new(child.path, Packet::with_payload(data, bytes));
-            self.sent_at = if self.waiting() > 1 { now } else { Time::MAX };
+            if let Some(pause) = self.holdups.note(now, held_up, self.interval) {
+                self.children.iter_mut().for_each(|child| child.pause_until(now + pause));
+            }
             return Some(transmit);
         }
         None
-    }
-
-    /// How many children wait for something that is here.
-    fn waiting(&self) -> usize {
-        self.children.iter().filter(|c| !c.has_nothing_to_send(log(&self.logs, c.tree))).count()
-    }
-
-    /// True if the link did not take the next frame for three frames' time, although there was one: the last ones wait
-    /// for links on which others send. Senders that always want the same link at the same time could otherwise go on so.
-    fn was_held_up(&self, now: Time) -> bool {
-        !self.interval.is_zero() && now.saturating_since(self.sent_at) > self.interval * 3 / 2
     }
 
     /// True if a child waits for something that is here.

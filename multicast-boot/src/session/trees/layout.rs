@@ -6,7 +6,7 @@
 
 use super::cabling::{Cabling, Laid};
 use super::pair_trees;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::topology::CrossbarId;
 use twowire_fabric::wire::boot::TREES;
@@ -16,6 +16,9 @@ const ROUNDS: usize = 4;
 
 /// How many changes of places are tried before the layout is taken as it is.
 const MAX_TRIES: usize = 4_000;
+
+/// How many edges are laid elsewhere for each node, at most, so that none shares a cable with strangers.
+const MOVES_PER_NODE: usize = 20;
 
 /// How far in the row a node is looked for with which another one may change places.
 const NEAR: usize = 12;
@@ -55,6 +58,7 @@ impl Layout {
             }
         }
         layout.swap_while_overloaded(cabling);
+        layout.untangle(cabling);
         layout
     }
 
@@ -95,6 +99,42 @@ impl Layout {
         while cabling.excess() > 0 && self.swap_one(cabling, &crossbars, &mut tries) {
             self.swaps += 1;
         }
+    }
+
+    /// Lays edges that share a cable with strangers elsewhere, and then those that they meet there, until none is left or
+    /// it takes too long: as one colours the edges of a graph, where a free colour for one edge may take the changes of a
+    /// whole chain of them.
+    fn untangle(&mut self, cabling: &mut Cabling) {
+        let mut place_of = BTreeMap::new();
+        place_of.extend(self.row.iter().zip(0..).map(|(&node, place): (_, usize)| (node, place)));
+        let mut tangled: VecDeque<(usize, usize)> =
+            (0..TREES).flat_map(|tree| (1..self.row.len()).map(move |place| (tree, place))).collect();
+        let before = (self.edges.clone(), self.count_strangers(cabling));
+        for step in 0..MOVES_PER_NODE * self.row.len() {
+            let Some((tree, place)) = tangled.pop_front() else { break };
+            let Some(laid) = self.edges[tree][place].take() else { continue };
+            if cabling.strangers(&laid).next().is_none() {
+                self.edges[tree][place] = Some(laid);
+                continue;
+            }
+            let laid = cabling.lay_elsewhere(laid, step);
+            for (parent, child) in cabling.strangers(&laid) {
+                let other = place_of[&child];
+                let is_in = |&tree: &usize| self.row[self.parent(tree, other)] == parent;
+                tangled.extend((0..TREES).find(is_in).map(|tree| (tree, other)));
+            }
+            self.edges[tree][place] = Some(laid);
+        }
+        if self.count_strangers(cabling) > before.1 {
+            self.edges.iter().flatten().flatten().for_each(|laid| cabling.lift(laid));
+            self.edges = before.0;
+            self.edges.iter().flatten().flatten().for_each(|laid| cabling.count(laid));
+        }
+    }
+
+    /// How often edges share a cable with strangers.
+    fn count_strangers(&self, cabling: &Cabling) -> usize {
+        self.edges.iter().flatten().flatten().map(|laid| cabling.strangers(laid).count()).sum()
     }
 
     /// Looks for one change of places after which the cables carry less too much. False if there is none.
