@@ -17,6 +17,9 @@ pub struct SenderConfig {
     pub repeat_min: Duration,
     /// A receiver that does not answer for so long is no longer waited for.
     pub patience: Duration,
+    /// The same before the payload is sent, as long as all that have answered hold an older image: if the others do as
+    /// well, it need not be sent at all.
+    pub patience_first: Duration,
     /// For how long one is not waited for.
     pub leave: Duration,
     /// A receiver holds the others up if it answers so much later than four times what the faster half took...
@@ -41,6 +44,7 @@ impl Default for SenderConfig {
             round_first: Duration::from_millis(5),
             repeat_min: Duration::from_millis(5),
             patience: Duration::from_millis(250),
+            patience_first: Duration::from_secs(1),
             leave: Duration::from_secs(1),
             slack: Duration::from_millis(20),
             held: 8,

@@ -66,6 +66,8 @@ pub(crate) struct Flow {
     shrunk_at: u64,
     /// Smoothed time from a poll to its last answer.
     round: Duration,
+    /// The payload is being sent.
+    is_under_way: bool,
     /// When the oldest poll was last repeated.
     repeated: Time,
 }
@@ -89,6 +91,7 @@ impl Flow {
             window: symbols(config.window_first),
             shrunk_at: 0,
             round: config.round_first,
+            is_under_way: false,
             repeated: Time::ZERO,
             config,
         }
@@ -128,6 +131,19 @@ impl Flow {
     /// True if every receiver has said that it had parts of the image.
     pub(crate) fn all_hold(&self) -> bool {
         self.active > 0 && self.receivers.iter().flatten().all(|r| r.holds)
+    }
+
+    /// From now on the payload is sent.
+    pub(crate) fn begin_payload(&mut self) {
+        self.is_under_way = true;
+    }
+
+    /// Those that have not answered a poll for so long are left behind: later where it depends on them whether the payload
+    /// has to be sent at all.
+    fn patience(&self) -> Duration {
+        let mut heard = self.receivers.iter().flatten().filter(|r| r.answered.is_some());
+        let may_all_hold = !self.is_under_way && heard.all(|r| r.holds);
+        if may_all_hold { self.config.patience_first } else { self.config.patience }
     }
 
     /// Everything below this sequence number has been answered for by those that are waited for.
@@ -225,7 +241,7 @@ impl Flow {
             let waits = self.waits_for(front).any(|index| self.is_waited_for(now, index));
             // With nobody to wait for, time has to pass: nothing else says how fast they are.
             let leaves_all = !self.asked_by(front).any(|index| self.is_waited_for(now, index));
-            let blind = leaves_all && self.active > 0 && now - front.at < self.config.patience;
+            let blind = leaves_all && self.active > 0 && now - front.at < self.patience();
             if waits || blind {
                 break;
             }
@@ -262,7 +278,7 @@ impl Flow {
     /// When [`Flow::on_timeout`] has something to do.
     pub(crate) fn next_timeout(&self) -> Option<Time> {
         let front = self.polls.front()?;
-        Some((self.repeated + self.repeat_after()).min(front.at + self.config.patience))
+        Some((self.repeated + self.repeat_after()).min(front.at + self.patience()))
     }
 
     fn repeat_after(&self) -> Duration {
@@ -272,7 +288,7 @@ impl Flow {
     /// Leaves those behind that do not answer. Returns true if a poll shall be repeated.
     pub(crate) fn on_timeout(&mut self, now: Time) -> bool {
         let Some(front) = self.polls.front() else { return false };
-        if now - front.at >= self.config.patience {
+        if now - front.at >= self.patience() {
             let silent: Vec<usize> = self.waits_for(front).collect();
             for index in silent {
                 if let Some(receiver) = &mut self.receivers[index] {

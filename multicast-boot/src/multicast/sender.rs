@@ -226,7 +226,7 @@ impl Sender {
             // Only the answers to the lists show whether the payload has to be sent at all.
             return self.repeat_block();
         }
-        self.skip_what_all_hold();
+        self.begin_payload();
         self.repeat_turn = !self.repeat_turn || self.payload_left.is_empty();
         if self.repeat_turn && self.repeat_block() {
             return true;
@@ -240,9 +240,13 @@ impl Sender {
         }
     }
 
-    /// If everybody has parts of the image already, only what is asked for is sent.
-    fn skip_what_all_hold(&mut self) {
-        if self.payload_left.start == 0 && !self.payload_left.is_empty() && self.flow.all_hold() {
+    /// Before the first block of the payload: if everybody has parts of the image already, only what is asked for is sent.
+    fn begin_payload(&mut self) {
+        if self.payload_left.start > 0 || self.payload_left.is_empty() {
+            return;
+        }
+        self.flow.begin_payload();
+        if self.flow.all_hold() {
             self.payload_left.start = self.payload_left.end;
             self.payload_skipped = true;
             self.sent[..self.payload_left.end as usize].fill(Sent::Before(self.sequence));

@@ -45,6 +45,19 @@ fn sent(lan: &mut Lan<Host>, image: &PackedImage) -> f64 {
 }
 
 #[test]
+fn one_that_is_slow_to_say_that_it_holds_an_older_image_is_waited_for() {
+    let image = image(LEN);
+    let old = older(&image, LEN / 100, 64 << 10);
+    let mut lan = with_old(&image, &vec![Some(old); 4], LanConfig::default(), PORT, 1);
+    lan.hosts[3].off = true;
+    lan.run(Duration::from_millis(600), |_| false);
+    lan.hosts[3].off = false;
+    assert!(lan.complete(Duration::from_secs(3)));
+    lan.check(&image);
+    assert!(sent(&mut lan, &image) <= 0.03, "{}", sent(&mut lan, &image));
+}
+
+#[test]
 fn one_percent_changed_moves_less_than_three_percent() {
     let image = image(LEN);
     for (port, extent) in
