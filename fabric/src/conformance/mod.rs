@@ -78,16 +78,25 @@ pub fn run(exemptions: &[Exemption], mut make: impl FnMut(usize) -> Box<dyn Rig>
 /// in real time may be kept waiting by everything else that runs on the machine.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// Waits at a host until a frame comes in; panics if none does.
+/// How long a host is waited for before the others get another turn.
+const TURN: Duration = Duration::from_millis(20);
+
+/// Waits at a host until a frame comes in; panics if none does. What the others could not hand over at once leaves
+/// meanwhile, as it would in a program that goes on with its port.
 pub fn receive(rig: &mut dyn Rig, host: usize) -> Received {
-    let port = rig.port(host);
-    let deadline = port.now() + LIMIT;
+    let deadline = rig.port(host).now() + LIMIT;
     loop {
+        let port = rig.port(host);
         if let Some(received) = port.recv().unwrap_or_else(|error| panic!("host {host} receives: {error}")) {
             return received;
         }
         assert!(port.now() < deadline, "nothing reached host {host} in {LIMIT:?}");
-        wait(port, deadline);
+        let turn = port.now() + TURN;
+        wait(port, deadline.min(turn));
+        for other in (0..rig.hosts()).filter(|&other| other != host) {
+            // A port that is down says so where it matters.
+            let _ = rig.port(other).flush();
+        }
     }
 }
 
