@@ -25,7 +25,7 @@ const CARD: UniqueId = UniqueId(5);
 const PORT: usize = 1430;
 
 /// The call of a front end whose image has a short manifest.
-fn offered_call(session: u32) -> Call {
+pub(super) fn offered_call(session: u32) -> Call {
     let (challenge, offering) = (None, Offering::Normal);
     Call {
         session,

@@ -1,11 +1,12 @@
 //! Whole transfers to a group with the session around them: from the first call until every node is ready.
 
+use super::hostile_tests::offered_call;
 use super::lan::{Lan, LanConfig};
 use crate::image::{ClusterSecretKey, ImageParts, Manifest, PackedImage};
 use crate::session::testing::{Machine, image, key, parts};
 use crate::session::{
     BootClient, BootEvent, BootNode, BootRoot, ChunkStore, ChunkStores, Credentials, FailureReason, GroupConfig,
-    GroupError, NODES, NodeConfig, NodeState, Outcome, SharedStores, Timing,
+    GroupError, NodeConfig, NodeState, Outcome, SharedStores, Timing,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
-use twowire_fabric::wire::boot::{Answer, Call, Enlist, Offering, PROOF_LEN};
+use twowire_fabric::wire::boot::{Answer, Call, Enlist, PROOF_LEN};
 
 pub(super) const PORT: usize = 1430;
 
@@ -236,18 +237,7 @@ fn a_rogue_call_is_refused_and_leads_nobody_away() {
         &ClusterSecretKey::from_seed(&[66; 32]),
     )
     .expect("a small image");
-    let (challenge, offering) = (None, Offering::Normal);
-    let call = Call {
-        session: 66,
-        root: card(3),
-        report_ms: 1,
-        symbol: 1426,
-        group: NODES,
-        challenge,
-        offering,
-        part: 0,
-        parts: 1,
-    };
+    let call = Call { root: card(3), report_ms: 1, ..offered_call(66) };
     let mut rng = fastrand::Rng::with_seed(3);
     let done = lan.run(Duration::from_secs(10), |lan| {
         if rng.u8(..) < 2 {

@@ -105,8 +105,7 @@ impl Layout {
     /// it takes too long: as one colours the edges of a graph, where a free colour for one edge may take the changes of a
     /// whole chain of them.
     fn untangle(&mut self, cabling: &mut Cabling) {
-        let mut place_of = BTreeMap::new();
-        place_of.extend(self.row.iter().zip(0..).map(|(&node, place): (_, usize)| (node, place)));
+        let place_of: BTreeMap<NodeNumber, usize> = self.row.iter().copied().zip(0..).collect();
         let mut tangled: VecDeque<(usize, usize)> =
             (0..TREES).flat_map(|tree| (1..self.row.len()).map(move |place| (tree, place))).collect();
         let before = (self.edges.clone(), self.count_strangers(cabling));
