@@ -1,4 +1,28 @@
-//! The MPI library of Twowire. Its status is in `mpi-shim/README.md`: only the ABI's types exist so far.
+//! The MPI library of Twowire, with the MPI 5.0 standard ABI; `docs/mpi.md` says how to use it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `abi`, `error`, `handles` | what C sees of our objects: values, error classes, handles |
+//! | `state` | the process's one state, and who may touch it |
+//! | `launch` | how a process learns its place in the job |
+//! | `transport` | how bytes get to another process |
+//! | `datatype`, `op` | what lies in a message, and what is done to it |
+//! | `group`, `comm` | who talks to whom |
+//! | `p2p` | matching, eager and rendezvous messages, requests, waiting |
+//! | `coll` | collectives |
+//! | `world` | beginning and end |
+//! | `ffi` | the functions that C calls |
 
-/// The text of `mpi.h`, as it is installed for C programs.
-pub const MPI_H: &str = include_str!("../include/mpi.h");
+pub mod abi;
+pub mod comm;
+pub mod datatype;
+pub mod errhandler;
+pub mod error;
+pub mod ffi;
+pub mod group;
+pub mod handles;
+pub mod launch;
+pub mod op;
+pub mod p2p;
+pub mod state;
+pub mod world;

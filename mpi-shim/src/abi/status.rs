@@ -1,0 +1,57 @@
+//! What is known of a message that was received or probed.
+use super::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_SUCCESS};
+use std::ffi::c_int;
+
+/// `MPI_Status`: 32 bytes, of which the standard names the first three fields.
+///
+/// ```text
+/// MPI_SOURCE  MPI_TAG  MPI_ERROR  bytes, low  bytes, high  cancelled  0  0
+/// ```
+#[allow(non_snake_case)]
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MPI_Status {
+    /// Rank of the sender.
+    pub MPI_SOURCE: c_int,
+    /// The message's tag.
+    pub MPI_TAG: c_int,
+    /// The error code, where a call completes several operations.
+    pub MPI_ERROR: c_int,
+    internal: [c_int; 5],
+}
+
+impl MPI_Status {
+    /// The *empty* status of the standard.
+    pub const EMPTY: MPI_Status =
+        MPI_Status { MPI_SOURCE: MPI_ANY_SOURCE, MPI_TAG: MPI_ANY_TAG, MPI_ERROR: MPI_SUCCESS, internal: [0; 5] };
+
+    /// A message of so many bytes.
+    pub fn message(source: c_int, tag: c_int, bytes: u64) -> MPI_Status {
+        let mut status = MPI_Status { MPI_SOURCE: source, MPI_TAG: tag, ..MPI_Status::EMPTY };
+        status.set_bytes(bytes);
+        status
+    }
+
+    /// Bytes of the message, as its sender's datatype counts them.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.internal[0] as u32) | u64::from(self.internal[1] as u32) << 32
+    }
+
+    /// Sets the bytes of the message.
+    pub fn set_bytes(&mut self, bytes: u64) {
+        self.internal[0] = bytes as u32 as c_int;
+        self.internal[1] = (bytes >> 32) as u32 as c_int;
+    }
+
+    /// True if the operation was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.internal[2] != 0
+    }
+
+    /// Says whether the operation was cancelled.
+    pub fn set_cancelled(&mut self, cancelled: bool) {
+        self.internal[2] = cancelled.into();
+    }
+}
+
+const _: () = assert!(size_of::<MPI_Status>() == 32);

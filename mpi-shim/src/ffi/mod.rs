@@ -1,0 +1,93 @@
+//! The C boundary: the standard's functions, one file a chapter.
+//!
+//! A function here checks its arguments, takes the objects behind its handles, and calls what does the work. The `mpi!`
+//! macro makes `MPI_X` and `PMPI_X` of one body that returns a [`Result`](crate::error::Result); an error
+//! goes to the error handler of the object that follows `on`, and a panic becomes `MPI_ERR_INTERN`.
+#![allow(
+    unsafe_code,
+    non_snake_case,
+    unreachable_pub,
+    clippy::missing_safety_doc,
+    clippy::too_many_arguments,
+    clippy::not_unsafe_ptr_arg_deref
+)]
+
+mod init;
+
+use crate::abi::MPI_ERR_INTERN;
+use crate::errhandler::{self, Target};
+use crate::error::{Error, Result};
+use std::ffi::c_int;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs the body of a call, and hands its error on.
+#[inline]
+fn call(name: &'static str, target: impl Into<Target>, body: impl FnOnce() -> Result<()>) -> c_int {
+    let outcome = catch_unwind(AssertUnwindSafe(body));
+    match outcome {
+        Ok(Ok(())) => crate::abi::MPI_SUCCESS,
+        Ok(Err(error)) => errhandler::raise(target.into(), name, &error),
+        Err(_) => errhandler::raise(
+            target.into(),
+            name,
+            &Error::new(MPI_ERR_INTERN, "the library failed; its message is above"),
+        ),
+    }
+}
+
+/// Defines functions of the standard, each by both its names:
+///
+/// ```text
+/// mpi! {
+///     /// What it does.
+///     fn MPI_Comm_size, PMPI_Comm_size(comm: MPI_Comm, size: *mut c_int) on comm {
+///         set(size, state::enter().comm(comm)?.comm.group.size() as c_int)
+///     }
+/// }
+/// ```
+/// The body is an unsafe function of these arguments that returns `Result<()>`. `on ()` is for calls without an object; a
+/// function with `-> type` instead of `on` returns that as it is.
+macro_rules! mpi {
+    () => {};
+    ($(#[$meta:meta])* fn $name:ident, $profiled:ident($($arg:ident: $type:ty),* $(,)?) on $target:expr, $body:block $($rest:tt)*) => {
+        $(#[$meta])*
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($arg: $type),*) -> std::ffi::c_int {
+            // SAFETY: the caller's promises are the standard's, the same as of the profiled name.
+            unsafe { $profiled($($arg),*) }
+        }
+
+        $(#[$meta])*
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $profiled($($arg: $type),*) -> std::ffi::c_int {
+            $crate::ffi::call(stringify!($name), $target, || $body)
+        }
+
+        mpi! { $($rest)* }
+    };
+    ($(#[$meta:meta])* fn $name:ident, $profiled:ident($($arg:ident: $type:ty),* $(,)?) -> $result:ty $body:block $($rest:tt)*) => {
+        $(#[$meta])*
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name($($arg: $type),*) -> $result $body
+
+        $(#[$meta])*
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $profiled($($arg: $type),*) -> $result {
+            // SAFETY: the caller's promises are the standard's, the same as of the plain name.
+            unsafe { $name($($arg),*) }
+        }
+
+        mpi! { $($rest)* }
+    };
+}
+pub(crate) use mpi;
+
+/// Writes a result through the caller's pointer.
+fn set<T>(place: *mut T, value: T) -> Result<()> {
+    if place.is_null() {
+        return Err(Error::new(crate::abi::MPI_ERR_ARG, "a null pointer where a result is to be written"));
+    }
+    // SAFETY: the standard requires of the caller that a result's pointer can be written.
+    unsafe { place.write(value) };
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The memory that an operation reads from or writes to.
+#![allow(unsafe_code)]
+
+use crate::datatype::Datatype;
+use std::sync::Arc;
+
+/// A user's buffer, or the library's own: it outlives the operation that it is given to.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    address: *mut u8,
+    bytes: usize,
+    /// How the data lies there, where that is not one run of bytes from `address` on.
+    layout: Option<(Arc<Datatype>, usize)>,
+}
+
+impl Buffer {
+    /// `count` elements of a type at `address`.
+    ///
+    /// # Safety
+    /// They must be readable (to send), writable (to receive), until the operation is complete.
+    #[inline]
+    pub unsafe fn new(address: *mut u8, count: usize, datatype: &Arc<Datatype>) -> Buffer {
+        match datatype.contiguous_run(count) {
+            Some((offset, bytes)) => Buffer { address: address.wrapping_offset(offset), bytes, layout: None },
+            None => Buffer { address, bytes: datatype.size() * count, layout: Some((datatype.clone(), count)) },
+        }
+    }
+
+    /// `len` bytes at `address`.
+    ///
+    /// # Safety
+    /// As for [`Buffer::new`].
+    #[inline]
+    pub unsafe fn of_bytes(address: *mut u8, len: usize) -> Buffer {
+        Buffer { address, bytes: len, layout: None }
+    }
+
+    /// Bytes to send, within a call that waits for the send.
+    pub(super) fn lent(bytes: &[u8]) -> Buffer {
+        Buffer { address: bytes.as_ptr().cast_mut(), bytes: bytes.len(), layout: None }
+    }
+
+    /// Room to receive, within a call that waits for the message.
+    pub(super) fn lent_mut(bytes: &mut [u8]) -> Buffer {
+        Buffer { address: bytes.as_mut_ptr(), bytes: bytes.len(), layout: None }
+    }
+
+    /// Bytes of data.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// True without data.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The address of the data, where it is one run of bytes.
+    #[inline]
+    pub fn run(&self) -> Option<*mut u8> {
+        self.layout.is_none().then_some(self.address)
+    }
+
+    /// Copies the data from `position` on into `out`; how many bytes.
+    #[inline]
+    pub fn read(&self, position: usize, out: &mut [u8]) -> usize {
+        if let Some((datatype, count)) = &self.layout {
+            // SAFETY: whoever made the buffer promised that these elements can be read.
+            return unsafe { datatype.pack(self.address, *count, position, out) };
+        }
+        let len = self.bytes.saturating_sub(position).min(out.len());
+        // SAFETY: as above; `len` is within both.
+        unsafe { std::ptr::copy_nonoverlapping(self.address.add(position), out.as_mut_ptr(), len) };
+        len
+    }
+
+    /// Copies `input` to the data's place from `position` on; how many bytes.
+    #[inline]
+    pub fn write(&self, position: usize, input: &[u8]) -> usize {
+        if let Some((datatype, count)) = &self.layout {
+            // SAFETY: whoever made the buffer promised that these elements can be written.
+            return unsafe { datatype.unpack(self.address, *count, position, input) };
+        }
+        let len = self.bytes.saturating_sub(position).min(input.len());
+        // SAFETY: as above; `len` is within both.
+        unsafe { std::ptr::copy_nonoverlapping(input.as_ptr(), self.address.add(position), len) };
+        len
+    }
+}

@@ -1,0 +1,169 @@
+//! The process's one state of MPI, and who may touch it.
+//!
+//! Every call enters here. Under `MPI_THREAD_MULTIPLE`, and before the library is initialised, a lock keeps threads
+//! apart; below that level the standard forbids two calls at a time, so no lock is taken. A [`Guard`] must not live
+//! while a user's function runs (an operation, an attribute's copier, an error handler): that function may call MPI.
+#![allow(unsafe_code)]
+
+use crate::abi::{self, MPI_Comm, MPI_Datatype, MPI_Group, MPI_Op, MPI_Request};
+use crate::comm::CommEntry;
+use crate::datatype::{self, Datatype};
+use crate::error::{Error, Result};
+use crate::group::Group;
+use crate::handles::{Kind, Table};
+use crate::launch::Job;
+use crate::op::{self, Op};
+use crate::p2p::{Engine, Request};
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the process knows.
+pub struct State {
+    /// How far the library's life has come.
+    pub phase: Phase,
+    /// The thread level that was provided.
+    pub thread_level: i32,
+    /// The job, once a model (world or sessions) was initialised.
+    pub job: Option<Arc<Job>>,
+    /// Point-to-point messages, once a model was initialised.
+    pub engine: Option<Box<Engine>>,
+    /// Communicators.
+    pub comms: Table<CommEntry>,
+    /// Groups.
+    pub groups: Table<Arc<Group>>,
+    /// Datatypes.
+    pub datatypes: Table<Arc<Datatype>>,
+    /// Operations.
+    pub ops: Table<Arc<Op>>,
+    /// Requests.
+    pub requests: Table<Request>,
+}
+
+/// How far the world model has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before `MPI_Init`.
+    Before,
+    /// Between `MPI_Init` and `MPI_Finalize`.
+    Running,
+    /// After `MPI_Finalize`.
+    Finalized,
+}
+
+impl State {
+    fn new() -> State {
+        let kind = |number, class, name| Kind { number, class, name };
+        State {
+            phase: Phase::Before,
+            thread_level: abi::MPI_THREAD_SINGLE,
+            job: None,
+            engine: None,
+            comms: Table::new(kind(1, abi::MPI_ERR_COMM, "communicator"), usize::from(abi::MPI_COMM_NULL), vec![]),
+            groups: Table::new(
+                kind(2, abi::MPI_ERR_GROUP, "group"),
+                usize::from(abi::MPI_GROUP_NULL),
+                vec![None, Some(Arc::new(Group::default()))],
+            ),
+            datatypes: Table::new(
+                kind(3, abi::MPI_ERR_TYPE, "datatype"),
+                usize::from(abi::MPI_DATATYPE_NULL),
+                datatype::predefined(),
+            ),
+            ops: Table::new(kind(4, abi::MPI_ERR_OP, "operation"), usize::from(abi::MPI_OP_NULL), op::predefined()),
+            requests: Table::new(kind(5, abi::MPI_ERR_REQUEST, "request"), usize::from(abi::MPI_REQUEST_NULL), vec![]),
+        }
+    }
+
+    /// The engine; an error before a model was initialised or after it was finalised.
+    #[inline]
+    pub fn engine(&mut self) -> Result<&mut Engine> {
+        self.engine.as_deref_mut().ok_or_else(not_running)
+    }
+
+    /// A communicator.
+    #[inline]
+    pub fn comm(&self, comm: MPI_Comm) -> Result<&CommEntry> {
+        self.comms.get(comm).map_err(|error| if self.engine.is_none() { not_running() } else { error })
+    }
+
+    /// A datatype.
+    #[inline]
+    pub fn datatype(&self, datatype: MPI_Datatype) -> Result<&Arc<Datatype>> {
+        self.datatypes.get(datatype)
+    }
+
+    /// A group.
+    pub fn group(&self, group: MPI_Group) -> Result<&Arc<Group>> {
+        self.groups.get(group)
+    }
+
+    /// An operation.
+    pub fn op(&self, op: MPI_Op) -> Result<&Arc<Op>> {
+        self.ops.get(op)
+    }
+
+    /// A request.
+    #[inline]
+    pub fn request(&mut self, request: MPI_Request) -> Result<&mut Request> {
+        self.requests.get_mut(request)
+    }
+}
+
+#[cold]
+fn not_running() -> Error {
+    Error::new(abi::MPI_ERR_OTHER, "MPI is not running: call MPI_Init or MPI_Session_init first, and MPI_Finalize last")
+}
+
+struct Shared(UnsafeCell<Option<State>>);
+
+// SAFETY: the cell is only reached through a `Guard`. One lives at a time: by LOCK, or, below MPI_THREAD_MULTIPLE,
+// because the standard makes it the program's duty that no two threads are inside MPI at once.
+unsafe impl Sync for Shared {}
+
+static SHARED: Shared = Shared(UnsafeCell::new(None));
+static LOCK: Mutex<()> = Mutex::new(());
+/// Locking is needed until a thread level below MULTIPLE was agreed on.
+static LOCKED: AtomicBool = AtomicBool::new(true);
+
+/// The right to read and change the state.
+pub struct Guard {
+    _lock: Option<MutexGuard<'static, ()>>,
+}
+
+/// Enters the state. Not to be called while this thread has a guard.
+#[inline]
+pub fn enter() -> Guard {
+    let lock = LOCKED.load(Ordering::Relaxed).then(|| LOCK.lock().unwrap_or_else(PoisonError::into_inner));
+    let guard = Guard { _lock: lock };
+    // SAFETY: this guard is the only one, see `Shared`.
+    let state = unsafe { &mut *SHARED.0.get() };
+    if state.is_none() {
+        *state = Some(State::new());
+    }
+    guard
+}
+
+/// Says whether threads may be inside MPI at the same time.
+pub fn set_threads(multiple: bool) {
+    LOCKED.store(multiple, Ordering::Relaxed);
+}
+
+impl Deref for Guard {
+    type Target = State;
+
+    #[inline]
+    fn deref(&self) -> &State {
+        // SAFETY: this guard is the only one, see `Shared`; `enter` filled the cell.
+        unsafe { (*SHARED.0.get()).as_ref().unwrap_unchecked() }
+    }
+}
+
+impl DerefMut for Guard {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut State {
+        // SAFETY: as above.
+        unsafe { (*SHARED.0.get()).as_mut().unwrap_unchecked() }
+    }
+}
