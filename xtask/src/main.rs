@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask --help`.
 
 mod bench;
+mod mpi_abi;
 mod packages;
 mod phase1;
 mod step;
@@ -56,6 +57,12 @@ enum Command {
         #[arg(last = true)]
         rest: Vec<String>,
     },
+    /// Writes mpi.h, the constants, the refused functions and the coverage table from the lists in mpi-shim/abi.
+    MpiAbi {
+        /// Writes nothing; fails if something would change.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -66,6 +73,7 @@ fn main() -> ExitCode {
         }
         Command::Bench { update_readme, no_run, .. } => bench::run(update_readme, no_run),
         Command::Phase1 { rest } => phase1::build(&rest),
+        Command::MpiAbi { check } => mpi_abi::run(check),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@
 )]
 
 mod init;
+mod refused;
 
 use crate::abi::MPI_ERR_INTERN;
 use crate::errhandler::{self, Target};
