@@ -21,7 +21,7 @@ pub use control::{Answer, Assign, Instruct, Join, Offer, Offering, Report, Stage
 pub use edge::{Attach, Block, Pulse, Receipt, Span, parse_spans, put_span};
 pub use membership::{Challenge, PROOF_LEN};
 pub use multicast::{LACK_LEN, Lack, Poll, Status, Symbol, parse_lacks, put_lack};
-pub use relay::Relay;
+pub use relay::{MAX_RELAYED, Relay, Relayed};
 
 use super::{Kind, WireError};
 use crate::id::NodeNumber;

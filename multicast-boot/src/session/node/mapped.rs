@@ -14,7 +14,7 @@ use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Answer, Challenge, Join, Relay};
+use twowire_fabric::wire::boot::{Answer, Challenge, Join, Relay, Stage};
 use twowire_fabric::wire::{Header, Packet};
 
 /// An answer to send.
@@ -34,6 +34,8 @@ pub(super) struct MappedEntrance {
     relaying: Relaying,
     /// The node that passed the root's last frame on: the next answer goes back through it.
     via: Option<NodeNumber>,
+    /// The node that has passed a frame of the root on: what all nodes say at the same time goes through it as well.
+    gatherer: Option<NodeNumber>,
     due: Option<Due>,
     /// When the node asks next; `None` before it knows when it could.
     ask_at: Option<Time>,
@@ -53,6 +55,7 @@ impl MappedEntrance {
             location: None,
             relaying: Relaying::default(),
             via: None,
+            gatherer: None,
             due: None,
             ask_at: None,
             ask_interval: config.timing.ask_first,
@@ -147,6 +150,7 @@ impl Entrance for MappedEntrance {
             };
             if to == own {
                 self.via = Some(relay.from).filter(|_| !from_root);
+                self.gatherer = self.via.or(self.gatherer);
                 ours.push(packet);
             } else if from_root {
                 self.relaying.pass(relay.session, to, &packet);
@@ -155,10 +159,14 @@ impl Entrance for MappedEntrance {
         ours
     }
 
-    /// Back through the node that passed the question on, or else along the path of this attempt.
+    /// Back through the node that passed the question on, or else along the path of this attempt. All nodes have the image
+    /// within a millisecond of one another: if each told the root, these frames would fill the fabric while others still wait
+    /// for their last chunks.
     fn to_root(&mut self, session: u32, header: Header, attempt: usize) -> Option<Transmit> {
         let location = self.location.as_ref()?;
-        match self.via.take().and_then(|via| location.path_to(via, 0)) {
+        let has_image = matches!(header, Header::Report(report) if report.stage == Stage::Verified);
+        let gatherer = self.gatherer.filter(|_| has_image && attempt == 0);
+        match self.via.take().or(gatherer).and_then(|via| location.path_to(via, 0)) {
             Some(path) => Some(Transmit::new(path, Relay::packet(session, location.own(), &Bytes::new(), &[header]))),
             None => Some(Transmit::new(location.to_front_end(attempt)?, Packet::new(header))),
         }

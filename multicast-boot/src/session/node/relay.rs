@@ -7,11 +7,8 @@ use std::collections::VecDeque;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::Relay;
+use twowire_fabric::wire::boot::{MAX_RELAYED, Relay, Relayed};
 use twowire_fabric::wire::{Header, Packet};
-
-/// Frames that wait to be passed on, at most: what one relay frame can hold.
-const MAX_PASSING: usize = 256;
 
 /// A frame for another node.
 struct Passing {
@@ -28,8 +25,10 @@ pub(super) struct Relaying {
     /// Answers for the root, and the session that they are of.
     answers: Vec<Header>,
     session: u32,
-    /// Answers that are still to come.
+    /// Answers that are still to come to what was passed on.
     missing: usize,
+    /// The last answer was the last that can be waited for.
+    is_complete: bool,
     /// When the answers are sent, even if some are missing.
     flush_at: Option<Time>,
 }
@@ -37,18 +36,20 @@ pub(super) struct Relaying {
 impl Relaying {
     /// A frame for another node is to be passed on.
     pub(super) fn pass(&mut self, session: u32, to: NodeNumber, packet: &Packet) {
-        if self.passing.len() < MAX_PASSING {
+        if self.passing.len() < MAX_RELAYED {
             let (header, shared) = (packet.header, packet.payload.clone());
             self.passing.push_back(Passing { session, to, header, shared });
             self.missing = self.passing.len();
         }
     }
 
-    /// A node has answered a frame that was passed on to it; the root is told at `flush_at` at the latest.
+    /// A node has answered a frame that was passed on to it, or says by itself what many say at the same time; the root is
+    /// told at `flush_at` at the latest.
     pub(super) fn collect(&mut self, session: u32, header: Header, flush_at: Time) {
-        if self.answers.len() < MAX_PASSING {
+        if self.answers.len() < MAX_RELAYED {
             self.session = session;
             self.answers.push(header);
+            self.is_complete = self.missing == 1 || self.answers.len() == MAX_RELAYED;
             self.missing = self.missing.saturating_sub(1);
             self.flush_at.get_or_insert(flush_at);
         }
@@ -62,14 +63,14 @@ impl Relaying {
                 return Some(Transmit::new(path, Relay::packet(session, own, &shared, &[header])));
             }
         }
-        let first = self.answers.first()?;
-        let capacity = Relay::capacity(&Bytes::new(), first);
-        if self.missing > 0 && self.answers.len() < capacity && self.flush_at.is_some_and(|at| now < at) {
+        if self.answers.is_empty() || (!self.is_complete && self.flush_at.is_some_and(|at| now < at)) {
             return None;
         }
-        let some: Vec<Header> = self.answers.drain(..capacity.min(self.answers.len())).collect();
+        let mut relayed = Relayed::new(&Bytes::new());
+        let fitting = self.answers.iter().take_while(|answer| relayed.push(answer)).count();
+        self.answers.drain(..fitting);
         self.flush_at = self.flush_at.filter(|_| !self.answers.is_empty());
-        Some(Transmit::new(location.to_front_end(0)?, Relay::packet(self.session, own, &Bytes::new(), &some)))
+        Some(Transmit::new(location.to_front_end(0)?, relayed.packet(self.session, own)))
     }
 
     /// When answers are sent although some are missing.

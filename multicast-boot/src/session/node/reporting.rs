@@ -8,6 +8,10 @@ use twowire_fabric::wire::boot::TREES;
 /// Reports that a node sends at most from the end of the transfer until its kernel is another one.
 const FAR_AHEAD: u32 = 4096;
 
+/// How many reports that are not answered the root has time for, where it has time for one: it is many nodes that report
+/// rarely, and when they all have something to say their answers take time.
+const RETRIES: u32 = 10;
+
 /// What the root has been told.
 pub(crate) struct Reporting {
     interval: Duration,
@@ -86,7 +90,8 @@ impl Reporting {
         while self.beat <= now {
             self.beat += self.interval;
         }
-        let retry = if self.is_unanswered() { now + timing.report_retry } else { Time::MAX };
+        let retry_after = timing.report_retry.max(self.interval / RETRIES);
+        let retry = if self.is_unanswered() { now + retry_after } else { Time::MAX };
         self.at = retry.min(self.beat);
         self.serial
     }

@@ -7,7 +7,7 @@ use super::member::Member;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::protocol::Transmit;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Assign, Call, Instruct, Offer, Relay};
+use twowire_fabric::wire::boot::{Assign, Call, Instruct, Offer, Relayed};
 use twowire_fabric::wire::{Header, Packet};
 
 /// To fewer nodes the root sends a frame each.
@@ -43,10 +43,12 @@ impl Control {
     /// Puts a frame together with those to the next nodes, for its own to pass on: about as many as there are such
     /// groups, so that the root and the node that passes them on need about the same time.
     fn with_others(&mut self, now: Time, packet: Packet, mover: &dyn RootMover) -> Packet {
-        let size = self.members.len().isqrt().min(Relay::capacity(&packet.payload, &packet.header));
+        let size = self.members.len().isqrt();
         let is_offer = matches!(packet.header, Header::Offer(_));
-        let mut headers = vec![packet.header];
-        while headers.len() < size
+        let mut relayed = Relayed::new(&packet.payload);
+        relayed.push(&packet.header);
+        while relayed.len() < size
+            && relayed.has_room()
             && let Some(&next) = self.outbox.front()
         {
             let Member { due, tries, .. } = self.members[next];
@@ -56,12 +58,12 @@ impl Control {
             }
             self.outbox.pop_front();
             self.members[next].due.queued = false;
-            headers.extend(self.next_due(now, next, mover).map(|packet| packet.header));
+            self.next_due(now, next, mover).iter().for_each(|packet| _ = relayed.push(&packet.header));
             if self.members[next].due.instruct {
                 self.queue(next);
             }
         }
-        Relay::packet(self.session, NodeNumber::FRONT_END, &packet.payload, &headers)
+        relayed.packet(self.session, NodeNumber::FRONT_END)
     }
 
     /// The most urgent of the frames that are due to a node.
