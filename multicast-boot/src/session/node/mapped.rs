@@ -188,3 +188,71 @@ impl Entrance for MappedEntrance {
         self.deadline.min(self.relaying.next_timeout())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Credentials;
+    use super::*;
+    use crate::image::ClusterSecretKey;
+    use twowire_fabric::id::UniqueId;
+    use twowire_fabric::protocol::Path;
+    use twowire_fabric::route::{Hop, Route};
+    use twowire_fabric::wire::boot::{Offer, Offering, Report, TREES};
+
+    /// Node 0, with a route to each of the front end and two other nodes: the hop is the number of the host.
+    fn entrance() -> MappedEntrance {
+        let mut routes = RouteTable::new(1, NodeNumber(0));
+        (0..4).for_each(|host| routes.push([route(host)]));
+        let key = ClusterSecretKey::from_seed(&[1; 32]).public();
+        let identity = Identity::new(&Credentials { card: UniqueId(1), key, secret: None }, 1);
+        let mut entrance = MappedEntrance::new(NodeConfig::default(), identity);
+        entrance.set_routes(Arc::new(routes));
+        entrance
+    }
+
+    fn route(host: i32) -> Route {
+        Route::from_hops(&[Hop::new(host)]).expect("one hop")
+    }
+
+    fn report(stage: Stage) -> Header {
+        let (session, from, orphaned) = (7, NodeNumber(0), [false; TREES]);
+        Report {
+            session,
+            from,
+            incarnation: 1,
+            serial: 1,
+            revision: 1,
+            stage,
+            percent: 100,
+            orphaned,
+            wants_answer: true,
+            repaired: 0,
+            rejected: 0,
+        }
+        .into()
+    }
+
+    #[test]
+    fn the_first_word_that_the_image_is_here_goes_through_the_node_that_passed_the_offer_on() {
+        let mut entrance = entrance();
+        let mut way = |stage, attempt| entrance.to_root(7, report(stage), attempt).map(|transmit| transmit.path);
+        let [front_end, gatherer] = [0, 2].map(|host| Some(Path::from(route(host))));
+        assert_eq!(way(Stage::Verified, 0), front_end, "nobody has passed anything on");
+        let offer = Offer {
+            session: 7,
+            epoch: 1,
+            to: NodeNumber(0),
+            report_ms: 20,
+            challenge: None,
+            offering: Offering::Normal,
+        };
+        let packet = Relay::packet(7, NodeNumber(1), &Bytes::new(), &[offer.into()]);
+        let Header::Relay(relay) = packet.header else { panic!("{packet:?}") };
+        assert_eq!(entrance.on_relay(Time::ZERO, &relay, &packet.payload).len(), 1);
+        let mut way = |stage, attempt| entrance.to_root(7, report(stage), attempt).map(|transmit| transmit.path);
+        assert_eq!(way(Stage::Joined, 0), gatherer, "the answer to what was passed on");
+        assert_eq!(way(Stage::Receiving, 0), front_end);
+        assert_eq!(way(Stage::Verified, 0), gatherer);
+        assert_eq!(way(Stage::Verified, 1), front_end, "it may be dead");
+    }
+}
