@@ -1,8 +1,8 @@
 //! Datatypes: how the elements of a message lie in memory.
 //!
 //! A [`Datatype`] is what a handle stands for. What never changes of it is its core, which copies of the type and types made
-//! of it share: a type map ([`bounds`], [`layout`], [`signature`]) and what it was made from ([`contents`]). Constructors work on type maps alone;
-//! [`memory`] walks a layout to move bytes, and is the only part that touches a user's buffer.
+//! of it share: a type map (`bounds`, `layout`, `signature`) and what it was made from (`contents`). Constructors work on type maps alone;
+//! `memory` walks a layout to move bytes, and is the only part that touches a user's buffer.
 
 mod array;
 mod basic;

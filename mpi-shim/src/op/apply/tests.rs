@@ -1,0 +1,492 @@
+//! Every predefined operation over every predefined type, against a model that calculates one element.
+
+use crate::datatype::{self, Basic, Datatype, Family, Float, Shape};
+use crate::op::{self, Function, Kind, Op, PREDEFINED, apply, combine};
+use std::sync::Arc;
+
+/// Lengths around those of vectors.
+const COUNTS: [usize; 5] = [0, 1, 3, 37, 200];
+
+fn types() -> impl Iterator<Item = Arc<Datatype>> {
+    datatype::predefined().into_iter().flatten()
+}
+
+fn operation(kind: Kind) -> Op {
+    Op { commutative: true, function: Function::Predefined(kind) }
+}
+
+/// An element's bytes as a number.
+fn bits(bytes: &[u8]) -> u128 {
+    let mut all = [0; 16];
+    all[..bytes.len()].copy_from_slice(bytes);
+    u128::from_le_bytes(all)
+}
+
+fn signed(bytes: &[u8]) -> i128 {
+    let unused = 128 - 8 * bytes.len() as u32;
+    (bits(bytes) << unused) as i128 >> unused
+}
+
+fn half(bits: u16) -> f64 {
+    let magnitude = match (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff)) {
+        (0, fraction) => fraction * 2f64.powi(-24),
+        (0x1f, 0.0) => f64::INFINITY,
+        (0x1f, _) => f64::NAN,
+        (exponent, fraction) => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+/// The half nearest to a number, by looking at all of them.
+fn nearest_half(value: f64) -> u16 {
+    let sign = if value.is_sign_negative() { 0x8000 } else { 0 };
+    if value.is_nan() {
+        return 0x7e00;
+    }
+    let magnitude = value.abs();
+    let above = (0..=0x7c00_u16).collect::<Vec<_>>().partition_point(|&bits| half(bits) < magnitude) as u16;
+    if above == 0 {
+        return sign;
+    }
+    // Infinity stands where the next number would be.
+    let place = |bits: u16| if bits == 0x7c00 { 65536.0 } else { half(bits) };
+    let (low, high) = (magnitude - place(above - 1), place(above.min(0x7c00)) - magnitude);
+    let up = high < low || (high == low && above & 1 == 0);
+    sign | if up { above.min(0x7c00) } else { above - 1 }
+}
+
+/// A whole number as binary128.
+fn quad(value: i128) -> u128 {
+    let magnitude = value.unsigned_abs();
+    if magnitude == 0 {
+        return 0;
+    }
+    let place = 127 - magnitude.leading_zeros();
+    let fraction = (magnitude << (112 - place)) & ((1 << 112) - 1);
+    u128::from(value < 0) << 127 | u128::from(place + 16383) << 112 | fraction
+}
+
+/// The whole number that a binary128 is.
+fn whole(bits: u128) -> i128 {
+    if bits << 1 == 0 {
+        return 0;
+    }
+    let place = (bits >> 112) as i32 & 0x7fff;
+    let magnitude = ((bits & ((1 << 112) - 1) | 1 << 112) >> (112 - (place - 16383))) as i128;
+    if bits >> 127 == 1 { -magnitude } else { magnitude }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn x87(kind: Kind, a: u128, b: u128) -> u128 {
+    let mut out = 0_u128;
+    // SAFETY: loads from and stores to these three variables; the register stack is left as it was.
+    unsafe {
+        macro_rules! calculate {
+            ($instruction:literal) => {
+                std::arch::asm!("fld tbyte ptr [{a}]", "fld tbyte ptr [{b}]", $instruction, "fstp tbyte ptr [{out}]",
+                    a = in(reg) &a, b = in(reg) &b, out = in(reg) &mut out,
+                    out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
+                    out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _)
+            };
+        }
+        match kind {
+            Kind::Sum => calculate!("faddp st(1), st"),
+            _ => calculate!("fmulp st(1), st"),
+        }
+    }
+    out
+}
+
+/// One part of a real or complex number.
+fn real(kind: Kind, float: Float, a: &[u8], b: &[u8]) -> Vec<u8> {
+    macro_rules! native {
+        ($type:ty) => {{
+            let (a, b) = (<$type>::from_le_bytes(a.try_into().unwrap()), <$type>::from_le_bytes(b.try_into().unwrap()));
+            let result = match kind {
+                Kind::Sum => a + b,
+                Kind::Prod => a * b,
+                Kind::Min => {
+                    if a < b {
+                        a
+                    } else {
+                        b
+                    }
+                }
+                _ => {
+                    if b < a {
+                        a
+                    } else {
+                        b
+                    }
+                }
+            };
+            result.to_le_bytes().to_vec()
+        }};
+    }
+    match float {
+        Float::Single => native!(f32),
+        Float::Double => native!(f64),
+        Float::Half => {
+            let (x, y) = (half(bits(a) as u16), half(bits(b) as u16));
+            match kind {
+                Kind::Sum => nearest_half(x + y).to_le_bytes().to_vec(),
+                Kind::Prod => nearest_half(x * y).to_le_bytes().to_vec(),
+                Kind::Min => {
+                    if x < y {
+                        a.to_vec()
+                    } else {
+                        b.to_vec()
+                    }
+                }
+                _ => {
+                    if y < x {
+                        a.to_vec()
+                    } else {
+                        b.to_vec()
+                    }
+                }
+            }
+        }
+        Float::Quad => {
+            let (a, b) = (whole(bits(a)), whole(bits(b)));
+            let result = match kind {
+                Kind::Sum => a + b,
+                Kind::Prod => a * b,
+                Kind::Min => a.min(b),
+                _ => a.max(b),
+            };
+            quad(result).to_le_bytes().to_vec()
+        }
+        Float::Extended => extended(kind, a, b),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn extended(kind: Kind, a: &[u8], b: &[u8]) -> Vec<u8> {
+    // The random numbers have few bits, so that their order is that of doubles.
+    let double = |bytes: &[u8]| {
+        let (exponent, fraction) = ((bits(bytes) >> 64) as i32 & 0x7fff, bits(bytes) as u64 as f64);
+        let magnitude = if fraction == 0.0 { 0.0 } else { fraction * 2f64.powi(exponent - 16383 - 63) };
+        if bytes[9] >> 7 == 1 { -magnitude } else { magnitude }
+    };
+    match kind {
+        Kind::Min => {
+            if double(a) < double(b) {
+                a.to_vec()
+            } else {
+                b.to_vec()
+            }
+        }
+        Kind::Max => {
+            if double(b) < double(a) {
+                a.to_vec()
+            } else {
+                b.to_vec()
+            }
+        }
+        _ => x87(kind, bits(a), bits(b)).to_le_bytes().to_vec(),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn extended(_: Kind, _: &[u8], _: &[u8]) -> Vec<u8> {
+    unreachable!("no type has this format here")
+}
+
+/// What the standard says of one element.
+fn model(kind: Kind, basic: Basic, a: &[u8], b: &[u8]) -> Vec<u8> {
+    let size = a.len();
+    let cut = |value: u128| value.to_le_bytes()[..size].to_vec();
+    match (basic, kind) {
+        (Basic::Real(float), _) => real(kind, float, a, b),
+        (Basic::Complex(float), _) => {
+            let ((a0, a1), (b0, b1)) = (a.split_at(size / 2), b.split_at(size / 2));
+            let both = |kind, x: &[u8], y: &[u8]| real(kind, float, x, y);
+            if kind == Kind::Sum {
+                return [both(kind, a0, b0), both(kind, a1, b1)].concat();
+            }
+            let mut minus = both(Kind::Prod, a1, b1);
+            let sign = if float == Float::Extended { 9 } else { minus.len() - 1 };
+            minus[sign] ^= 0x80;
+            let imaginary = both(Kind::Sum, &both(Kind::Prod, a0, b1), &both(Kind::Prod, a1, b0));
+            [both(Kind::Sum, &both(Kind::Prod, a0, b0), &minus), imaginary].concat()
+        }
+        (_, Kind::Band) => cut(bits(a) & bits(b)),
+        (_, Kind::Bor) => cut(bits(a) | bits(b)),
+        (_, Kind::Bxor) => cut(bits(a) ^ bits(b)),
+        (_, Kind::Land) => cut((bits(a) != 0 && bits(b) != 0).into()),
+        (_, Kind::Lor) => cut((bits(a) != 0 || bits(b) != 0).into()),
+        (_, Kind::Lxor) => cut(((bits(a) != 0) != (bits(b) != 0)).into()),
+        (_, Kind::Sum) => cut(bits(a).wrapping_add(bits(b))),
+        (_, Kind::Prod) => cut(bits(a).wrapping_mul(bits(b))),
+        (Basic::Signed(_) | Basic::Long, Kind::Min) => cut(signed(a).min(signed(b)) as u128),
+        (Basic::Signed(_) | Basic::Long, Kind::Max) => cut(signed(a).max(signed(b)) as u128),
+        (_, Kind::Min) => cut(bits(a).min(bits(b))),
+        (_, Kind::Max) => cut(bits(a).max(bits(b))),
+        _ => panic!("{kind:?} is not defined for {basic:?}"),
+    }
+}
+
+/// A random element: small and extreme values come often.
+fn random(basic: Basic, random: &mut fastrand::Rng) -> Vec<u8> {
+    let number = |random: &mut fastrand::Rng| random.i64(-1 << 50..1 << 50) >> random.u32(0..50);
+    let part = |float, random: &mut fastrand::Rng| match float {
+        Float::Half => random.u16(..).to_le_bytes().to_vec(),
+        Float::Single => (number(random) as f32 / 1024.0).to_le_bytes().to_vec(),
+        Float::Double => (number(random) as f64 / 1024.0).to_le_bytes().to_vec(),
+        Float::Quad => quad(number(random).into()).to_le_bytes().to_vec(),
+        Float::Extended => {
+            let exponent: u128 = random.u128(16383 - 40..16383 + 40);
+            let significand = 1 << 63 | random.u128(..1 << 40) << 23;
+            (random.u128(0..2) << 79 | exponent << 64 | significand).to_le_bytes().to_vec()
+        }
+    };
+    match basic {
+        Basic::Real(float) => part(float, random),
+        Basic::Complex(float) => [part(float, random), part(float, random)].concat(),
+        Basic::Logical(width) => random.u128(0..3).to_le_bytes()[..width.bytes()].to_vec(),
+        other => {
+            let value = [random.u128(..), random.u128(0..4), 0, u128::MAX][random.usize(0..4)];
+            value.to_le_bytes()[..other.size()].to_vec()
+        }
+    }
+}
+
+/// NaNs are all the same, and the zeros of binary128, of which the model has only one.
+fn canonical(basic: Basic, bytes: &[u8]) -> Vec<u8> {
+    let nan = |float, bytes: &[u8]| match float {
+        Float::Half => half(bits(bytes) as u16).is_nan(),
+        Float::Single => f32::from_le_bytes(bytes.try_into().unwrap()).is_nan(),
+        Float::Double => f64::from_le_bytes(bytes.try_into().unwrap()).is_nan(),
+        Float::Quad | Float::Extended => false,
+    };
+    match basic {
+        Basic::Real(float) if nan(float, bytes) => b"NaN".to_vec(),
+        Basic::Real(Float::Quad) if bits(bytes) << 1 == 0 => vec![0; 16],
+        Basic::Complex(float) => {
+            let (a, b) = bytes.split_at(bytes.len() / 2);
+            [canonical(Basic::Real(float), a), canonical(Basic::Real(float), b)].concat()
+        }
+        _ => bytes.to_vec(),
+    }
+}
+
+/// The result in each of the ways in which it can be had.
+fn results(op: &Op, datatype: &Datatype, left: &[u8], right: &[u8], count: usize) -> [Vec<u8>; 4] {
+    let (mut onto, mut out) = (right.to_vec(), vec![0; right.len()]);
+    let (mut out_left, mut out_right) = (left.to_vec(), right.to_vec());
+    // SAFETY: all have `count` elements, and overlap only as is allowed.
+    unsafe {
+        apply(op, datatype, left.as_ptr(), onto.as_mut_ptr(), count).unwrap();
+        combine(op, datatype, left.as_ptr(), right.as_ptr(), out.as_mut_ptr(), count).unwrap();
+        combine(op, datatype, out_left.as_ptr(), right.as_ptr(), out_left.as_mut_ptr(), count).unwrap();
+        combine(op, datatype, left.as_ptr(), out_right.as_ptr(), out_right.as_mut_ptr(), count).unwrap();
+    }
+    [onto, out, out_left, out_right]
+}
+
+#[test]
+fn every_operation_over_every_type_gives_what_the_model_gives() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut pairs = 0;
+    for datatype in types() {
+        let Some(Shape::One(basic)) = datatype.role().map(|role| role.shape) else { continue };
+        for (_, name, kind) in PREDEFINED {
+            let op = operation(kind);
+            if op::check(&op, &datatype).is_err() {
+                continue;
+            }
+            pairs += 1;
+            for count in COUNTS {
+                let elements = |rng: &mut _| (0..count).flat_map(|_| random(basic, rng)).collect::<Vec<_>>();
+                let (left, right) = (elements(&mut rng), elements(&mut rng));
+                for (way, result) in results(&op, &datatype, &left, &right, count).iter().enumerate() {
+                    let each = left.chunks(basic.size()).zip(right.chunks(basic.size()));
+                    for ((a, b), got) in each.zip(result.chunks(basic.size())) {
+                        let expected = canonical(basic, &model(kind, basic, a, b));
+                        assert_eq!(canonical(basic, got), expected, "{name} {} {a:?} {b:?} way {way}", datatype.name());
+                    }
+                }
+            }
+        }
+    }
+    // 2 × 36 (min, max) + 2 × 48 (sum, product) + 3 × 26 (logical) + 3 × 28 (bitwise).
+    assert_eq!(pairs, 330, "pairs of an operation and a type that the standard defines");
+}
+
+#[test]
+fn operations_take_the_types_that_the_standard_lists() {
+    let allowed = |name: &str, datatype: &str| {
+        let family = types().find(|each| each.name() == datatype).unwrap().role().unwrap().family;
+        let op = operation(PREDEFINED.iter().find(|row| row.1 == name).unwrap().2);
+        let taken = op::check(&op, &types().find(|each| each.name() == datatype).unwrap()).is_ok();
+        (taken, family)
+    };
+    for (name, datatype, expected) in [
+        ("MPI_SUM", "MPI_C_DOUBLE_COMPLEX", true),
+        ("MPI_MAX", "MPI_COMPLEX", false),
+        ("MPI_SUM", "MPI_CHAR", false),
+        ("MPI_SUM", "MPI_C_BOOL", false),
+        ("MPI_LAND", "MPI_C_BOOL", true),
+        ("MPI_LAND", "MPI_DOUBLE", false),
+        ("MPI_LAND", "MPI_INTEGER", false),
+        ("MPI_BAND", "MPI_INTEGER", true),
+        ("MPI_BAND", "MPI_BYTE", true),
+        ("MPI_BXOR", "MPI_FLOAT", false),
+        ("MPI_MAX", "MPI_AINT", true),
+        ("MPI_MAX", "MPI_2INT", false),
+        ("MPI_MAXLOC", "MPI_2INT", true),
+        ("MPI_MINLOC", "MPI_INT", false),
+        ("MPI_REPLACE", "MPI_INT", false),
+        ("MPI_NO_OP", "MPI_INT", false),
+    ] {
+        assert_eq!(allowed(name, datatype).0, expected, "{name} over {datatype} ({:?})", allowed(name, datatype).1);
+    }
+}
+
+/// A value and an index as bytes of a pair.
+fn pair(value: Basic, index: Basic, extent: usize, v: i64, i: i64) -> Vec<u8> {
+    let one = |basic: Basic, number: i64| -> Vec<u8> {
+        match basic {
+            Basic::Real(Float::Single) => (number as f32).to_le_bytes().to_vec(),
+            Basic::Real(Float::Double) => (number as f64).to_le_bytes().to_vec(),
+            Basic::Real(Float::Quad) => quad(number.into()).to_le_bytes().to_vec(),
+            Basic::Real(Float::Extended) => {
+                let wide = quad(number.into());
+                let significand = if number == 0 { 0 } else { 1 << 63 | (wide >> 49 & ((1 << 63) - 1)) };
+                ((wide >> 112) << 64 | significand).to_le_bytes().to_vec()
+            }
+            other => i128::from(number).to_le_bytes()[..other.size()].to_vec(),
+        }
+    };
+    let mut bytes = one(value, v);
+    bytes.resize(value.size().next_multiple_of(index.alignment()), 0);
+    bytes.extend(one(index, i));
+    bytes.resize(extent, 0);
+    bytes
+}
+
+#[test]
+fn locations_of_extremes_are_those_of_the_model() {
+    let named = |name: &str| types().find(|each| each.name() == name).unwrap();
+    let mut all: Vec<Arc<Datatype>> = types().filter(|each| each.role().unwrap().family == Family::Pair).collect();
+    assert_eq!(all.len(), 9);
+    for value in ["MPI_INT8_T", "MPI_UINT16_T", "MPI_UNSIGNED_LONG", "MPI_REAL16", "MPI_INTEGER16", "MPI_DOUBLE"] {
+        for index in ["MPI_INT8_T", "MPI_SHORT", "MPI_UINT64_T", "MPI_INTEGER16", "MPI_LONG"] {
+            all.push(Datatype::value_index(&named(value), &named(index)).unwrap().unwrap().into());
+        }
+    }
+    let mut rng = fastrand::Rng::with_seed(11);
+    for datatype in all {
+        let Some(Shape::Pair(value, index)) = datatype.role().map(|role| role.shape) else { panic!("a pair") };
+        let extent = datatype.extent() as usize;
+        let small = matches!(value, Basic::Unsigned(_) | Basic::UnsignedLong);
+        let lowest = if small { 0 } else { -4 };
+        let mut numbers = || (0..50).map(|_| (rng.i64(lowest..4), rng.i64(0..9))).collect::<Vec<_>>();
+        let (left, right) = (numbers(), numbers());
+        let bytes = |all: &[(i64, i64)]| -> Vec<u8> {
+            all.iter().flat_map(|&(v, i)| pair(value, index, extent, v, i)).collect()
+        };
+        for (kind, sign) in [(Kind::Minloc, 1), (Kind::Maxloc, -1)] {
+            let best: Vec<_> = left.iter().zip(&right).map(|(&a, &b)| a.min_by_key(b, sign)).collect();
+            for result in results(&operation(kind), &datatype, &bytes(&left), &bytes(&right), 50) {
+                assert_eq!(result, bytes(&best), "{kind:?} {value:?} {index:?}");
+            }
+        }
+    }
+}
+
+trait MinByKey {
+    fn min_by_key(self, other: Self, sign: i64) -> Self;
+}
+
+impl MinByKey for (i64, i64) {
+    /// The pair with the least value (times the sign), and of equal ones that with the least index.
+    fn min_by_key(self, other: Self, sign: i64) -> Self {
+        if (self.0 * sign, self.1) <= (other.0 * sign, other.1) { self } else { other }
+    }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn soft_extended_numbers_are_the_x87s() {
+    use crate::op::number::{Extended, Number};
+    let mut rng = fastrand::Rng::with_seed(3);
+    let nan = |bits: u128| bits >> 64 & 0x7fff == 0x7fff && bits << 65 != 0;
+    for step in 0..200_000 {
+        // Exponents near one another, near the ends, and special ones.
+        let near = rng.u128(0..0x7fff);
+        let number = |rng: &mut fastrand::Rng| {
+            let exponent =
+                [0, 1, 0x7ffe, 0x7fff, near, near, (near + rng.u128(0..70)).min(0x7fff), 0x3fff][rng.usize(0..8)];
+            let fraction = [0, 1, (1 << 63) - 1, rng.u128(..1 << 63), rng.u128(..1 << 63)][rng.usize(0..5)];
+            let integer = u128::from(exponent != 0) << 63;
+            rng.u128(0..2) << 79 | exponent << 64 | integer | fraction
+        };
+        let (a, b) = (number(&mut rng), number(&mut rng));
+        for (kind, soft) in
+            [(Kind::Sum, Extended(a).plus(Extended(b)).0), (Kind::Prod, Extended(a).times(Extended(b)).0)]
+        {
+            let machine = x87(kind, a, b);
+            assert!(
+                soft == machine || (nan(soft) && nan(machine)),
+                "{step} {kind:?} {a:#x} {b:#x}: {soft:#x} {machine:#x}"
+            );
+        }
+    }
+}
+
+/// Sums and products of doubles are exact in binary128, where their errors are known to be doubles too.
+#[test]
+fn soft_quads_hold_what_doubles_lose() {
+    use crate::op::number::{Number, Quad};
+    let widen = |value: f64| -> Quad {
+        let bits = value.to_bits();
+        let exponent = u128::from(bits >> 52 & 0x7ff);
+        let exponent = if value == 0.0 { 0 } else { exponent + 16383 - 1023 };
+        Quad(u128::from(bits >> 63) << 127 | exponent << 112 | u128::from(bits & ((1 << 52) - 1)) << 60)
+    };
+    let mut rng = fastrand::Rng::with_seed(5);
+    for _ in 0..50_000 {
+        let mut number = || (rng.f64() - 0.5) * 2f64.powi(rng.i32(-20..20));
+        let (a, b) = (number(), number());
+        let sum = a + b;
+        let part = sum - a;
+        let lost = (a - (sum - part)) + (b - part);
+        assert_eq!(widen(a).plus(widen(b)).0, widen(sum).plus(widen(lost)).0, "{a} + {b}");
+        let product = a * b;
+        let lost = a.mul_add(b, -product);
+        assert_eq!(widen(a).times(widen(b)).0, widen(product).plus(widen(lost)).0, "{a} × {b}");
+    }
+    assert!(widen(-1.5).less(widen(1.0)) && !widen(1.0).less(widen(1.0)) && widen(-3.0).less(widen(-2.0)));
+    assert!(!widen(0.0).less(Quad(1 << 127)) && !Quad(1 << 127).less(widen(0.0)), "zeros are equal");
+}
+
+#[test]
+fn users_functions_get_their_arguments_in_order() {
+    use std::ffi::{c_int, c_void};
+    unsafe extern "C" fn minus(
+        from: *mut c_void,
+        into: *mut c_void,
+        len: *mut c_int,
+        _: *mut crate::abi::MPI_Datatype,
+    ) {
+        // SAFETY: called below with arrays of so many integers.
+        unsafe {
+            for index in 0..*len as usize {
+                let into = into.cast::<i32>().add(index);
+                into.write(from.cast::<i32>().add(index).read() - into.read());
+            }
+        }
+    }
+    let op = Op::user(minus, false);
+    let int = types().find(|each| each.name() == "MPI_INT").unwrap();
+    let (left, mut right, mut out) = ([10, 20, 30], [1, 2, 3], [0; 3]);
+    let (l, r) = (left.as_ptr().cast(), right.as_mut_ptr());
+    // SAFETY: three integers each.
+    unsafe { combine(&op, &int, l, r.cast(), out.as_mut_ptr().cast(), 3).unwrap() };
+    assert_eq!((out, right), ([9, 18, 27], [1, 2, 3]));
+    // SAFETY: as above.
+    unsafe { apply(&op, &int, l, right.as_mut_ptr().cast(), 3).unwrap() };
+    assert_eq!(right, [9, 18, 27]);
+}
