@@ -7,7 +7,8 @@
 //! | `launch` | how a process learns its place in the job |
 //! | `transport` | how bytes get to another process |
 //! | `datatype`, `op` | what lies in a message, and what is done to it |
-//! | `group`, `comm` | who talks to whom |
+//! | `group`, `comm`, `topology` | who talks to whom |
+//! | `info` | hints, and what is told of things |
 //! | `p2p` | matching, eager and rendezvous messages, requests, waiting |
 //! | `coll` | collectives |
 //! | `world` | beginning and end |
@@ -21,8 +22,10 @@ pub mod error;
 pub mod ffi;
 pub mod group;
 pub mod handles;
+pub mod info;
 pub mod launch;
 pub mod op;
 pub mod p2p;
 pub mod state;
+pub mod topology;
 pub mod world;
