@@ -199,7 +199,10 @@ mod tests {
 
     #[test]
     fn the_standards_classes_are_complete_and_short() {
-        assert_eq!(CLASSES.iter().copied().filter(|&class| class < MPI_ERR_LASTCODE).collect::<Vec<_>>(), (0..=62).collect::<Vec<_>>());
+        assert_eq!(
+            CLASSES.iter().copied().filter(|&class| class < MPI_ERR_LASTCODE).collect::<Vec<_>>(),
+            (0..=62).collect::<Vec<_>>()
+        );
         for &class in CLASSES {
             let text = text_of_class(class).unwrap();
             assert!(text.starts_with(name_of_class(class).unwrap()));

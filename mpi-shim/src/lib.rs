@@ -8,17 +8,20 @@
 //! | `transport` | how bytes get to another process |
 //! | `datatype`, `op` | what lies in a message, and what is done to it |
 //! | `group`, `comm`, `topology` | who talks to whom |
-//! | `info` | hints, and what is told of things |
+//! | `info`, `attribute` | hints, what is told of things, and what programs hang on them |
+//! | `errhandler`, `error_codes` | what happens when a call fails |
 //! | `p2p` | matching, eager and rendezvous messages, requests, waiting |
 //! | `coll` | collectives |
-//! | `world` | beginning and end |
+//! | `world`, `session` | beginning and end |
 //! | `ffi` | the functions that C calls |
 
 pub mod abi;
+pub mod attribute;
 pub mod comm;
 pub mod datatype;
 pub mod errhandler;
 pub mod error;
+pub mod error_codes;
 pub mod ffi;
 pub mod group;
 pub mod handles;
@@ -26,6 +29,7 @@ pub mod info;
 pub mod launch;
 pub mod op;
 pub mod p2p;
+pub mod session;
 pub mod state;
 pub mod topology;
 pub mod world;

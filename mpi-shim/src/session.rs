@@ -18,7 +18,8 @@ pub struct Session {
 }
 
 /// The process sets, and how their members are found.
-const SETS: [(&CStr, fn(&State) -> Result<Group>); 3] = [(c"mpi://WORLD", world_set), (c"mpi://SELF", own_set), (c"twowire://node", node_set)];
+const SETS: [(&CStr, fn(&State) -> Result<Group>); 3] =
+    [(c"mpi://WORLD", world_set), (c"mpi://SELF", own_set), (c"twowire://node", node_set)];
 
 /// Begins a session.
 pub fn init(info: &Info, errhandler: Errhandler) -> Result<MPI_Session> {
@@ -44,9 +45,9 @@ pub fn set_count() -> c_int {
 /// The name of a process set.
 pub fn set_name(number: c_int) -> Result<&'static CStr> {
     let found = usize::try_from(number).ok().and_then(|number| SETS.get(number));
-    found.map(|(name, _)| *name).ok_or_else(|| {
-        Error::new(MPI_ERR_ARG, format!("process set {number}; there are {}", SETS.len()))
-    })
+    found
+        .map(|(name, _)| *name)
+        .ok_or_else(|| Error::new(MPI_ERR_ARG, format!("process set {number}; there are {}", SETS.len())))
 }
 
 /// The members of a process set.

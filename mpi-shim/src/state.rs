@@ -6,25 +6,36 @@
 #![allow(unsafe_code)]
 
 use crate::abi::{self, MPI_Comm, MPI_Datatype, MPI_Group, MPI_Op, MPI_Request};
+use crate::attribute::Attributes;
 use crate::comm::CommEntry;
 use crate::datatype::{self, Datatype};
+use crate::errhandler::Errhandler;
 use crate::error::{Error, Result};
+use crate::error_codes::ErrorCodes;
 use crate::group::Group;
 use crate::handles::{Kind, Table};
+use crate::info::Info;
 use crate::launch::Job;
 use crate::op::{self, Op};
 use crate::p2p::{Engine, Request};
+use crate::session::Session;
 use std::cell::UnsafeCell;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 
 /// What the process knows.
 pub struct State {
     /// How far the library's life has come.
     pub phase: Phase,
+    /// Models that are in use: the world model and each session count one.
+    pub models: u32,
     /// The thread level that was provided.
     pub thread_level: i32,
+    /// The thread that began.
+    pub main_thread: Option<ThreadId>,
     /// The job, once a model (world or sessions) was initialised.
     pub job: Option<Arc<Job>>,
     /// Point-to-point messages, once a model was initialised.
@@ -39,6 +50,22 @@ pub struct State {
     pub ops: Table<Arc<Op>>,
     /// Requests.
     pub requests: Table<Request>,
+    /// Info objects.
+    pub infos: Table<Info>,
+    /// Error handlers.
+    pub errhandlers: Table<Errhandler>,
+    /// The error handler of files that are not open.
+    pub file_errhandler: Errhandler,
+    /// Sessions.
+    pub sessions: Table<Session>,
+    /// Attributes and their keys.
+    pub attributes: Attributes,
+    /// Error classes and codes of the program.
+    pub error_codes: ErrorCodes,
+    /// Contexts that this process gave out.
+    pub contexts: u64,
+    /// How often communicators were made from the same groups in the same way, see `comm/context.rs`.
+    pub repeated: BTreeMap<u64, u64>,
 }
 
 /// How far the world model has come.
@@ -57,6 +84,8 @@ impl State {
         let kind = |number, class, name| Kind { number, class, name };
         State {
             phase: Phase::Before,
+            models: 0,
+            main_thread: None,
             thread_level: abi::MPI_THREAD_SINGLE,
             job: None,
             engine: None,
@@ -73,7 +102,28 @@ impl State {
             ),
             ops: Table::new(kind(4, abi::MPI_ERR_OP, "operation"), usize::from(abi::MPI_OP_NULL), op::predefined()),
             requests: Table::new(kind(5, abi::MPI_ERR_REQUEST, "request"), usize::from(abi::MPI_REQUEST_NULL), vec![]),
+            infos: Table::new(
+                kind(6, abi::MPI_ERR_INFO, "info object"),
+                usize::from(abi::MPI_INFO_NULL),
+                vec![None, Some(Info::new())],
+            ),
+            errhandlers: Table::new(
+                kind(7, abi::MPI_ERR_ERRHANDLER, "error handler"),
+                usize::from(abi::MPI_ERRHANDLER_NULL),
+                Errhandler::predefined(),
+            ),
+            file_errhandler: Errhandler::Return,
+            sessions: Table::new(kind(8, abi::MPI_ERR_SESSION, "session"), usize::from(abi::MPI_SESSION_NULL), vec![]),
+            attributes: Attributes::default(),
+            error_codes: ErrorCodes::default(),
+            contexts: 0,
+            repeated: BTreeMap::new(),
         }
+    }
+
+    /// The job that this process is part of; an error before a model was initialised or after all were finalised.
+    pub fn running(&self) -> Result<&Arc<Job>> {
+        self.job.as_ref().filter(|_| self.engine.is_some()).ok_or_else(not_running)
     }
 
     /// The engine; an error before a model was initialised or after it was finalised.

@@ -1,15 +1,25 @@
-//! Beginning and end of the world model.
-use crate::abi::{MPI_COMM_SELF, MPI_COMM_WORLD, MPI_ERR_OTHER};
-use crate::comm::{Comm, CommEntry};
+//! Beginning and end: of the world model, and of what it has in common with sessions.
+use crate::abi::{
+    MPI_COMM_SELF, MPI_COMM_WORLD, MPI_ERR_OTHER, MPI_INFO_ENV, MPI_THREAD_FUNNELED, MPI_THREAD_MULTIPLE,
+    MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE,
+};
+use crate::attribute;
+use crate::comm::{self, Comm, CommEntry};
 use crate::error::{Error, Result};
 use crate::group::Group;
-use crate::launch::{self, Job};
+use crate::info::Info;
+use crate::launch;
 use crate::p2p::Engine;
 use crate::state::{self, Phase, State};
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
-/// The contexts of the predefined communicators are below any that a leader gives out: no leader's counter starts at 0.
-const WORLD_CONTEXT: u64 = 0;
+const THREAD_LEVELS: [(i32, &str); 4] = [
+    (MPI_THREAD_SINGLE, "MPI_THREAD_SINGLE"),
+    (MPI_THREAD_FUNNELED, "MPI_THREAD_FUNNELED"),
+    (MPI_THREAD_SERIALIZED, "MPI_THREAD_SERIALIZED"),
+    (MPI_THREAD_MULTIPLE, "MPI_THREAD_MULTIPLE"),
+];
 
 /// Begins the world model; the level of thread support that the process gets.
 pub fn init(required: i32) -> Result<i32> {
@@ -17,36 +27,97 @@ pub fn init(required: i32) -> Result<i32> {
     if state.phase != Phase::Before {
         return Err(Error::new(MPI_ERR_OTHER, "MPI was initialised before; a process can do that once"));
     }
-    let job = start(&mut state)?;
+    begin(&mut state, Some(required))?;
+    let job = state.running()?.clone();
     let world = Arc::new(Group::new((0..job.size).collect::<Vec<u32>>()));
     let me = Arc::new(Group::new(vec![job.rank]));
-    let entry = |context, rank, group| Some(CommEntry::new(Comm { context, rank, group, remote: None }));
-    state.comms.set_predefined(MPI_COMM_WORLD, entry(WORLD_CONTEXT, job.rank as usize, world));
-    state.comms.set_predefined(MPI_COMM_SELF, entry(u64::from(job.rank) << 28 | 1, 0, me));
+    let entry = |comm: Comm, name: &str| {
+        Some(CommEntry { name: CString::new(name).unwrap_or_default(), ..CommEntry::new(comm) })
+    };
+    let world = Comm::intra(comm::WORLD, job.rank as usize, world);
+    state.comms.set_predefined(MPI_COMM_WORLD, entry(world, "MPI_COMM_WORLD"));
+    let me = Comm::intra(comm::own(job.rank), 0, me);
+    state.comms.set_predefined(MPI_COMM_SELF, entry(me, "MPI_COMM_SELF"));
+    let words = std::env::args_os().map(|word| word.into_encoded_bytes()).collect();
+    let told = environment(&state, words);
+    state.infos.set_predefined(MPI_INFO_ENV, Some(told));
     state.phase = Phase::Running;
-    state.thread_level = required;
-    state::set_threads(required == crate::abi::MPI_THREAD_MULTIPLE);
-    Ok(required)
+    Ok(state.thread_level)
 }
 
-/// Brings up what both models need, once.
-pub fn start(state: &mut State) -> Result<Arc<Job>> {
-    if let Some(job) = &state.job {
-        return Ok(job.clone());
+/// Begins to use what both models need. `threads` is the level of thread support that is asked for.
+pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
+    let job = match &state.job {
+        Some(job) => job.clone(),
+        None => Arc::new(launch::discover()?),
+    };
+    if state.engine.is_none() {
+        state.engine = Some(Box::new(Engine::new(&job)?));
     }
-    let job = Arc::new(launch::discover()?);
-    state.engine = Some(Box::new(Engine::new(&job)?));
-    state.job = Some(job.clone());
-    Ok(job)
+    state.job = Some(job);
+    state.models += 1;
+    state.main_thread.get_or_insert_with(|| std::thread::current().id());
+    state.thread_level = state.thread_level.max(threads.unwrap_or(MPI_THREAD_SINGLE));
+    state::set_threads(state.thread_level == MPI_THREAD_MULTIPLE);
+    Ok(())
+}
+
+/// Ends the use that [`begin`] began.
+pub fn end() -> Result<()> {
+    let mut state = state::enter();
+    state.models -= 1;
+    if state.models == 0 {
+        state.engine = None;
+    }
+    Ok(())
 }
 
 /// Ends the world model.
 pub fn finalize() -> Result<()> {
-    let mut state = state::enter();
-    if state.phase != Phase::Running {
+    if state::enter().phase != Phase::Running {
         return Err(Error::new(MPI_ERR_OTHER, "MPI_Finalize without MPI_Init, or twice"));
     }
-    state.phase = Phase::Finalized;
-    state.engine = None;
-    Ok(())
+    attribute::at_finalize()?;
+    state::enter().phase = Phase::Finalized;
+    end()
+}
+
+/// Ends the job.
+pub fn abort(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+/// What is known of how the program was started with these words.
+pub fn environment(state: &State, words: Vec<Vec<u8>>) -> Info {
+    let mut told = Info::new();
+    if let Some((command, arguments)) = words.split_first() {
+        told.say(c"command", command.clone());
+        told.say(c"argv", arguments.join(&b' '));
+    }
+    if let Some(job) = &state.job {
+        told.say(c"maxprocs", job.size.to_string());
+        told.say(c"thread_level", thread_level_name(state.thread_level));
+    }
+    told.say(c"host", rustix::system::uname().nodename().to_bytes());
+    told.say(c"arch", std::env::consts::ARCH);
+    if let Ok(folder) = std::env::current_dir() {
+        told.say(c"wdir", folder.into_os_string().into_encoded_bytes());
+    }
+    told
+}
+
+/// Whether this thread began MPI.
+pub fn is_main_thread(state: &State) -> Result<bool> {
+    state.running()?;
+    Ok(state.main_thread == Some(std::thread::current().id()))
+}
+
+/// The level of thread support that an info object asks for by name.
+pub fn thread_level_of_name(name: &CStr) -> Option<i32> {
+    THREAD_LEVELS.iter().find(|(_, known)| known.as_bytes() == name.to_bytes()).map(|(level, _)| *level)
+}
+
+/// The name of a level of thread support.
+pub fn thread_level_name(level: i32) -> &'static str {
+    THREAD_LEVELS.iter().rfind(|(known, _)| *known <= level).map_or("MPI_THREAD_SINGLE", |(_, name)| name)
 }

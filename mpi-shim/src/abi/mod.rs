@@ -18,7 +18,7 @@ macro_rules! handles {
     ($($name:ident: $what:literal),* $(,)?) => {$(
         #[doc = concat!("A handle of ", $what, ", as C passes it: predefined ones are below 0x1000.")]
         #[repr(transparent)]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub usize);
 
         impl From<usize> for $name {

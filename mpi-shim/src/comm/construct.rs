@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::group::Group;
 use crate::info::Info;
 use crate::state::{self, State};
-use crate::topology::Topology;
+use crate::topology::{DistGraph, Edge, Topology};
 use std::ffi::CStr;
 use std::sync::Arc;
 
@@ -128,6 +128,33 @@ pub fn with_topology(parent: MPI_Comm, size: usize, topology: Topology) -> Resul
     let members = birth.parent.group.members();
     let group = if size == members.len() { birth.parent.group.clone() } else { Arc::new(Group::new(&members[..size])) };
     birth.intra(group, Some(topology))
+}
+
+/// All of another communicator's processes, with the graph of all edges that any of them names.
+pub fn with_named_edges(parent: MPI_Comm, edges: &[Edge], weighted: bool) -> Result<MPI_Comm> {
+    let birth = Birth::of(&mut state::enter(), parent)?;
+    let comm = birth.parent.clone();
+    let named: Vec<u8> = edges.iter().flat_map(|edge| edge.to_bytes()).collect();
+    let all = Circle::new(&comm, birth.number).all(&named)?;
+    let all = all.iter().flat_map(|bytes| bytes.as_chunks().0.iter().map(Edge::from_bytes));
+    let graph = DistGraph::of_rank(comm.rank as i32, all, weighted);
+    let made = birth.intra(comm.group.clone(), Some(Topology::DistGraph(graph)))?;
+    made.ok_or_else(|| Error::new(MPI_ERR_COMM, "a process outside of its own communicator"))
+}
+
+/// Frees a communicator after all its processes have come to this point.
+pub fn disconnect(comm: MPI_Comm) -> Result<()> {
+    let birth = Birth::of(&mut state::enter(), comm)?;
+    let parent = &birth.parent;
+    let local = parent.local.as_deref().unwrap_or(parent);
+    Circle::new(local, birth.number).all(&[])?;
+    if parent.remote.is_some() {
+        if parent.rank == 0 {
+            swap(parent, 0, (birth.number & 0x3fff_ffff) as i32, &[])?;
+        }
+        Circle::new(local, birth.number).broadcast(0, &mut Vec::new())?;
+    }
+    free(comm)
 }
 
 /// Takes a communicator's handle away; what is under way on it goes on.

@@ -16,7 +16,9 @@ use crate::topology::{Neighbours, Topology};
 use std::ffi::CString;
 use std::sync::Arc;
 
-pub use construct::{create, create_from_group, create_group, duplicate, free, with_topology};
+pub use construct::{
+    create, create_from_group, create_group, disconnect, duplicate, free, with_named_edges, with_topology,
+};
 pub use context::{WORLD, own};
 pub use exchange::Circle;
 pub use inter::{Leader, create_inter, create_inter_from_groups, merge};

@@ -117,7 +117,8 @@ fn swap_wishes(comm: &Comm, local: &Comm, number: u64, ours: &[Wish]) -> Result<
 
 fn part(group: &Group, wishes: &[Wish], color: c_int) -> Group {
     let same = group.members().iter().zip(wishes).enumerate().filter(|(_, (_, wish))| wish.color == color);
-    let mut members: Vec<(c_int, usize, u32)> = same.map(|(rank, (&process, wish))| (wish.key, rank, process)).collect();
+    let mut members: Vec<(c_int, usize, u32)> =
+        same.map(|(rank, (&process, wish))| (wish.key, rank, process)).collect();
     members.sort_unstable();
     Group::new(members.into_iter().map(|(_, _, process)| process).collect::<Vec<u32>>())
 }

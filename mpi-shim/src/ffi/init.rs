@@ -1,6 +1,6 @@
 //! Beginning and end of the world model, and what a process knows of itself.
 use super::{mpi, set};
-use crate::abi::{MPI_Comm, MPI_THREAD_MULTIPLE, MPI_THREAD_SINGLE};
+use crate::abi::{MPI_THREAD_MULTIPLE, MPI_THREAD_SINGLE};
 use crate::state::{self, Phase};
 use crate::world;
 use std::ffi::{c_char, c_int};
@@ -31,14 +31,4 @@ mpi! {
 
     /// The level of thread support.
     fn MPI_Query_thread, PMPI_Query_thread(provided: *mut c_int) on (), { set(provided, state::enter().thread_level) }
-
-    /// The size of a communicator's group.
-    fn MPI_Comm_size, PMPI_Comm_size(comm: MPI_Comm, size: *mut c_int) on comm, {
-        set(size, state::enter().comm(comm)?.comm.group.size() as c_int)
-    }
-
-    /// This process's rank.
-    fn MPI_Comm_rank, PMPI_Comm_rank(comm: MPI_Comm, rank: *mut c_int) on comm, {
-        set(rank, state::enter().comm(comm)?.comm.rank as c_int)
-    }
 }

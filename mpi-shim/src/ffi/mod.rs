@@ -12,8 +12,18 @@
     clippy::not_unsafe_ptr_arg_deref
 )]
 
+mod argument;
+mod attribute;
+mod comm;
+mod error;
+mod group;
+mod handle;
+mod info;
 mod init;
+mod process;
 mod refused;
+mod session;
+mod topology;
 
 use crate::abi::MPI_ERR_INTERN;
 use crate::errhandler::{self, Target};

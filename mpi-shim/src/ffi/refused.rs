@@ -27,16 +27,6 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Abi_get_info, PMPI_Abi_get_info(_info: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Abi_get_version, PMPI_Abi_get_version(_abi_major: Pointer, _abi_minor: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: Fortran.
     fn MPI_Abi_set_fortran_booleans, PMPI_Abi_set_fortran_booleans(
         _logical_size: c_int, _logical_true: Pointer, _logical_false: Pointer
@@ -46,11 +36,6 @@ mpi! {
 mpi! {
     /// Refused: Fortran.
     fn MPI_Abi_set_fortran_info, PMPI_Abi_set_fortran_info(_info: MPI_Info) on (), { refuse("Fortran") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Abort, PMPI_Abort(comm: MPI_Comm, _errorcode: c_int) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -67,21 +52,6 @@ mpi! {
         _origin_addr: Pointer, _origin_count: MPI_Count, _origin_datatype: MPI_Datatype, _target_rank: c_int,
         _target_disp: MPI_Aint, _target_count: MPI_Count, _target_datatype: MPI_Datatype, _op: MPI_Op, _win: MPI_Win
     ) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Add_error_class, PMPI_Add_error_class(_errorclass: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Add_error_code, PMPI_Add_error_code(_errorclass: c_int, _errorcode: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Add_error_string, PMPI_Add_error_string(_errorcode: c_int, _string: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -146,11 +116,6 @@ mpi! {
         _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
         _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
     ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alloc_mem, PMPI_Alloc_mem(_size: MPI_Aint, _info: MPI_Info, _baseptr: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -285,25 +250,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Attr_delete, PMPI_Attr_delete(comm: MPI_Comm, _keyval: c_int) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Attr_get, PMPI_Attr_get(
-        comm: MPI_Comm, _keyval: c_int, _attribute_val: Pointer, _flag: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Attr_put, PMPI_Attr_put(
-        comm: MPI_Comm, _keyval: c_int, _attribute_val: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Barrier, PMPI_Barrier(comm: MPI_Comm) on comm, { refuse("the rest") }
 }
 
@@ -410,58 +356,6 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Cart_coords, PMPI_Cart_coords(
-        comm: MPI_Comm, _rank: c_int, _maxdims: c_int, _coords: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cart_create, PMPI_Cart_create(
-        comm_old: MPI_Comm, _ndims: c_int, _dims: Pointer, _periods: Pointer, _reorder: c_int, _comm_cart: Pointer
-    ) on comm_old, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cart_get, PMPI_Cart_get(
-        comm: MPI_Comm, _maxdims: c_int, _dims: Pointer, _periods: Pointer, _coords: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cart_map, PMPI_Cart_map(
-        comm: MPI_Comm, _ndims: c_int, _dims: Pointer, _periods: Pointer, _newrank: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cart_rank, PMPI_Cart_rank(comm: MPI_Comm, _coords: Pointer, _rank: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cart_shift, PMPI_Cart_shift(
-        comm: MPI_Comm, _direction: c_int, _disp: c_int, _rank_source: Pointer, _rank_dest: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cart_sub, PMPI_Cart_sub(
-        comm: MPI_Comm, _remain_dims: Pointer, _newcomm: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cartdim_get, PMPI_Cartdim_get(comm: MPI_Comm, _ndims: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Close_port, PMPI_Close_port(_port_name: Pointer) on (), { refuse("dynamic processes") }
 }
@@ -488,64 +382,10 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_call_errhandler, PMPI_Comm_call_errhandler(
-        comm: MPI_Comm, _errorcode: c_int
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_compare, PMPI_Comm_compare(
-        comm1: MPI_Comm, _comm2: MPI_Comm, _result: Pointer
-    ) on comm1, { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Comm_connect, PMPI_Comm_connect(
         _port_name: Pointer, _info: MPI_Info, _root: c_int, comm: MPI_Comm, _newcomm: Pointer
     ) on comm, { refuse("dynamic processes") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_create, PMPI_Comm_create(
-        comm: MPI_Comm, _group: MPI_Group, _newcomm: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_create_errhandler, PMPI_Comm_create_errhandler(
-        _comm_errhandler_fn: Pointer, _errhandler: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_create_from_group, PMPI_Comm_create_from_group(
-        _group: MPI_Group, _stringtag: Pointer, _info: MPI_Info, _errhandler: MPI_Errhandler, _newcomm: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_create_group, PMPI_Comm_create_group(
-        comm: MPI_Comm, _group: MPI_Group, _tag: c_int, _newcomm: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_create_keyval, PMPI_Comm_create_keyval(
-        _comm_copy_attr_fn: Pointer, _comm_delete_attr_fn: Pointer, _comm_keyval: Pointer, _extra_state: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_delete_attr, PMPI_Comm_delete_attr(comm: MPI_Comm, _comm_keyval: c_int) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -564,84 +404,7 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Comm_disconnect, PMPI_Comm_disconnect(_comm: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_dup, PMPI_Comm_dup(comm: MPI_Comm, _newcomm: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_dup_with_info, PMPI_Comm_dup_with_info(
-        comm: MPI_Comm, _info: MPI_Info, _newcomm: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Comm_flush_buffer, PMPI_Comm_flush_buffer(comm: MPI_Comm) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_free, PMPI_Comm_free(_comm: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_free_keyval, PMPI_Comm_free_keyval(_comm_keyval: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_get_attr, PMPI_Comm_get_attr(
-        comm: MPI_Comm, _comm_keyval: c_int, _attribute_val: Pointer, _flag: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_get_errhandler, PMPI_Comm_get_errhandler(
-        comm: MPI_Comm, _errhandler: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_get_info, PMPI_Comm_get_info(comm: MPI_Comm, _info_used: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_get_name, PMPI_Comm_get_name(
-        comm: MPI_Comm, _comm_name: Pointer, _resultlen: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_get_parent, PMPI_Comm_get_parent(_parent: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_group, PMPI_Comm_group(comm: MPI_Comm, _group: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_idup, PMPI_Comm_idup(
-        comm: MPI_Comm, _newcomm: Pointer, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_idup_with_info, PMPI_Comm_idup_with_info(
-        comm: MPI_Comm, _info: MPI_Info, _newcomm: Pointer, _request: Pointer
-    ) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -654,40 +417,6 @@ mpi! {
 mpi! {
     /// Refused: dynamic processes.
     fn MPI_Comm_join, PMPI_Comm_join(_fd: c_int, _intercomm: Pointer) on (), { refuse("dynamic processes") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_remote_group, PMPI_Comm_remote_group(comm: MPI_Comm, _group: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_remote_size, PMPI_Comm_remote_size(comm: MPI_Comm, _size: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_set_attr, PMPI_Comm_set_attr(
-        comm: MPI_Comm, _comm_keyval: c_int, _attribute_val: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_set_errhandler, PMPI_Comm_set_errhandler(
-        comm: MPI_Comm, _errhandler: MPI_Errhandler
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_set_info, PMPI_Comm_set_info(comm: MPI_Comm, _info: MPI_Info) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_set_name, PMPI_Comm_set_name(comm: MPI_Comm, _comm_name: Pointer) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -707,93 +436,11 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_split, PMPI_Comm_split(
-        comm: MPI_Comm, _color: c_int, _key: c_int, _newcomm: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_split_type, PMPI_Comm_split_type(
-        comm: MPI_Comm, _split_type: c_int, _key: c_int, _info: MPI_Info, _newcomm: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_test_inter, PMPI_Comm_test_inter(comm: MPI_Comm, _flag: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_toint, PMPI_Comm_toint(comm: MPI_Comm) on comm, { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: one-sided communication.
     fn MPI_Compare_and_swap, PMPI_Compare_and_swap(
         _origin_addr: Pointer, _compare_addr: Pointer, _result_addr: Pointer, _datatype: MPI_Datatype,
         _target_rank: c_int, _target_disp: MPI_Aint, _win: MPI_Win
     ) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Dims_create, PMPI_Dims_create(_nnodes: c_int, _ndims: c_int, _dims: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Dist_graph_create, PMPI_Dist_graph_create(
-        comm_old: MPI_Comm, _n: c_int, _sources: Pointer, _degrees: Pointer, _destinations: Pointer, _weights: Pointer,
-        _info: MPI_Info, _reorder: c_int, _comm_dist_graph: Pointer
-    ) on comm_old, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Dist_graph_create_adjacent, PMPI_Dist_graph_create_adjacent(
-        comm_old: MPI_Comm, _indegree: c_int, _sources: Pointer, _sourceweights: Pointer, _outdegree: c_int,
-        _destinations: Pointer, _destweights: Pointer, _info: MPI_Info, _reorder: c_int, _comm_dist_graph: Pointer
-    ) on comm_old, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Dist_graph_neighbors, PMPI_Dist_graph_neighbors(
-        comm: MPI_Comm, _maxindegree: c_int, _sources: Pointer, _sourceweights: Pointer, _maxoutdegree: c_int,
-        _destinations: Pointer, _destweights: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Dist_graph_neighbors_count, PMPI_Dist_graph_neighbors_count(
-        comm: MPI_Comm, _indegree: Pointer, _outdegree: Pointer, _weighted: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Errhandler_free, PMPI_Errhandler_free(_errhandler: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Errhandler_toint, PMPI_Errhandler_toint(_errhandler: MPI_Errhandler) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Error_class, PMPI_Error_class(_errorcode: c_int, _errorclass: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Error_string, PMPI_Error_string(
-        _errorcode: c_int, _string: Pointer, _resultlen: Pointer
-    ) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -848,13 +495,6 @@ mpi! {
 
 mpi! {
     /// Refused: files.
-    fn MPI_File_create_errhandler, PMPI_File_create_errhandler(
-        _file_errhandler_fn: Pointer, _errhandler: Pointer
-    ) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
-}
-
-mpi! {
-    /// Refused: files.
     fn MPI_File_delete, PMPI_File_delete(_filename: Pointer, _info: MPI_Info) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
 }
 
@@ -876,13 +516,6 @@ mpi! {
     /// Refused: files.
     fn MPI_File_get_byte_offset, PMPI_File_get_byte_offset(
         _fh: MPI_File, _offset: MPI_Offset, _disp: Pointer
-    ) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
-}
-
-mpi! {
-    /// Refused: files.
-    fn MPI_File_get_errhandler, PMPI_File_get_errhandler(
-        _file: MPI_File, _errhandler: Pointer
     ) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
 }
 
@@ -1270,13 +903,6 @@ mpi! {
 
 mpi! {
     /// Refused: files.
-    fn MPI_File_set_errhandler, PMPI_File_set_errhandler(
-        _file: MPI_File, _errhandler: MPI_Errhandler
-    ) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
-}
-
-mpi! {
-    /// Refused: files.
     fn MPI_File_set_info, PMPI_File_set_info(_fh: MPI_File, _info: MPI_Info) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
 }
 
@@ -1298,11 +924,6 @@ mpi! {
 mpi! {
     /// Refused: files.
     fn MPI_File_sync, PMPI_File_sync(_fh: MPI_File) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
-}
-
-mpi! {
-    /// Refused: files.
-    fn MPI_File_toint, PMPI_File_toint(_file: MPI_File) -> c_int { MPI_ERR_UNSUPPORTED_OPERATION }
 }
 
 mpi! {
@@ -1456,11 +1077,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Free_mem, PMPI_Free_mem(_base: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Gather, PMPI_Gather(
         _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
         _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
@@ -1599,72 +1215,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Get_hw_resource_info, PMPI_Get_hw_resource_info(_hw_info: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Get_library_version, PMPI_Get_library_version(
-        _version: Pointer, _resultlen: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Get_processor_name, PMPI_Get_processor_name(
-        _name: Pointer, _resultlen: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Get_version, PMPI_Get_version(_version: Pointer, _subversion: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Graph_create, PMPI_Graph_create(
-        comm_old: MPI_Comm, _nnodes: c_int, _indx: Pointer, _edges: Pointer, _reorder: c_int, _comm_graph: Pointer
-    ) on comm_old, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Graph_get, PMPI_Graph_get(
-        comm: MPI_Comm, _maxindex: c_int, _maxedges: c_int, _indx: Pointer, _edges: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Graph_map, PMPI_Graph_map(
-        comm: MPI_Comm, _nnodes: c_int, _indx: Pointer, _edges: Pointer, _newrank: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Graph_neighbors, PMPI_Graph_neighbors(
-        comm: MPI_Comm, _rank: c_int, _maxneighbors: c_int, _neighbors: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Graph_neighbors_count, PMPI_Graph_neighbors_count(
-        comm: MPI_Comm, _rank: c_int, _nneighbors: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Graphdims_get, PMPI_Graphdims_get(
-        comm: MPI_Comm, _nnodes: Pointer, _nedges: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Grequest_complete, PMPI_Grequest_complete(_request: MPI_Request) on (), { refuse("the rest") }
 }
 
@@ -1672,96 +1222,6 @@ mpi! {
     /// Refused: the rest.
     fn MPI_Grequest_start, PMPI_Grequest_start(
         _query_fn: Pointer, _free_fn: Pointer, _cancel_fn: Pointer, _extra_state: Pointer, _request: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_compare, PMPI_Group_compare(
-        _group1: MPI_Group, _group2: MPI_Group, _result: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_difference, PMPI_Group_difference(
-        _group1: MPI_Group, _group2: MPI_Group, _newgroup: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_excl, PMPI_Group_excl(
-        _group: MPI_Group, _n: c_int, _ranks: Pointer, _newgroup: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_free, PMPI_Group_free(_group: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_from_session_pset, PMPI_Group_from_session_pset(
-        session: MPI_Session, _pset_name: Pointer, _newgroup: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_incl, PMPI_Group_incl(
-        _group: MPI_Group, _n: c_int, _ranks: Pointer, _newgroup: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_intersection, PMPI_Group_intersection(
-        _group1: MPI_Group, _group2: MPI_Group, _newgroup: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_range_excl, PMPI_Group_range_excl(
-        _group: MPI_Group, _n: c_int, _ranges: Pointer, _newgroup: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_range_incl, PMPI_Group_range_incl(
-        _group: MPI_Group, _n: c_int, _ranges: Pointer, _newgroup: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_rank, PMPI_Group_rank(_group: MPI_Group, _rank: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_size, PMPI_Group_size(_group: MPI_Group, _size: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_toint, PMPI_Group_toint(_group: MPI_Group) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_translate_ranks, PMPI_Group_translate_ranks(
-        _group1: MPI_Group, _n: c_int, _ranks1: Pointer, _group2: MPI_Group, _ranks2: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Group_union, PMPI_Group_union(
-        _group1: MPI_Group, _group2: MPI_Group, _newgroup: Pointer
     ) on (), { refuse("the rest") }
 }
 
@@ -2047,99 +1507,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Info_create, PMPI_Info_create(_info: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_create_env, PMPI_Info_create_env(
-        _argc: c_int, _argv: Pointer, _info: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_delete, PMPI_Info_delete(_info: MPI_Info, _key: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_dup, PMPI_Info_dup(_info: MPI_Info, _newinfo: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_free, PMPI_Info_free(_info: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_get, PMPI_Info_get(
-        _info: MPI_Info, _key: Pointer, _valuelen: c_int, _value: Pointer, _flag: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_get_nkeys, PMPI_Info_get_nkeys(_info: MPI_Info, _nkeys: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_get_nthkey, PMPI_Info_get_nthkey(
-        _info: MPI_Info, _n: c_int, _key: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_get_string, PMPI_Info_get_string(
-        _info: MPI_Info, _key: Pointer, _buflen: Pointer, _value: Pointer, _flag: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_get_valuelen, PMPI_Info_get_valuelen(
-        _info: MPI_Info, _key: Pointer, _valuelen: Pointer, _flag: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_set, PMPI_Info_set(_info: MPI_Info, _key: Pointer, _value: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Info_toint, PMPI_Info_toint(_info: MPI_Info) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Intercomm_create, PMPI_Intercomm_create(
-        local_comm: MPI_Comm, _local_leader: c_int, _peer_comm: MPI_Comm, _remote_leader: c_int, _tag: c_int,
-        _newintercomm: Pointer
-    ) on local_comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Intercomm_create_from_groups, PMPI_Intercomm_create_from_groups(
-        _local_group: MPI_Group, _local_leader: c_int, _remote_group: MPI_Group, _remote_leader: c_int,
-        _stringtag: Pointer, _info: MPI_Info, _errhandler: MPI_Errhandler, _newintercomm: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Intercomm_merge, PMPI_Intercomm_merge(
-        intercomm: MPI_Comm, _high: c_int, _newintracomm: Pointer
-    ) on intercomm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Iprobe, PMPI_Iprobe(
         _source: c_int, _tag: c_int, comm: MPI_Comm, _flag: Pointer, _status: Pointer
     ) on comm, { refuse("the rest") }
@@ -2223,11 +1590,6 @@ mpi! {
         _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
         _request: Pointer
     ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Is_thread_main, PMPI_Is_thread_main(_flag: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -2345,27 +1707,10 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Keyval_create, PMPI_Keyval_create(
-        _copy_fn: Pointer, _delete_fn: Pointer, _keyval: Pointer, _extra_state: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Keyval_free, PMPI_Keyval_free(_keyval: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Lookup_name, PMPI_Lookup_name(
         _service_name: Pointer, _info: MPI_Info, _port_name: Pointer
     ) on (), { refuse("dynamic processes") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Message_toint, PMPI_Message_toint(_message: MPI_Message) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -2574,11 +1919,6 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Op_toint, PMPI_Op_toint(_op: MPI_Op) on (), { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Open_port, PMPI_Open_port(_info: MPI_Info, _port_name: Pointer) on (), { refuse("dynamic processes") }
 }
@@ -2648,11 +1988,6 @@ mpi! {
     fn MPI_Parrived, PMPI_Parrived(
         _request: MPI_Request, _partition: c_int, _flag: Pointer
     ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Pcontrol, PMPI_Pcontrol(_level: c_int) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -2913,21 +2248,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Remove_error_class, PMPI_Remove_error_class(_errorclass: c_int) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Remove_error_code, PMPI_Remove_error_code(_errorcode: c_int) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Remove_error_string, PMPI_Remove_error_string(_errorcode: c_int) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Request_free, PMPI_Request_free(_request: Pointer) on (), { refuse("the rest") }
 }
 
@@ -2958,11 +2278,6 @@ mpi! {
         _incount: c_int, _array_of_requests: Pointer, _outcount: Pointer, _array_of_indices: Pointer,
         _array_of_statuses: Pointer
     ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Request_toint, PMPI_Request_toint(_request: MPI_Request) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -3222,20 +2537,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Session_call_errhandler, PMPI_Session_call_errhandler(
-        session: MPI_Session, _errorcode: c_int
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_create_errhandler, PMPI_Session_create_errhandler(
-        _session_errhandler_fn: Pointer, _errhandler: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Session_detach_buffer, PMPI_Session_detach_buffer(
         session: MPI_Session, _buffer_addr: Pointer, _size: Pointer
     ) on session, { refuse("the rest") }
@@ -3250,47 +2551,7 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Session_finalize, PMPI_Session_finalize(_session: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Session_flush_buffer, PMPI_Session_flush_buffer(session: MPI_Session) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_get_errhandler, PMPI_Session_get_errhandler(
-        session: MPI_Session, _errhandler: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_get_info, PMPI_Session_get_info(
-        session: MPI_Session, _info_used: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_get_nth_pset, PMPI_Session_get_nth_pset(
-        session: MPI_Session, _info: MPI_Info, _n: c_int, _pset_len: Pointer, _pset_name: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_get_num_psets, PMPI_Session_get_num_psets(
-        session: MPI_Session, _info: MPI_Info, _npset_names: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_get_pset_info, PMPI_Session_get_pset_info(
-        session: MPI_Session, _pset_name: Pointer, _info: Pointer
-    ) on session, { refuse("the rest") }
 }
 
 mpi! {
@@ -3298,25 +2559,6 @@ mpi! {
     fn MPI_Session_iflush_buffer, PMPI_Session_iflush_buffer(
         session: MPI_Session, _request: Pointer
     ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_init, PMPI_Session_init(
-        _info: MPI_Info, _errhandler: MPI_Errhandler, _session: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_set_errhandler, PMPI_Session_set_errhandler(
-        session: MPI_Session, _errhandler: MPI_Errhandler
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_toint, PMPI_Session_toint(session: MPI_Session) on session, { refuse("the rest") }
 }
 
 mpi! {
@@ -3782,11 +3024,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Topo_test, PMPI_Topo_test(comm: MPI_Comm, _status: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Type_commit, PMPI_Type_commit(_datatype: Pointer) on (), { refuse("the rest") }
 }
 
@@ -3905,13 +3142,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Type_create_keyval, PMPI_Type_create_keyval(
-        _type_copy_attr_fn: Pointer, _type_delete_attr_fn: Pointer, _type_keyval: Pointer, _extra_state: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Type_create_resized, PMPI_Type_create_resized(
         _oldtype: MPI_Datatype, _lb: MPI_Aint, _extent: MPI_Aint, _newtype: Pointer
     ) on (), { refuse("the rest") }
@@ -3958,31 +3188,12 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Type_delete_attr, PMPI_Type_delete_attr(
-        _datatype: MPI_Datatype, _type_keyval: c_int
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Type_dup, PMPI_Type_dup(_oldtype: MPI_Datatype, _newtype: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
     fn MPI_Type_free, PMPI_Type_free(_datatype: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Type_free_keyval, PMPI_Type_free_keyval(_type_keyval: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Type_get_attr, PMPI_Type_get_attr(
-        _datatype: MPI_Datatype, _type_keyval: c_int, _attribute_val: Pointer, _flag: Pointer
-    ) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -4099,13 +3310,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Type_set_attr, PMPI_Type_set_attr(
-        _datatype: MPI_Datatype, _type_keyval: c_int, _attribute_val: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Type_set_name, PMPI_Type_set_name(_datatype: MPI_Datatype, _type_name: Pointer) on (), { refuse("the rest") }
 }
 
@@ -4122,11 +3326,6 @@ mpi! {
 mpi! {
     /// Refused: the rest.
     fn MPI_Type_size_x, PMPI_Type_size_x(_datatype: MPI_Datatype, _size: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Type_toint, PMPI_Type_toint(_datatype: MPI_Datatype) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -4279,20 +3478,6 @@ mpi! {
 
 mpi! {
     /// Refused: one-sided communication.
-    fn MPI_Win_create_errhandler, PMPI_Win_create_errhandler(
-        _win_errhandler_fn: Pointer, _errhandler: Pointer
-    ) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: one-sided communication.
-    fn MPI_Win_create_keyval, PMPI_Win_create_keyval(
-        _win_copy_attr_fn: Pointer, _win_delete_attr_fn: Pointer, _win_keyval: Pointer, _extra_state: Pointer
-    ) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: one-sided communication.
     fn MPI_Win_delete_attr, PMPI_Win_delete_attr(
         _win: MPI_Win, _win_keyval: c_int
     ) on (), { refuse("one-sided communication") }
@@ -4333,11 +3518,6 @@ mpi! {
 mpi! {
     /// Refused: one-sided communication.
     fn MPI_Win_free, PMPI_Win_free(_win: Pointer) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: one-sided communication.
-    fn MPI_Win_free_keyval, PMPI_Win_free_keyval(_win_keyval: Pointer) on (), { refuse("one-sided communication") }
 }
 
 mpi! {
@@ -4449,11 +3629,6 @@ mpi! {
 mpi! {
     /// Refused: one-sided communication.
     fn MPI_Win_test, PMPI_Win_test(_win: MPI_Win, _flag: Pointer) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: one-sided communication.
-    fn MPI_Win_toint, PMPI_Win_toint(_win: MPI_Win) on (), { refuse("one-sided communication") }
 }
 
 mpi! {

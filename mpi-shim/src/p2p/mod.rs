@@ -4,8 +4,11 @@ mod progress;
 mod request;
 
 pub use buffer::Buffer;
+/// The highest tag of a user.
+pub const TAG_UB: i32 = (1 << 30) - 1;
+
 pub use progress::{recv_bytes, send_bytes, wait, wait_until};
-pub use request::{Activity, Recipe, Request};
+pub use request::{Activity, Kind as RequestKind, Recipe, Request};
 
 use crate::abi::{MPI_Request, MPI_Status};
 use crate::comm::Comm;

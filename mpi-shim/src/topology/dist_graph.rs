@@ -33,6 +33,23 @@ pub struct Edge {
     pub weight: c_int,
 }
 
+impl Edge {
+    /// The edge as it is told to others.
+    pub fn to_bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        for (place, number) in bytes.chunks_exact_mut(4).zip([self.source, self.destination, self.weight]) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The edge that another process told.
+    pub fn from_bytes(bytes: &[u8; 12]) -> Edge {
+        let number = |place: usize| c_int::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[4 * place + byte]));
+        Edge { source: number(0), destination: number(1), weight: number(2) }
+    }
+}
+
 impl DistGraph {
     /// The edges of a rank, out of all those that were named by anybody.
     pub fn of_rank(rank: c_int, edges: impl IntoIterator<Item = Edge>, weighted: bool) -> DistGraph {
@@ -61,6 +78,12 @@ impl DistGraph {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_edge_survives_its_bytes() {
+        let edge = Edge { source: 1, destination: c_int::MAX, weight: -3 };
+        assert_eq!(Edge::from_bytes(&edge.to_bytes()), edge);
+    }
 
     #[test]
     fn a_rank_gets_its_edges_in_the_order_in_which_they_were_named() {
