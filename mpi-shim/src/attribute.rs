@@ -37,8 +37,11 @@ pub enum Copy {
     Same,
     /// A function is asked: of the object's handle, the key and the value it makes the code of its failure, or the
     /// duplicate's value if there is to be one.
-    Ask(Box<dyn Fn(usize, c_int, usize) -> Result<Option<usize>, c_int> + Send + Sync>),
+    Ask(Ask),
 }
+
+/// What is called when an object with an attribute is duplicated.
+pub type Ask = Box<dyn Fn(usize, c_int, usize) -> Result<Option<usize>, c_int> + Send + Sync>;
 
 /// What is called when an attribute is deleted: with the object's handle, the key and the value. It returns a code.
 pub type Delete = Box<dyn Fn(usize, c_int, usize) -> c_int + Send + Sync>;

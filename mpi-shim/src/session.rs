@@ -17,8 +17,10 @@ pub struct Session {
     pub info: Info,
 }
 
+type Members = fn(&State) -> Result<Group>;
+
 /// The process sets, and how their members are found.
-const SETS: [(&CStr, fn(&State) -> Result<Group>); 3] =
+const SETS: [(&CStr, Members); 3] =
     [(c"mpi://WORLD", world_set), (c"mpi://SELF", own_set), (c"twowire://node", node_set)];
 
 /// Begins a session.

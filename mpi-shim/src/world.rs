@@ -11,7 +11,7 @@ use crate::info::Info;
 use crate::launch;
 use crate::p2p::Engine;
 use crate::state::{self, Phase, State};
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::sync::Arc;
 
 const THREAD_LEVELS: [(i32, &str); 4] = [
@@ -31,13 +31,10 @@ pub fn init(required: i32) -> Result<i32> {
     let job = state.running()?.clone();
     let world = Arc::new(Group::new((0..job.size).collect::<Vec<u32>>()));
     let me = Arc::new(Group::new(vec![job.rank]));
-    let entry = |comm: Comm, name: &str| {
-        Some(CommEntry { name: CString::new(name).unwrap_or_default(), ..CommEntry::new(comm) })
-    };
     let world = Comm::intra(comm::WORLD, job.rank as usize, world);
-    state.comms.set_predefined(MPI_COMM_WORLD, entry(world, "MPI_COMM_WORLD"));
+    state.comms.set_predefined(MPI_COMM_WORLD, Some(CommEntry::named(world, c"MPI_COMM_WORLD")));
     let me = Comm::intra(comm::own(job.rank), 0, me);
-    state.comms.set_predefined(MPI_COMM_SELF, entry(me, "MPI_COMM_SELF"));
+    state.comms.set_predefined(MPI_COMM_SELF, Some(CommEntry::named(me, c"MPI_COMM_SELF")));
     let words = std::env::args_os().map(|word| word.into_encoded_bytes()).collect();
     let told = environment(&state, words);
     state.infos.set_predefined(MPI_INFO_ENV, Some(told));

@@ -26,13 +26,13 @@ pub fn own(process: u32) -> u64 {
 }
 
 /// A context that this process gives out.
-pub fn fresh(state: &mut State, process: u32) -> u64 {
+pub(super) fn fresh(state: &mut State, process: u32) -> u64 {
     state.contexts += 1;
     u64::from(process) << 28 | (state.contexts - 1 + FIRST_COUNT)
 }
 
 /// The context that the words stand for.
-pub fn of_words(words: impl IntoIterator<Item = u64>) -> u64 {
+pub(super) fn of_words(words: impl IntoIterator<Item = u64>) -> u64 {
     words.into_iter().fold(0, |hash, word| mix(hash ^ mix(word.wrapping_add(GOLDEN)).wrapping_add(GOLDEN))) | HASHED
 }
 

@@ -23,7 +23,7 @@ impl<'a> Circle<'a> {
         self.broadcast(0, &mut joined)?;
         let mut records = vec![Vec::new(); self.comm.group.size()];
         let mut rest = &joined[..];
-        while let Some(((rank, record), after)) = split_record(rest) {
+        while let Some((rank, record, after)) = split_record(rest) {
             records[rank as usize] = record.to_vec();
             rest = after;
         }
@@ -70,15 +70,15 @@ fn halves(from: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(from / 2), |distance| Some(distance / 2)).take_while(|&distance| distance > 0)
 }
 
-fn split_record(bytes: &[u8]) -> Option<((u32, &[u8]), &[u8])> {
+fn split_record(bytes: &[u8]) -> Option<(u32, &[u8], &[u8])> {
     let (rank, rest) = bytes.split_first_chunk()?;
     let (len, rest) = rest.split_first_chunk()?;
     let (record, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-    Some(((u32::from_le_bytes(*rank), record), rest))
+    Some((u32::from_le_bytes(*rank), record, rest))
 }
 
 /// Exchanges bytes with one peer, which calls this too. The one with the lower process number speaks first.
-pub fn swap(comm: &Comm, peer: i32, tag: i32, own: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn swap(comm: &Comm, peer: i32, tag: i32, own: &[u8]) -> Result<Vec<u8>> {
     let tag = i32::MIN | 0x4000_0000 | tag;
     if comm.me() < comm.process(peer)? {
         send(comm, peer, tag, own)?;

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::group::{Comparison, Group};
 use crate::info::Info;
 use crate::topology::{Neighbours, Topology};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
 pub use construct::{
@@ -67,6 +67,11 @@ impl CommEntry {
             info: Info::new(),
             children: 0,
         }
+    }
+
+    /// The same with a name.
+    pub fn named(comm: Comm, name: &CStr) -> CommEntry {
+        CommEntry { name: name.to_owned(), ..CommEntry::new(comm) }
     }
 }
 

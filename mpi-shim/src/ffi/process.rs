@@ -68,7 +68,7 @@ mpi! {
 
     /// Whether this thread began MPI.
     fn MPI_Is_thread_main, PMPI_Is_thread_main(flag: *mut c_int) on (), {
-        set(flag, world::is_main_thread(&*state::enter())?.into())
+        set(flag, world::is_main_thread(&state::enter())?.into())
     }
 
     /// Tells a profiler something. There is none.
