@@ -32,4 +32,5 @@ pub mod p2p;
 pub mod session;
 pub mod state;
 pub mod topology;
+pub mod transport;
 pub mod world;

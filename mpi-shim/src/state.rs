@@ -17,8 +17,8 @@ use crate::handles::{Kind, Table};
 use crate::info::Info;
 use crate::launch::Job;
 use crate::op::{self, Op};
-use crate::p2p::{Engine, Request};
 use crate::session::Session;
+use crate::p2p::{Activity, AttachedBuffers, Engine, Requests, Taken};
 use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -48,8 +48,6 @@ pub struct State {
     pub datatypes: Table<Arc<Datatype>>,
     /// Operations.
     pub ops: Table<Arc<Op>>,
-    /// Requests.
-    pub requests: Table<Request>,
     /// Info objects.
     pub infos: Table<Info>,
     /// Error handlers.
@@ -66,6 +64,14 @@ pub struct State {
     pub contexts: u64,
     /// How often communicators were made from the same groups in the same way, see `comm/context.rs`.
     pub repeated: BTreeMap<u64, u64>,
+    /// Requests.
+    pub requests: Requests,
+    /// What goes on in steps, and the requests that complete with it.
+    pub activities: Vec<(MPI_Request, Box<dyn Activity>)>,
+    /// The buffers of buffered sends.
+    pub attached: AttachedBuffers,
+    /// Messages that matched probes took.
+    pub taken: Table<Taken>,
 }
 
 /// How far the world model has come.
@@ -118,6 +124,9 @@ impl State {
             error_codes: ErrorCodes::default(),
             contexts: 0,
             repeated: BTreeMap::new(),
+            activities: Vec::new(),
+            attached: AttachedBuffers::default(),
+            taken: Table::new(kind(9, abi::MPI_ERR_REQUEST, "message"), usize::from(abi::MPI_MESSAGE_NULL), vec![]),
         }
     }
 
@@ -154,9 +163,18 @@ impl State {
         self.ops.get(op)
     }
 
+    /// The engine and the requests, which it completes.
+    #[inline]
+    pub fn messages(&mut self) -> Result<(&mut Engine, &mut Requests)> {
+        match &mut self.engine {
+            Some(engine) => Ok((engine, &mut self.requests)),
+            None => Err(not_running()),
+        }
+    }
+
     /// A request.
     #[inline]
-    pub fn request(&mut self, request: MPI_Request) -> Result<&mut Request> {
+    pub fn request(&mut self, request: MPI_Request) -> Result<&mut crate::p2p::Request> {
         self.requests.get_mut(request)
     }
 }
@@ -198,6 +216,11 @@ pub fn enter() -> Guard {
 /// Says whether threads may be inside MPI at the same time.
 pub fn set_threads(multiple: bool) {
     LOCKED.store(multiple, Ordering::Relaxed);
+}
+
+/// Whether threads may be inside MPI at the same time.
+pub fn is_shared_by_threads() -> bool {
+    LOCKED.load(Ordering::Relaxed)
 }
 
 impl Deref for Guard {

@@ -1,5 +1,5 @@
 //! What is known of a message that was received or probed.
-use super::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_SUCCESS};
+use super::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_PROC_NULL, MPI_SUCCESS};
 use std::ffi::c_int;
 
 /// `MPI_Status`: 32 bytes, of which the standard names the first three fields.
@@ -24,6 +24,14 @@ impl MPI_Status {
     /// The *empty* status of the standard.
     pub const EMPTY: MPI_Status =
         MPI_Status { MPI_SOURCE: MPI_ANY_SOURCE, MPI_TAG: MPI_ANY_TAG, MPI_ERROR: MPI_SUCCESS, internal: [0; 5] };
+
+    /// The status of a receive from `MPI_PROC_NULL`.
+    pub const NOBODY: MPI_Status = MPI_Status { MPI_SOURCE: MPI_PROC_NULL, ..MPI_Status::EMPTY };
+
+    /// The same, with an error code.
+    pub fn with_error(self, code: c_int) -> MPI_Status {
+        MPI_Status { MPI_ERROR: code, ..self }
+    }
 
     /// A message of so many bytes.
     pub fn message(source: c_int, tag: c_int, bytes: u64) -> MPI_Status {

@@ -9,19 +9,27 @@
     unreachable_pub,
     clippy::missing_safety_doc,
     clippy::too_many_arguments,
+    clippy::useless_conversion,
     clippy::not_unsafe_ptr_arg_deref
 )]
 
 mod argument;
 mod attribute;
+mod buffered;
 mod comm;
 mod error;
 mod group;
 mod handle;
 mod info;
 mod init;
+mod message;
+mod persistent;
+mod probe;
 mod process;
+mod receive;
 mod refused;
+mod requests;
+mod send;
 mod session;
 mod topology;
 
@@ -74,7 +82,7 @@ macro_rules! mpi {
             $crate::ffi::call(stringify!($name), $target, || $body)
         }
 
-        mpi! { $($rest)* }
+        $crate::ffi::mpi! { $($rest)* }
     };
     ($(#[$meta:meta])* fn $name:ident, $profiled:ident($($arg:ident: $type:ty),* $(,)?) -> $result:ty $body:block $($rest:tt)*) => {
         $(#[$meta])*
@@ -88,10 +96,36 @@ macro_rules! mpi {
             unsafe { $name($($arg),*) }
         }
 
-        mpi! { $($rest)* }
+        $crate::ffi::mpi! { $($rest)* }
     };
 }
 pub(crate) use mpi;
+
+/// Defines functions whose counts are `int` in one form and `MPI_Count` in the other, named `Count` in their arguments:
+/// `fn MPI_X, PMPI_X, MPI_X_c, PMPI_X_c(...) on ..., { body }`, all of a file at once.
+macro_rules! counted {
+    ($($(#[$meta:meta])* fn $name:ident, $profiled:ident, $large:ident, $large_profiled:ident
+       ($($arg:ident: $type:ty),* $(,)?) on $target:expr, $body:block)*) => {
+        mod plain {
+            use super::*;
+            type Count = std::ffi::c_int;
+            $crate::ffi::mpi! { $($(#[$meta])* fn $name, $profiled($($arg: $type),*) on $target, $body)* }
+        }
+        mod large {
+            use super::*;
+            type Count = $crate::abi::MPI_Count;
+            $crate::ffi::mpi! { $($(#[$meta])* fn $large, $large_profiled($($arg: $type),*) on $target, $body)* }
+        }
+    };
+}
+pub(crate) use counted;
+
+/// A count that is not negative.
+#[inline]
+fn count(count: impl Into<i64>) -> Result<usize> {
+    let count = count.into();
+    usize::try_from(count).map_err(|_| Error::new(crate::abi::MPI_ERR_COUNT, format!("a count of {count}")))
+}
 
 /// Writes a result through the caller's pointer.
 fn set<T>(place: *mut T, value: T) -> Result<()> {

@@ -291,71 +291,6 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Bsend, PMPI_Bsend(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Bsend_c, PMPI_Bsend_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Bsend_init, PMPI_Bsend_init(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Bsend_init_c, PMPI_Bsend_init_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Buffer_attach, PMPI_Buffer_attach(_buffer: Pointer, _size: c_int) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Buffer_attach_c, PMPI_Buffer_attach_c(_buffer: Pointer, _size: MPI_Count) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Buffer_detach, PMPI_Buffer_detach(_buffer_addr: Pointer, _size: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Buffer_detach_c, PMPI_Buffer_detach_c(_buffer_addr: Pointer, _size: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Buffer_flush, PMPI_Buffer_flush() on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Buffer_iflush, PMPI_Buffer_iflush(_request: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Cancel, PMPI_Cancel(_request: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Close_port, PMPI_Close_port(_port_name: Pointer) on (), { refuse("dynamic processes") }
 }
@@ -368,50 +303,10 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_attach_buffer, PMPI_Comm_attach_buffer(
-        comm: MPI_Comm, _buffer: Pointer, _size: c_int
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_attach_buffer_c, PMPI_Comm_attach_buffer_c(
-        comm: MPI_Comm, _buffer: Pointer, _size: MPI_Count
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Comm_connect, PMPI_Comm_connect(
         _port_name: Pointer, _info: MPI_Info, _root: c_int, comm: MPI_Comm, _newcomm: Pointer
     ) on comm, { refuse("dynamic processes") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_detach_buffer, PMPI_Comm_detach_buffer(
-        comm: MPI_Comm, _buffer_addr: Pointer, _size: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_detach_buffer_c, PMPI_Comm_detach_buffer_c(
-        comm: MPI_Comm, _buffer_addr: Pointer, _size: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_flush_buffer, PMPI_Comm_flush_buffer(comm: MPI_Comm) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Comm_iflush_buffer, PMPI_Comm_iflush_buffer(
-        comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -1215,18 +1110,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Grequest_complete, PMPI_Grequest_complete(_request: MPI_Request) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Grequest_start, PMPI_Grequest_start(
-        _query_fn: Pointer, _free_fn: Pointer, _cancel_fn: Pointer, _extra_state: Pointer, _request: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Iallgather, PMPI_Iallgather(
         _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
         _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
@@ -1342,22 +1225,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Ibsend, PMPI_Ibsend(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ibsend_c, PMPI_Ibsend_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Iexscan, PMPI_Iexscan(
         _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
         _request: Pointer
@@ -1402,27 +1269,6 @@ mpi! {
         _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
         _displs: Pointer, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
     ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Improbe, PMPI_Improbe(
-        _source: c_int, _tag: c_int, comm: MPI_Comm, _flag: Pointer, _message: Pointer, _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Imrecv, PMPI_Imrecv(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _message: Pointer, _request: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Imrecv_c, PMPI_Imrecv_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _message: Pointer, _request: Pointer
-    ) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -1507,29 +1353,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Iprobe, PMPI_Iprobe(
-        _source: c_int, _tag: c_int, comm: MPI_Comm, _flag: Pointer, _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Irecv, PMPI_Irecv(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _source: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Irecv_c, PMPI_Irecv_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _source: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Ireduce, PMPI_Ireduce(
         _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, _root: c_int,
         comm: MPI_Comm, _request: Pointer
@@ -1573,22 +1396,6 @@ mpi! {
     fn MPI_Ireduce_scatter_c, PMPI_Ireduce_scatter_c(
         _sendbuf: Pointer, _recvbuf: Pointer, _recvcounts: Pointer, _datatype: MPI_Datatype, _op: MPI_Op,
         comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Irsend, PMPI_Irsend(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Irsend_c, PMPI_Irsend_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
     ) on comm, { refuse("the rest") }
 }
 
@@ -1641,97 +1448,10 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Isend, PMPI_Isend(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Isend_c, PMPI_Isend_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Isendrecv, PMPI_Isendrecv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _dest: c_int, _sendtag: c_int,
-        _recvbuf: Pointer, _recvcount: c_int, _recvtype: MPI_Datatype, _source: c_int, _recvtag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Isendrecv_c, PMPI_Isendrecv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _dest: c_int, _sendtag: c_int,
-        _recvbuf: Pointer, _recvcount: MPI_Count, _recvtype: MPI_Datatype, _source: c_int, _recvtag: c_int,
-        comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Isendrecv_replace, PMPI_Isendrecv_replace(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _sendtag: c_int, _source: c_int,
-        _recvtag: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Isendrecv_replace_c, PMPI_Isendrecv_replace_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _sendtag: c_int, _source: c_int,
-        _recvtag: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Issend, PMPI_Issend(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Issend_c, PMPI_Issend_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Lookup_name, PMPI_Lookup_name(
         _service_name: Pointer, _info: MPI_Info, _port_name: Pointer
     ) on (), { refuse("dynamic processes") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Mprobe, PMPI_Mprobe(
-        _source: c_int, _tag: c_int, comm: MPI_Comm, _message: Pointer, _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Mrecv, PMPI_Mrecv(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _message: Pointer, _status: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Mrecv_c, PMPI_Mrecv_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _message: Pointer, _status: Pointer
-    ) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -2027,13 +1747,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Probe, PMPI_Probe(
-        _source: c_int, _tag: c_int, comm: MPI_Comm, _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Psend_init, PMPI_Psend_init(
         _buf: Pointer, _partitions: c_int, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int,
         comm: MPI_Comm, _info: MPI_Info, _request: Pointer
@@ -2087,38 +1800,6 @@ mpi! {
         _target_disp: MPI_Aint, _target_count: MPI_Count, _target_datatype: MPI_Datatype, _op: MPI_Op, _win: MPI_Win,
         _request: Pointer
     ) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Recv, PMPI_Recv(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _source: c_int, _tag: c_int, comm: MPI_Comm,
-        _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Recv_c, PMPI_Recv_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _source: c_int, _tag: c_int, comm: MPI_Comm,
-        _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Recv_init, PMPI_Recv_init(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _source: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Recv_init_c, PMPI_Recv_init_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _source: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -2247,40 +1928,6 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Request_free, PMPI_Request_free(_request: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Request_get_status, PMPI_Request_get_status(
-        _request: MPI_Request, _flag: Pointer, _status: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Request_get_status_all, PMPI_Request_get_status_all(
-        _count: c_int, _array_of_requests: Pointer, _flag: Pointer, _array_of_statuses: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Request_get_status_any, PMPI_Request_get_status_any(
-        _count: c_int, _array_of_requests: Pointer, _indx: Pointer, _flag: Pointer, _status: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Request_get_status_some, PMPI_Request_get_status_some(
-        _incount: c_int, _array_of_requests: Pointer, _outcount: Pointer, _array_of_indices: Pointer,
-        _array_of_statuses: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: one-sided communication.
     fn MPI_Rget, PMPI_Rget(
         _origin_addr: Pointer, _origin_count: c_int, _origin_datatype: MPI_Datatype, _target_rank: c_int,
@@ -2330,36 +1977,6 @@ mpi! {
         _target_disp: MPI_Aint, _target_count: MPI_Count, _target_datatype: MPI_Datatype, _win: MPI_Win,
         _request: Pointer
     ) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Rsend, PMPI_Rsend(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Rsend_c, PMPI_Rsend_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Rsend_init, PMPI_Rsend_init(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Rsend_init_c, PMPI_Rsend_init_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -2455,150 +2072,6 @@ mpi! {
         _recvcount: MPI_Count, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info,
         _request: Pointer
     ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Send, PMPI_Send(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Send_c, PMPI_Send_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Send_init, PMPI_Send_init(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Send_init_c, PMPI_Send_init_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Sendrecv, PMPI_Sendrecv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _dest: c_int, _sendtag: c_int,
-        _recvbuf: Pointer, _recvcount: c_int, _recvtype: MPI_Datatype, _source: c_int, _recvtag: c_int, comm: MPI_Comm,
-        _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Sendrecv_c, PMPI_Sendrecv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _dest: c_int, _sendtag: c_int,
-        _recvbuf: Pointer, _recvcount: MPI_Count, _recvtype: MPI_Datatype, _source: c_int, _recvtag: c_int,
-        comm: MPI_Comm, _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Sendrecv_replace, PMPI_Sendrecv_replace(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _sendtag: c_int, _source: c_int,
-        _recvtag: c_int, comm: MPI_Comm, _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Sendrecv_replace_c, PMPI_Sendrecv_replace_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _sendtag: c_int, _source: c_int,
-        _recvtag: c_int, comm: MPI_Comm, _status: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_attach_buffer, PMPI_Session_attach_buffer(
-        session: MPI_Session, _buffer: Pointer, _size: c_int
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_attach_buffer_c, PMPI_Session_attach_buffer_c(
-        session: MPI_Session, _buffer: Pointer, _size: MPI_Count
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_detach_buffer, PMPI_Session_detach_buffer(
-        session: MPI_Session, _buffer_addr: Pointer, _size: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_detach_buffer_c, PMPI_Session_detach_buffer_c(
-        session: MPI_Session, _buffer_addr: Pointer, _size: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_flush_buffer, PMPI_Session_flush_buffer(session: MPI_Session) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Session_iflush_buffer, PMPI_Session_iflush_buffer(
-        session: MPI_Session, _request: Pointer
-    ) on session, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ssend, PMPI_Ssend(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ssend_c, PMPI_Ssend_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ssend_init, PMPI_Ssend_init(
-        _buf: Pointer, _count: c_int, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ssend_init_c, PMPI_Ssend_init_c(
-        _buf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _dest: c_int, _tag: c_int, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Start, PMPI_Start(_request: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Startall, PMPI_Startall(_count: c_int, _array_of_requests: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -2992,38 +2465,6 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Test, PMPI_Test(_request: Pointer, _flag: Pointer, _status: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Test_cancelled, PMPI_Test_cancelled(_status: Pointer, _flag: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Testall, PMPI_Testall(
-        _count: c_int, _array_of_requests: Pointer, _flag: Pointer, _array_of_statuses: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Testany, PMPI_Testany(
-        _count: c_int, _array_of_requests: Pointer, _indx: Pointer, _flag: Pointer, _status: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Testsome, PMPI_Testsome(
-        _incount: c_int, _array_of_requests: Pointer, _outcount: Pointer, _array_of_indices: Pointer,
-        _array_of_statuses: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
     fn MPI_Type_commit, PMPI_Type_commit(_datatype: Pointer) on (), { refuse("the rest") }
 }
 
@@ -3379,33 +2820,6 @@ mpi! {
     fn MPI_Unpublish_name, PMPI_Unpublish_name(
         _service_name: Pointer, _info: MPI_Info, _port_name: Pointer
     ) on (), { refuse("dynamic processes") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Wait, PMPI_Wait(_request: Pointer, _status: Pointer) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Waitall, PMPI_Waitall(
-        _count: c_int, _array_of_requests: Pointer, _array_of_statuses: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Waitany, PMPI_Waitany(
-        _count: c_int, _array_of_requests: Pointer, _indx: Pointer, _status: Pointer
-    ) on (), { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Waitsome, PMPI_Waitsome(
-        _incount: c_int, _array_of_requests: Pointer, _outcount: Pointer, _array_of_indices: Pointer,
-        _array_of_statuses: Pointer
-    ) on (), { refuse("the rest") }
 }
 
 mpi! {

@@ -2,7 +2,11 @@
 #![allow(unsafe_code)]
 
 use crate::datatype::Datatype;
+use crate::transport::shm::{CopyError, read_from};
 use std::sync::Arc;
+
+/// What does not lie in one piece is copied through memory of our own, that much at a time.
+const SCRATCH: usize = 128 << 10;
 
 /// A user's buffer, or the library's own: it outlives the operation that it is given to.
 #[derive(Clone, Debug)]
@@ -87,5 +91,47 @@ impl Buffer {
         // SAFETY: as above; `len` is within both.
         unsafe { std::ptr::copy_nonoverlapping(input.as_ptr(), self.address.add(position), len) };
         len
+    }
+
+    /// All the data, packed.
+    pub fn to_bytes(&self) -> Box<[u8]> {
+        let mut bytes = vec![0; self.bytes];
+        self.read(0, &mut bytes);
+        bytes.into()
+    }
+
+    /// Copies the first `len` bytes to another buffer of this process.
+    pub fn copy_to(&self, to: &Buffer, len: usize) {
+        if let Some(address) = self.run() {
+            // SAFETY: whoever made the buffer promised that its bytes can be read.
+            to.write(0, unsafe { std::slice::from_raw_parts(address.cast_const(), len) });
+            return;
+        }
+        let mut scratch = vec![0; len.min(SCRATCH)];
+        let mut position = 0;
+        while position < len {
+            let piece = &mut scratch[..(len - position).min(SCRATCH)];
+            self.read(position, piece);
+            to.write(position, piece);
+            position += piece.len();
+        }
+    }
+
+    /// Copies `len` bytes at an address in process `pid` here.
+    pub fn read_from_process(&self, pid: u32, address: u64, len: usize) -> Result<(), CopyError> {
+        if let Some(here) = self.run() {
+            // SAFETY: whoever made the buffer promised that its bytes can be written; `len` is within.
+            return unsafe { read_from(pid, address, here, len.min(self.bytes)) };
+        }
+        let mut scratch = vec![0; len.min(SCRATCH)];
+        let mut position = 0;
+        while position < len {
+            let piece = (len - position).min(SCRATCH);
+            // SAFETY: the scratch memory is that long.
+            unsafe { read_from(pid, address + position as u64, scratch.as_mut_ptr(), piece)? };
+            self.write(position, &scratch[..piece]);
+            position += piece;
+        }
+        Ok(())
     }
 }

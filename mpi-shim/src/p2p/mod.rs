@@ -1,20 +1,45 @@
 //! Point-to-point messages: matching, eager and rendezvous, requests, waiting.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `matching` | which receive takes which message |
+//! | `message` | what goes through a ring |
+//! | `link`, `source` | the ways to other processes, and from them |
+//! | `engine` | all of them together |
+//! | `request`, `buffer` | operations under way, and their memory |
+//! | `completion` | what becomes of complete ones |
+//! | `progress` | waiting: spinning, yielding, sleeping |
+//! | `attached` | the buffer of buffered sends |
+mod attached;
 mod buffer;
+mod completion;
+mod engine;
+mod link;
+mod matching;
+mod message;
 mod progress;
 mod request;
+mod source;
 
+pub use attached::{Attached, AttachedBuffers, Owner, release_sent};
 pub use buffer::Buffer;
+pub use completion::{
+    COMPLETE, Concluded, FROM_NOBODY, cancel, complete_generalized, conclude, free, is_active, is_complete, status,
+    test, wait_with_status,
+};
+pub use engine::{Engine, Requests};
+pub use message::Message;
+pub use progress::{advance, recv_bytes, send_bytes, start_activity, wait, wait_until};
+pub use request::{Activity, Generalized, Kind, Naming, Recipe, Request};
+
+use crate::abi::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_Request, MPI_Status};
+use crate::comm::Comm;
+use crate::error::Result;
+use crate::state::State;
+use matching::{ANY, Key};
+
 /// The highest tag of a user.
 pub const TAG_UB: i32 = (1 << 30) - 1;
-
-pub use progress::{recv_bytes, send_bytes, wait, wait_until};
-pub use request::{Activity, Kind as RequestKind, Recipe, Request};
-
-use crate::abi::{MPI_Request, MPI_Status};
-use crate::comm::Comm;
-use crate::error::{Error, Result};
-use crate::launch::Job;
-use crate::state::State;
 
 /// What a message belongs to: the two never match one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,49 +57,95 @@ pub enum Mode {
     Standard,
     /// When it is matched by a receive.
     Synchronous,
-    /// As standard; the receive is posted already.
-    Ready,
-    /// At once: the message is in the attached buffer.
-    Buffered,
 }
 
-/// Messages of this process.
+/// A message that a matched probe took.
 #[derive(Debug)]
-pub struct Engine {}
-
-impl Engine {
-    /// The engine of a process of `job`.
-    pub fn new(_job: &Job) -> Result<Engine> {
-        Ok(Engine {})
-    }
+pub struct Taken {
+    key: Key,
+    message: Message,
+    /// What the probe said of it.
+    pub status: MPI_Status,
 }
 
-/// Begins to send to `dest` of the communicator's peers (not `MPI_PROC_NULL`). The rank is checked, nothing else.
+/// Sends to `dest` of the communicator's peers (not `MPI_PROC_NULL`); the request to wait for, or none if it is done.
+/// The rank is checked, nothing else.
+#[inline]
+pub fn send(
+    state: &mut State,
+    comm: &Comm,
+    plane: Plane,
+    dest: i32,
+    tag: i32,
+    buffer: Buffer,
+    mode: Mode,
+) -> Result<Option<MPI_Request>> {
+    let to = comm.process(dest)?;
+    let (engine, requests) = state.messages()?;
+    let key = Engine::key(comm, plane, engine.me() as i32, tag);
+    engine.send(requests, to, key, buffer, mode)
+}
+
+/// The same, with a request in any case.
+#[inline]
 pub fn isend(
-    _state: &mut State,
-    _comm: &Comm,
-    _plane: Plane,
-    _dest: i32,
-    _tag: i32,
-    _buffer: Buffer,
-    _mode: Mode,
+    state: &mut State,
+    comm: &Comm,
+    plane: Plane,
+    dest: i32,
+    tag: i32,
+    buffer: Buffer,
+    mode: Mode,
 ) -> Result<MPI_Request> {
-    Err(Error::unsupported("point-to-point messages"))
+    Ok(send(state, comm, plane, dest, tag, buffer, mode)?.unwrap_or(COMPLETE))
 }
 
 /// Begins to receive from `source`, a rank or `MPI_ANY_SOURCE`, with `tag`, a tag or `MPI_ANY_TAG`.
+#[inline]
 pub fn irecv(
-    _state: &mut State,
-    _comm: &Comm,
-    _plane: Plane,
-    _source: i32,
-    _tag: i32,
-    _buffer: Buffer,
+    state: &mut State,
+    comm: &Comm,
+    plane: Plane,
+    source: i32,
+    tag: i32,
+    buffer: Buffer,
 ) -> Result<MPI_Request> {
-    Err(Error::unsupported("point-to-point messages"))
+    let (asked, naming) = asking(comm, plane, source, tag)?;
+    let (engine, requests) = state.messages()?;
+    Ok(engine.receive(requests, asked, buffer, naming))
 }
 
-/// If the request is complete, takes it out of the table (a persistent one stays, inactive).
-pub fn test(_state: &mut State, _request: MPI_Request) -> Result<Option<MPI_Status>> {
-    Err(Error::unsupported("point-to-point messages"))
+/// What a receive or a probe asks for.
+#[inline]
+pub(crate) fn asking(comm: &Comm, plane: Plane, source: i32, tag: i32) -> Result<(Key, Naming)> {
+    let tag = if tag == MPI_ANY_TAG { ANY } else { tag };
+    if source == MPI_ANY_SOURCE {
+        let group = comm.remote.as_ref().unwrap_or(&comm.group).clone();
+        return Ok((Engine::key(comm, plane, ANY, tag), Naming::Group(group)));
+    }
+    Ok((Engine::key(comm, plane, comm.process(source)? as i32, tag), Naming::Rank(source)))
+}
+
+/// The status of the earliest message that a receive would take.
+pub fn probe(state: &mut State, comm: &Comm, plane: Plane, source: i32, tag: i32) -> Result<Option<MPI_Status>> {
+    let (asked, naming) = asking(comm, plane, source, tag)?;
+    let found = state.messages()?.0.probe(&asked);
+    Ok(found.map(|(key, bytes)| MPI_Status::message(naming.rank(key.source), key.tag, bytes)))
+}
+
+/// Takes that message: only `receive_taken` can receive it.
+pub fn take(state: &mut State, comm: &Comm, source: i32, tag: i32) -> Result<Option<Taken>> {
+    let (asked, naming) = asking(comm, Plane::User, source, tag)?;
+    let found = state.messages()?.0.take(&asked);
+    Ok(found.map(|(key, message)| {
+        let status = MPI_Status::message(naming.rank(key.source), key.tag, message.bytes());
+        Taken { key, message, status }
+    }))
+}
+
+/// Receives a message that was taken.
+pub fn receive_taken(state: &mut State, taken: Taken, buffer: Buffer) -> Result<MPI_Request> {
+    let naming = Naming::Rank(taken.status.MPI_SOURCE);
+    let (engine, requests) = state.messages()?;
+    Ok(engine.receive_taken(requests, taken.key, taken.message, buffer, naming))
 }

@@ -1,29 +1,168 @@
 //! Progress and waiting. These functions enter the state themselves: call them without a guard.
-use super::{Buffer, Mode, Plane, irecv, isend, test};
+//!
+//! Who waits looks for messages, for a while without leaving the core, then letting others have it, then asleep until
+//! somebody sends. Where there are more processes than cores the first part is left out: whoever is awaited may need this core.
+use super::request::{self, Activity, Kind, Request};
+use super::{Buffer, Mode, Plane, irecv, send, test};
 use crate::abi::{MPI_Request, MPI_Status};
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::state::{self, State};
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// Makes progress until `ready` gives something.
-pub fn wait_until<T>(mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> Result<T> {
-    loop {
-        if let Some(value) = ready(&mut state::enter())? {
-            return Ok(value);
+/// Looks before the core is offered to others, while there is a core for everybody.
+const SPINS: u32 = 20_000;
+/// Offers of the core before the process sleeps.
+const YIELDS: u32 = 300;
+/// The longest sleep: against whatever may be lost, such as a process that died.
+const SLEEP: Duration = Duration::from_millis(50);
+/// The same where another thread may have been woken in this one's place.
+const SHARED_SLEEP: Duration = Duration::from_millis(1);
+
+static CROWDED: AtomicBool = AtomicBool::new(false);
+
+/// Says whether this node has more processes of the job than cores.
+pub(super) fn set_crowded(crowded: bool) {
+    CROWDED.store(crowded, Ordering::Relaxed);
+}
+
+/// How long a wait has found nothing.
+#[derive(Debug)]
+pub(super) struct Idle {
+    looks: u32,
+    spins: u32,
+}
+
+impl Idle {
+    /// The beginning of a wait.
+    pub(super) fn new() -> Idle {
+        Idle { looks: 0, spins: if CROWDED.load(Ordering::Relaxed) { 1 } else { SPINS } }
+    }
+
+    /// After a look that found nothing.
+    #[inline]
+    pub(super) fn pause(&mut self) {
+        self.looks += 1;
+        if self.looks <= self.spins {
+            return spin_loop();
         }
-        std::thread::yield_now();
+        self.give_way();
+    }
+
+    #[cold]
+    fn give_way(&mut self) {
+        if self.looks <= self.spins + YIELDS {
+            std::thread::yield_now();
+        } else {
+            sleep();
+        }
+    }
+
+    /// After a look that found something.
+    #[inline]
+    pub(super) fn found(&mut self) {
+        self.looks = 0;
     }
 }
 
+impl Default for Idle {
+    fn default() -> Self {
+        Idle::new()
+    }
+}
+
+/// Sleeps until this process is sent something.
+fn sleep() {
+    let segment = {
+        let state = state::enter();
+        state.engine.as_ref().and_then(|engine| engine.segment().cloned())
+    };
+    let limit = if state::is_shared_by_threads() { SHARED_SLEEP } else { SLEEP };
+    let Some(segment) = segment else { return std::thread::yield_now() };
+    segment.sleep(limit, || state::enter().engine.as_ref().is_some_and(|engine| engine.has_work()));
+}
+
+/// Makes progress until `ready` gives something.
+#[inline]
+pub fn wait_until<T>(mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> Result<T> {
+    let mut idle = Idle::new();
+    loop {
+        let (any, active) = {
+            let mut state = state::enter();
+            if let Some(value) = ready(&mut state)? {
+                return Ok(value);
+            }
+            (poll(&mut state), !state.activities.is_empty())
+        };
+        if active {
+            run_activities();
+        }
+        if any { idle.found() } else { idle.pause() }
+    }
+}
+
+/// Makes some progress.
+pub fn advance() {
+    let active = {
+        let mut state = state::enter();
+        poll(&mut state);
+        !state.activities.is_empty()
+    };
+    if active {
+        run_activities();
+    }
+}
+
+#[inline]
+fn poll(state: &mut State) -> bool {
+    state.messages().is_ok_and(|(engine, requests)| engine.poll(requests))
+}
+
+/// Lets each activity do what it can, without a guard: it may call the user's functions, which may call MPI.
+fn run_activities() {
+    let running = std::mem::take(&mut state::enter().activities);
+    let mut left = Vec::with_capacity(running.len());
+    for (request, mut activity) in running {
+        match activity.advance() {
+            Ok(false) => left.push((request, activity)),
+            Ok(true) => {
+                let status = activity.status();
+                request::complete(&mut state::enter().requests, request, status);
+            }
+            Err(error) => request::fail(&mut state::enter().requests, request, error),
+        }
+    }
+    let mut state = state::enter();
+    // What began meanwhile goes behind.
+    left.append(&mut state.activities);
+    state.activities = left;
+}
+
+/// Begins something that goes on in steps; the request that completes with it.
+pub fn start_activity(mut activity: Box<dyn Activity>) -> Result<MPI_Request> {
+    let done = activity.advance()?;
+    let mut state = state::enter();
+    let request: MPI_Request = state.requests.insert(Request::new(Kind::Activity));
+    if done {
+        request::complete(&mut state.requests, request, activity.status());
+    } else {
+        state.activities.push((request, activity));
+    }
+    Ok(request)
+}
+
 /// Waits for a request, and takes it out of the table.
+#[inline]
 pub fn wait(request: MPI_Request) -> Result<MPI_Status> {
     wait_until(|state| test(state, request))
 }
 
 /// Sends bytes within the library.
 pub fn send_bytes(comm: &Comm, plane: Plane, dest: i32, tag: i32, bytes: &[u8]) -> Result<()> {
-    let request = isend(&mut state::enter(), comm, plane, dest, tag, Buffer::lent(bytes), Mode::Standard)?;
-    wait(request).map(|_| ())
+    let request = send(&mut state::enter(), comm, plane, dest, tag, Buffer::lent(bytes), Mode::Standard)?;
+    request.map_or(Ok(()), |request| wait(request).map(|_| ()))
 }
 
 /// Receives bytes within the library; how many came.

@@ -1,0 +1,2 @@
+//! How bytes get to another process of the job.
+pub mod shm;

@@ -1,0 +1,22 @@
+//! Processes of one node: rings in memory that they share, and copies out of another process's memory.
+//!
+//! ```text
+//! page 0        the launcher's
+//! page 1        how much of the free area is given out
+//! processes     a line each: its id, and the word that it sleeps on
+//! senders       for each process, a bit for each process that ever sent to it
+//! tails         a line for each pair, receiver by receiver: how far it has read
+//! rings         one for each pair, receiver by receiver: see `ring`
+//! free area     given out by `Segment::allocate`, mapped where it is used
+//! ```
+//! The memory is sparse: a page exists once somebody has written to it, so what pairs that never talk have costs nothing.
+#![allow(unsafe_code)]
+
+mod copy;
+mod ring;
+mod segment;
+mod sleep;
+
+pub use copy::{CopyError, read_from};
+pub use ring::{Consumer, Head, LINE, Producer, Word};
+pub use segment::{Area, Segment};

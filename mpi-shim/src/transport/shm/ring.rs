@@ -1,0 +1,228 @@
+//! A ring of cache lines from one process to another.
+//!
+//! A message is a header, up to 24 bytes of the protocol's own and the payload, one after the other over as many lines as it takes:
+//!
+//! ```text
+//! byte  0      1          2..4         4..8   8..16      16..16+prefix   then
+//!       kind   prefix     payload      tag    context    prefix          payload
+//!              bytes      bytes
+//! ```
+//! The first eight bytes are one word, written last: not zero says that the whole message is there. So a short message is one line,
+//! and goes from one cache to the other once. A writer clears the word where the next message will begin before
+//! it publishes this one, so what an earlier lap left there is never taken for a header.
+//!
+//! The reader says how far it has read by a count of lines in the pair's tail, each quarter of the ring; the writer looks there only
+//! when the ring seems full.
+
+use std::slice;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Bytes of a cache line.
+pub const LINE: usize = 64;
+/// Bytes of a header.
+const HEADER: usize = 16;
+/// Most bytes of a prefix.
+const PREFIX: usize = 32;
+
+/// The first word of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// What it is; not zero.
+    pub kind: u8,
+    /// Bytes of the prefix.
+    pub prefix: u8,
+    /// Bytes of the payload.
+    pub payload: u16,
+    /// The message's tag.
+    pub tag: i32,
+}
+
+impl Word {
+    fn pack(self) -> u64 {
+        u64::from(self.kind)
+            | u64::from(self.prefix) << 8
+            | u64::from(self.payload) << 16
+            | u64::from(self.tag as u32) << 32
+    }
+
+    fn unpack(word: u64) -> Word {
+        Word { kind: word as u8, prefix: (word >> 8) as u8, payload: (word >> 16) as u16, tag: (word >> 32) as i32 }
+    }
+
+    fn lines(self) -> u64 {
+        ((HEADER + usize::from(self.prefix) + usize::from(self.payload)).div_ceil(LINE)) as u64
+    }
+}
+
+/// What the two sides share beside the lines: the pair's tail.
+#[repr(C, align(64))]
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// Lines that the reader is done with.
+    read: AtomicU64,
+    /// Set while the reader holds more unexpected data from this writer than it wants.
+    throttled: AtomicU32,
+}
+
+/// Where a ring lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The first line.
+    pub(super) lines: *mut u8,
+    /// How many: a power of two.
+    pub(super) count: u64,
+    /// The pair's tail.
+    pub(super) tail: *const Tail,
+}
+
+impl Place {
+    fn word(&self, line: u64) -> &AtomicU64 {
+        // SAFETY: the masked line is within the ring, aligned, and mapped as long as the segment, which outlives both sides.
+        unsafe { AtomicU64::from_ptr(self.lines.add((line & (self.count - 1)) as usize * LINE).cast()) }
+    }
+
+    fn tail(&self) -> &Tail {
+        // SAFETY: as above.
+        unsafe { &*self.tail }
+    }
+
+    /// `len` bytes from byte `offset` of the message that begins at `line`: up to the ring's end, and the rest from its beginning.
+    fn pieces(&self, line: u64, offset: usize, len: usize) -> [(*mut u8, usize); 2] {
+        let size = self.count as usize * LINE;
+        let start = ((line & (self.count - 1)) as usize * LINE + offset) & (size - 1);
+        let first = len.min(size - start);
+        // SAFETY: `start` is within the ring.
+        [(unsafe { self.lines.add(start) }, first), (self.lines, len - first)]
+    }
+}
+
+/// The writing side.
+#[derive(Debug)]
+pub struct Producer {
+    place: Place,
+    /// Lines written.
+    head: u64,
+    /// Lines that the reader was done with when last asked.
+    read: u64,
+}
+
+impl Producer {
+    pub(super) fn new(place: Place) -> Producer {
+        Producer { place, head: 0, read: 0 }
+    }
+
+    /// The longest payload of a message: a quarter of the ring.
+    pub fn max_payload(&self) -> usize {
+        (self.place.count as usize / 4) * LINE - HEADER - PREFIX
+    }
+
+    /// True if the reader asks for announcements in place of data.
+    #[inline]
+    pub fn throttled(&self) -> bool {
+        self.place.tail().throttled.load(Ordering::Relaxed) != 0
+    }
+
+    /// Writes a message if there is room: `fill` is given the payload's place, in one or two pieces. False if there is none.
+    #[inline]
+    pub fn push(&mut self, word: Word, context: u64, prefix: &[u64], fill: impl FnOnce(&mut [u8], &mut [u8])) -> bool {
+        let lines = word.lines();
+        if !self.has_room(lines) {
+            return false;
+        }
+        let [first, second] = self.place.pieces(self.head, HEADER + usize::from(word.prefix), word.payload.into());
+        // SAFETY: the pieces are within the ring, do not overlap, and belong to the writer: the reader is done with these lines
+        // and does not look at them before the word is published. The header and prefix fit into the first line.
+        unsafe {
+            let header = self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>();
+            header.write(context);
+            for (index, &value) in prefix.iter().enumerate() {
+                header.add(1 + index).write(value);
+            }
+            fill(slice::from_raw_parts_mut(first.0, first.1), slice::from_raw_parts_mut(second.0, second.1));
+        }
+        self.place.word(self.head + lines).store(0, Ordering::Relaxed);
+        self.place.word(self.head).store(word.pack(), Ordering::Release);
+        self.head += lines;
+        true
+    }
+
+    /// Room for so many lines, and for the cleared word behind them.
+    #[inline]
+    fn has_room(&mut self, lines: u64) -> bool {
+        if self.head + lines < self.read + self.place.count {
+            return true;
+        }
+        self.read = self.place.tail().read.load(Ordering::Acquire);
+        self.head + lines < self.read + self.place.count
+    }
+}
+
+/// A message at the head of a ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// Its first word.
+    pub word: Word,
+    /// Its context.
+    pub context: u64,
+}
+
+/// The reading side.
+#[derive(Debug)]
+pub struct Consumer {
+    place: Place,
+    /// Lines read.
+    head: u64,
+    /// What the writer was told.
+    told: u64,
+}
+
+impl Consumer {
+    pub(super) fn new(place: Place) -> Consumer {
+        Consumer { place, head: 0, told: 0 }
+    }
+
+    /// The next message, if there is one.
+    #[inline]
+    pub fn peek(&self) -> Option<Head> {
+        let word = self.place.word(self.head).load(Ordering::Acquire);
+        if word == 0 {
+            return None;
+        }
+        // SAFETY: the word says that the message is there; its header is within the line.
+        let context = unsafe { self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>().read() };
+        Some(Head { word: Word::unpack(word), context })
+    }
+
+    /// A number of the next message's prefix.
+    #[inline]
+    pub fn prefix(&self, index: usize) -> u64 {
+        debug_assert!(index < PREFIX / 8);
+        // SAFETY: prefixes are within the first line.
+        unsafe { self.place.pieces(self.head, HEADER + 8 * index, 8)[0].0.cast::<u64>().read() }
+    }
+
+    /// The next message's payload, in one or two pieces.
+    #[inline]
+    pub fn payload(&self, head: &Head) -> (&[u8], &[u8]) {
+        let word = head.word;
+        let len = usize::from(word.payload).min(self.place.count as usize * LINE);
+        let [first, second] = self.place.pieces(self.head, HEADER + usize::from(word.prefix), len);
+        // SAFETY: within the ring; the writer does not touch these lines before `consume`.
+        unsafe { (slice::from_raw_parts(first.0, first.1), slice::from_raw_parts(second.0, second.1)) }
+    }
+
+    /// Goes on to the message after `head`.
+    #[inline]
+    pub fn consume(&mut self, head: &Head) {
+        self.head += head.word.lines();
+        if self.head - self.told >= self.place.count / 4 {
+            self.told = self.head;
+            self.place.tail().read.store(self.head, Ordering::Release);
+        }
+    }
+
+    /// Asks the writer for announcements in place of data, or no longer.
+    pub fn throttle(&self, on: bool) {
+        self.place.tail().throttled.store(on.into(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,236 @@
+//! The memory that the processes of a node share, mapped.
+
+use super::ring::{Consumer, LINE, Place, Producer, Tail};
+use super::{copy, sleep};
+use crate::abi::MPI_ERR_NO_MEM;
+use crate::error::{Error, Result};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use std::os::fd::{AsFd, OwnedFd};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+const PAGE: usize = 4096;
+/// Bytes of addresses for the free area; memory is taken only where something is written.
+const FREE: usize = 1 << 40;
+
+/// A process's line.
+#[repr(C, align(64))]
+struct Process {
+    asleep: AtomicU32,
+    pid: AtomicU32,
+    namespace: AtomicU64,
+}
+
+/// The parts' offsets, a function of how many processes there are.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    processes: usize,
+    senders: usize,
+    tails: usize,
+    rings: usize,
+    free: usize,
+    /// Words of a process's senders.
+    words: usize,
+    /// Bytes of a ring.
+    ring: usize,
+}
+
+impl Layout {
+    fn new(count: usize) -> Layout {
+        // All rings together stay within some gigabytes of addresses, and a ring within the caches.
+        let ring = match count {
+            0..=64 => 64 << 10,
+            65..=256 => 16 << 10,
+            _ => 8 << 10,
+        };
+        let words = count.div_ceil(64).next_multiple_of(LINE / 8);
+        let processes = 2 * PAGE;
+        let senders = processes + count * LINE;
+        let tails = (senders + count * words * 8).next_multiple_of(PAGE);
+        let rings = (tails + count * count * LINE).next_multiple_of(PAGE);
+        let free = rings + count * count * ring;
+        Layout { processes, senders, tails, rings, free, words, ring }
+    }
+}
+
+/// The memory shared by the processes of this node.
+#[derive(Debug)]
+pub struct Segment {
+    memory: OwnedFd,
+    base: *mut u8,
+    layout: Layout,
+    /// This process's place among the node's, and how many they are.
+    me: usize,
+    count: usize,
+}
+
+// SAFETY: what is reached through the base are atomics, and rings, each side of which belongs to one owner.
+unsafe impl Send for Segment {}
+// SAFETY: as above.
+unsafe impl Sync for Segment {}
+
+impl Segment {
+    /// Maps the memory; this process is number `me` of the node's `count`.
+    pub fn map(memory: OwnedFd, me: usize, count: usize) -> Result<Segment> {
+        let layout = Layout::new(count);
+        let no_memory =
+            |error| Error::new(MPI_ERR_NO_MEM, format!("the node's shared memory cannot be mapped: {error}"));
+        // Every process asks for the same length, so the order does not matter.
+        rustix::fs::ftruncate(&memory, (layout.free + FREE) as u64).map_err(no_memory)?;
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let base = unsafe {
+            mmap(ptr::null_mut(), layout.free, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, memory.as_fd(), 0)
+        };
+        let segment = Segment { base: base.map_err(no_memory)?.cast(), memory, layout, me, count };
+        segment.announce();
+        Ok(segment)
+    }
+
+    fn announce(&self) {
+        sleep::prepare();
+        copy::permit();
+        let mine = self.process(self.me);
+        mine.namespace.store(copy::namespace(), Ordering::Relaxed);
+        mine.pid.store(std::process::id(), Ordering::Relaxed);
+    }
+
+    /// How many processes share it.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// This process's place among them.
+    pub fn me(&self) -> usize {
+        self.me
+    }
+
+    fn process(&self, index: usize) -> &Process {
+        assert!(index < self.count);
+        // SAFETY: within the mapping by the layout; all fields are atomics.
+        unsafe { &*self.base.add(self.layout.processes + index * LINE).cast() }
+    }
+
+    /// The id of a process whose memory may be read by it: none if ids mean something else there.
+    pub fn pid(&self, index: usize) -> Option<u32> {
+        let other = self.process(index);
+        let same = other.namespace.load(Ordering::Relaxed) == self.process(self.me).namespace.load(Ordering::Relaxed);
+        same.then(|| other.pid.load(Ordering::Relaxed))
+    }
+
+    fn place(&self, from: usize, to: usize) -> Place {
+        assert!(from < self.count && to < self.count);
+        let pair = to * self.count + from;
+        // SAFETY: both are within the mapping by the layout.
+        let (lines, tail) = unsafe {
+            (self.base.add(self.layout.rings + pair * self.layout.ring), self.base.add(self.layout.tails + pair * LINE))
+        };
+        Place { lines, count: (self.layout.ring / LINE) as u64, tail: tail.cast::<Tail>() }
+    }
+
+    /// The ring to a process, which is told that there is one; to be called once for each.
+    pub fn producer(&self, to: usize) -> Producer {
+        let word = &self.senders(to)[self.me / 64];
+        word.fetch_or(1 << (self.me % 64), Ordering::Release);
+        Producer::new(self.place(self.me, to))
+    }
+
+    /// The ring from a process; to be called once for each.
+    pub fn consumer(&self, from: usize) -> Consumer {
+        Consumer::new(self.place(from, self.me))
+    }
+
+    /// A bit for each process that ever sent to `to`.
+    fn senders(&self, to: usize) -> &[AtomicU64] {
+        let offset = self.layout.senders + to * self.layout.words * 8;
+        // SAFETY: within the mapping by the layout.
+        unsafe { std::slice::from_raw_parts(self.base.add(offset).cast(), self.layout.words) }
+    }
+
+    /// Word `index` of the processes that ever sent to this one.
+    #[inline]
+    pub fn incoming(&self, index: usize) -> u64 {
+        self.senders(self.me)[index].load(Ordering::Acquire)
+    }
+
+    /// Wakes a process, if it sleeps.
+    #[inline]
+    pub fn wake(&self, index: usize) {
+        sleep::wake(&self.process(index).asleep);
+    }
+
+    /// Sleeps until woken, at most for `limit`, unless `look` finds something to do.
+    pub fn sleep(&self, limit: Duration, look: impl FnOnce() -> bool) {
+        sleep::sleep(&self.process(self.me).asleep, limit, look);
+    }
+
+    /// Takes `len` bytes of the free area, for ever: zeros, which any process of the node can map by the offset.
+    pub fn allocate(&self, len: usize) -> u64 {
+        // SAFETY: the second page is ours, and the word aligned.
+        let used = unsafe { AtomicU64::from_ptr(self.base.add(PAGE).cast()) };
+        self.layout.free as u64 + used.fetch_add(len.next_multiple_of(PAGE) as u64, Ordering::Relaxed)
+    }
+
+    /// Maps a part of the free area.
+    pub fn area(self: &Arc<Self>, offset: u64, len: usize) -> Result<Area> {
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let base = unsafe {
+            mmap(
+                ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+                self.memory.as_fd(),
+                offset,
+            )
+        };
+        let no_memory =
+            |error| Error::new(MPI_ERR_NO_MEM, format!("{len} bytes of shared memory cannot be mapped: {error}"));
+        Ok(Area { base: base.map_err(no_memory)?.cast(), len, segment: self.clone() })
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `map`; rings live no longer than the segment, whose owner drops them first.
+        let _ = unsafe { munmap(self.base.cast(), self.layout.free) };
+    }
+}
+
+/// A mapped part of the free area.
+#[derive(Debug)]
+pub struct Area {
+    base: *mut u8,
+    len: usize,
+    segment: Arc<Segment>,
+}
+
+impl Area {
+    /// Its first byte.
+    pub fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// Its bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The segment that it is of.
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+}
+
+impl Drop for Area {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `Segment::area`.
+        let _ = unsafe { munmap(self.base.cast(), self.len) };
+    }
+}
