@@ -5,13 +5,13 @@ use super::{mpi, set};
 use crate::abi::{
     MPI_COMM_NULL, MPI_COMM_TYPE_HW_GUIDED, MPI_COMM_TYPE_HW_UNGUIDED, MPI_COMM_TYPE_RESOURCE_GUIDED,
     MPI_COMM_TYPE_SHARED, MPI_CONGRUENT, MPI_Comm, MPI_ERR_ARG, MPI_ERR_TAG, MPI_Errhandler, MPI_Group, MPI_IDENT,
-    MPI_INFO_NULL, MPI_Info, MPI_MAX_OBJECT_NAME, MPI_Request, MPI_Status, MPI_UNDEFINED,
+    MPI_INFO_NULL, MPI_Info, MPI_MAX_OBJECT_NAME, MPI_Request, MPI_UNDEFINED,
 };
 use crate::comm::{self, Comm, Leader, Level};
 use crate::errhandler::{Errhandler, Kind};
 use crate::error::{Error, Result};
 use crate::info::Info;
-use crate::p2p::{self, Request};
+use crate::p2p;
 use crate::state;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Arc;
@@ -41,8 +41,7 @@ pub(super) fn set_made(place: *mut MPI_Comm, made: Option<MPI_Comm>) -> Result<(
 /// Writes a duplicate, and a request that is complete: no message was needed.
 fn set_duplicate(comm: MPI_Comm, hints: Option<Info>, newcomm: *mut MPI_Comm, request: *mut MPI_Request) -> Result<()> {
     set(newcomm, comm::duplicate(comm, hints)?)?;
-    let done = Request { outcome: Some(Ok(MPI_Status::EMPTY)), ..Request::new(p2p::RequestKind::Activity) };
-    set(request, state::enter().requests.insert(done))
+    set(request, p2p::COMPLETE)
 }
 
 fn level(split_type: c_int, resource: Option<&CStr>) -> Result<Option<Level>> {
