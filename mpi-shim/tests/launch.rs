@@ -98,6 +98,7 @@ fn the_job_ends_with_the_first_failure() {
         ("segfault", 139, "was killed by signal 11 (segmentation fault); the job is ended"),
         ("exit-5", 5, "ended with exit code 5; the job is ended"),
         ("exit-0", 1, "ended without MPI_Finalize; the job is ended"),
+        ("abort", 9, "aborted with code 9; the job is ended"),
         ("never-init", 1, "ended without MPI_Init, which others called; the job is ended"),
         ("late", 6, "ended with exit code 6\n"),
     ] {
