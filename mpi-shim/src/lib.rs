@@ -17,6 +17,7 @@
 
 pub mod abi;
 pub mod attribute;
+pub mod coll;
 pub mod comm;
 pub mod datatype;
 pub mod errhandler;

@@ -45,10 +45,7 @@ pub fn init(required: i32) -> Result<i32> {
 /// Begins to use what both models need. `threads` is the level of thread support that is asked for.
 pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
     let job = match &state.job {
-        Some(job) => {
-            job.rejoin();
-            job.clone()
-        }
+        Some(job) => job.clone(),
         None => Arc::new(launch::discover()?),
     };
     if state.engine.is_none() {
@@ -68,9 +65,6 @@ pub fn end() -> Result<()> {
     state.models -= 1;
     if state.models == 0 {
         state.engine = None;
-        if let Some(job) = &state.job {
-            job.leave();
-        }
     }
     Ok(())
 }
@@ -87,11 +81,7 @@ pub fn finalize() -> Result<()> {
 
 /// Ends the job.
 pub fn abort(code: i32) -> ! {
-    let job = state::enter().job.clone();
-    match job {
-        Some(job) => job.abort(code),
-        None => std::process::exit(code),
-    }
+    std::process::exit(code)
 }
 
 /// What is known of how the program was started with these words.

@@ -8,6 +8,7 @@ mod split;
 mod tests;
 
 use crate::abi::{MPI_ERR_COMM, MPI_ERR_RANK, MPI_ERR_TOPOLOGY};
+use crate::coll::Collectives;
 use crate::errhandler::Errhandler;
 use crate::error::{Error, Result};
 use crate::group::{Comparison, Group};
@@ -40,6 +41,8 @@ pub struct Comm {
     pub local: Option<Arc<Comm>>,
     /// Who is whose neighbour.
     pub topology: Option<Topology>,
+    /// Numbers its collectives, and holds the memory that they share.
+    pub collectives: Collectives,
 }
 
 /// What a handle of a communicator stands for.
@@ -85,7 +88,7 @@ impl Comm {
     pub fn inter(context: u64, rank: usize, group: Arc<Group>, remote: Arc<Group>) -> Comm {
         let local = context::of_words([context, group.members()[0].into()]);
         let local = Some(Arc::new(Comm::intra(local, rank, group.clone())));
-        Comm { context, rank, group, remote: Some(remote), local, topology: None }
+        Comm { context, rank, group, remote: Some(remote), local, ..Comm::default() }
     }
 
     /// The group that messages go to and come from: the remote one of an inter-communicator.

@@ -55,242 +55,6 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgather, PMPI_Allgather(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgather_c, PMPI_Allgather_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgather_init, PMPI_Allgather_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgather_init_c, PMPI_Allgather_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgatherv, PMPI_Allgatherv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgatherv_c, PMPI_Allgatherv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgatherv_init, PMPI_Allgatherv_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allgatherv_init_c, PMPI_Allgatherv_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allreduce, PMPI_Allreduce(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allreduce_c, PMPI_Allreduce_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allreduce_init, PMPI_Allreduce_init(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Allreduce_init_c, PMPI_Allreduce_init_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoall, PMPI_Alltoall(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoall_c, PMPI_Alltoall_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoall_init, PMPI_Alltoall_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoall_init_c, PMPI_Alltoall_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallv, PMPI_Alltoallv(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallv_c, PMPI_Alltoallv_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallv_init, PMPI_Alltoallv_init(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallv_init_c, PMPI_Alltoallv_init_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallw, PMPI_Alltoallw(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallw_c, PMPI_Alltoallw_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallw_init, PMPI_Alltoallw_init(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Alltoallw_init_c, PMPI_Alltoallw_init_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Barrier, PMPI_Barrier(comm: MPI_Comm) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Barrier_init, PMPI_Barrier_init(
-        comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Bcast, PMPI_Bcast(
-        _buffer: Pointer, _count: c_int, _datatype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Bcast_c, PMPI_Bcast_c(
-        _buffer: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Bcast_init, PMPI_Bcast_init(
-        _buffer: Pointer, _count: c_int, _datatype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Bcast_init_c, PMPI_Bcast_init_c(
-        _buffer: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: dynamic processes.
     fn MPI_Close_port, PMPI_Close_port(_port_name: Pointer) on (), { refuse("dynamic processes") }
 }
@@ -336,36 +100,6 @@ mpi! {
         _origin_addr: Pointer, _compare_addr: Pointer, _result_addr: Pointer, _datatype: MPI_Datatype,
         _target_rank: c_int, _target_disp: MPI_Aint, _win: MPI_Win
     ) on (), { refuse("one-sided communication") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Exscan, PMPI_Exscan(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Exscan_c, PMPI_Exscan_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Exscan_init, PMPI_Exscan_init(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Exscan_init_c, PMPI_Exscan_init_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -971,70 +705,6 @@ mpi! {
 }
 
 mpi! {
-    /// Refused: the rest.
-    fn MPI_Gather, PMPI_Gather(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Gather_c, PMPI_Gather_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Gather_init, PMPI_Gather_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Gather_init_c, PMPI_Gather_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Gatherv, PMPI_Gatherv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Gatherv_c, PMPI_Gatherv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Gatherv_init, PMPI_Gatherv_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Gatherv_init_c, PMPI_Gatherv_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
     /// Refused: one-sided communication.
     fn MPI_Get, PMPI_Get(
         _origin_addr: Pointer, _origin_count: c_int, _origin_datatype: MPI_Datatype, _target_rank: c_int,
@@ -1061,6 +731,11 @@ mpi! {
 }
 
 mpi! {
+    /// Refused: the rest.
+    fn MPI_Get_address, PMPI_Get_address(_location: Pointer, _address: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
     /// Refused: one-sided communication.
     fn MPI_Get_c, PMPI_Get_c(
         _origin_addr: Pointer, _origin_count: MPI_Count, _origin_datatype: MPI_Datatype, _target_rank: c_int,
@@ -1070,341 +745,37 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Iallgather, PMPI_Iallgather(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Get_count, PMPI_Get_count(
+        _status: Pointer, _datatype: MPI_Datatype, _count: Pointer
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Iallgather_c, PMPI_Iallgather_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Get_count_c, PMPI_Get_count_c(
+        _status: Pointer, _datatype: MPI_Datatype, _count: Pointer
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Iallgatherv, PMPI_Iallgatherv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Get_elements, PMPI_Get_elements(
+        _status: Pointer, _datatype: MPI_Datatype, _count: Pointer
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Iallgatherv_c, PMPI_Iallgatherv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Get_elements_c, PMPI_Get_elements_c(
+        _status: Pointer, _datatype: MPI_Datatype, _count: Pointer
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Iallreduce, PMPI_Iallreduce(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iallreduce_c, PMPI_Iallreduce_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ialltoall, PMPI_Ialltoall(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ialltoall_c, PMPI_Ialltoall_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ialltoallv, PMPI_Ialltoallv(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ialltoallv_c, PMPI_Ialltoallv_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ialltoallw, PMPI_Ialltoallw(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ialltoallw_c, PMPI_Ialltoallw_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ibarrier, PMPI_Ibarrier(comm: MPI_Comm, _request: Pointer) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ibcast, PMPI_Ibcast(
-        _buffer: Pointer, _count: c_int, _datatype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ibcast_c, PMPI_Ibcast_c(
-        _buffer: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iexscan, PMPI_Iexscan(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iexscan_c, PMPI_Iexscan_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Igather, PMPI_Igather(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Igather_c, PMPI_Igather_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Igatherv, PMPI_Igatherv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Igatherv_c, PMPI_Igatherv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_allgather, PMPI_Ineighbor_allgather(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_allgather_c, PMPI_Ineighbor_allgather_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_allgatherv, PMPI_Ineighbor_allgatherv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_allgatherv_c, PMPI_Ineighbor_allgatherv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_alltoall, PMPI_Ineighbor_alltoall(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_alltoall_c, PMPI_Ineighbor_alltoall_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_alltoallv, PMPI_Ineighbor_alltoallv(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_alltoallv_c, PMPI_Ineighbor_alltoallv_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_alltoallw, PMPI_Ineighbor_alltoallw(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ineighbor_alltoallw_c, PMPI_Ineighbor_alltoallw_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ireduce, PMPI_Ireduce(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, _root: c_int,
-        comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ireduce_c, PMPI_Ireduce_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, _root: c_int,
-        comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ireduce_scatter, PMPI_Ireduce_scatter(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcounts: Pointer, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ireduce_scatter_block, PMPI_Ireduce_scatter_block(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcount: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ireduce_scatter_block_c, PMPI_Ireduce_scatter_block_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcount: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Ireduce_scatter_c, PMPI_Ireduce_scatter_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcounts: Pointer, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iscan, PMPI_Iscan(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iscan_c, PMPI_Iscan_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iscatter, PMPI_Iscatter(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iscatter_c, PMPI_Iscatter_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iscatterv, PMPI_Iscatterv(
-        _sendbuf: Pointer, _sendcounts: Pointer, _displs: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcount: c_int, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Iscatterv_c, PMPI_Iscatterv_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _displs: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcount: MPI_Count, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Get_elements_x, PMPI_Get_elements_x(
+        _status: Pointer, _datatype: MPI_Datatype, _count: Pointer
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -1416,171 +787,87 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Neighbor_allgather, PMPI_Neighbor_allgather(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Op_commutative, PMPI_Op_commutative(_op: MPI_Op, _commute: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Neighbor_allgather_c, PMPI_Neighbor_allgather_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Op_create, PMPI_Op_create(_user_fn: Pointer, _commute: c_int, _op: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Neighbor_allgather_init, PMPI_Neighbor_allgather_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Op_create_c, PMPI_Op_create_c(_user_fn: Pointer, _commute: c_int, _op: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Neighbor_allgather_init_c, PMPI_Neighbor_allgather_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_allgatherv, PMPI_Neighbor_allgatherv(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_allgatherv_c, PMPI_Neighbor_allgatherv_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_allgatherv_init, PMPI_Neighbor_allgatherv_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_allgatherv_init_c, PMPI_Neighbor_allgatherv_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcounts: Pointer,
-        _displs: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoall, PMPI_Neighbor_alltoall(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoall_c, PMPI_Neighbor_alltoall_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoall_init, PMPI_Neighbor_alltoall_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoall_init_c, PMPI_Neighbor_alltoall_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallv, PMPI_Neighbor_alltoallv(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallv_c, PMPI_Neighbor_alltoallv_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallv_init, PMPI_Neighbor_alltoallv_init(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallv_init_c, PMPI_Neighbor_alltoallv_init_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtype: MPI_Datatype, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallw, PMPI_Neighbor_alltoallw(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallw_c, PMPI_Neighbor_alltoallw_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallw_init, PMPI_Neighbor_alltoallw_init(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Neighbor_alltoallw_init_c, PMPI_Neighbor_alltoallw_init_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _sdispls: Pointer, _sendtypes: Pointer, _recvbuf: Pointer,
-        _recvcounts: Pointer, _rdispls: Pointer, _recvtypes: Pointer, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Op_free, PMPI_Op_free(_op: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: dynamic processes.
     fn MPI_Open_port, PMPI_Open_port(_info: MPI_Info, _port_name: Pointer) on (), { refuse("dynamic processes") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack, PMPI_Pack(
+        _inbuf: Pointer, _incount: c_int, _datatype: MPI_Datatype, _outbuf: Pointer, _outsize: c_int,
+        _position: Pointer, comm: MPI_Comm
+    ) on comm, { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack_c, PMPI_Pack_c(
+        _inbuf: Pointer, _incount: MPI_Count, _datatype: MPI_Datatype, _outbuf: Pointer, _outsize: MPI_Count,
+        _position: Pointer, comm: MPI_Comm
+    ) on comm, { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack_external, PMPI_Pack_external(
+        _datarep: Pointer, _inbuf: Pointer, _incount: c_int, _datatype: MPI_Datatype, _outbuf: Pointer,
+        _outsize: MPI_Aint, _position: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack_external_c, PMPI_Pack_external_c(
+        _datarep: Pointer, _inbuf: Pointer, _incount: MPI_Count, _datatype: MPI_Datatype, _outbuf: Pointer,
+        _outsize: MPI_Count, _position: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack_external_size, PMPI_Pack_external_size(
+        _datarep: Pointer, _incount: c_int, _datatype: MPI_Datatype, _size: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack_external_size_c, PMPI_Pack_external_size_c(
+        _datarep: Pointer, _incount: MPI_Count, _datatype: MPI_Datatype, _size: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack_size, PMPI_Pack_size(
+        _incount: c_int, _datatype: MPI_Datatype, comm: MPI_Comm, _size: Pointer
+    ) on comm, { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Pack_size_c, PMPI_Pack_size_c(
+        _incount: MPI_Count, _datatype: MPI_Datatype, comm: MPI_Comm, _size: Pointer
+    ) on comm, { refuse("the rest") }
 }
 
 mpi! {
@@ -1684,97 +971,16 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Reduce, PMPI_Reduce(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, _root: c_int,
-        comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Reduce_local, PMPI_Reduce_local(
+        _inbuf: Pointer, _inoutbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Reduce_c, PMPI_Reduce_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, _root: c_int,
-        comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_init, PMPI_Reduce_init(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, _root: c_int,
-        comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_init_c, PMPI_Reduce_init_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, _root: c_int,
-        comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter, PMPI_Reduce_scatter(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcounts: Pointer, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter_block, PMPI_Reduce_scatter_block(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcount: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter_block_c, PMPI_Reduce_scatter_block_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcount: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter_block_init, PMPI_Reduce_scatter_block_init(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcount: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter_block_init_c, PMPI_Reduce_scatter_block_init_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcount: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter_c, PMPI_Reduce_scatter_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcounts: Pointer, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter_init, PMPI_Reduce_scatter_init(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcounts: Pointer, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Reduce_scatter_init_c, PMPI_Reduce_scatter_init_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _recvcounts: Pointer, _datatype: MPI_Datatype, _op: MPI_Op,
-        comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Reduce_local_c, PMPI_Reduce_local_c(
+        _inbuf: Pointer, _inoutbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -1847,97 +1053,58 @@ mpi! {
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scan, PMPI_Scan(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_get_error, PMPI_Status_get_error(_status: Pointer, _error: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scan_c, PMPI_Scan_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_get_source, PMPI_Status_get_source(_status: Pointer, _source: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scan_init, PMPI_Scan_init(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: c_int, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_get_tag, PMPI_Status_get_tag(_status: Pointer, _tag: Pointer) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scan_init_c, PMPI_Scan_init_c(
-        _sendbuf: Pointer, _recvbuf: Pointer, _count: MPI_Count, _datatype: MPI_Datatype, _op: MPI_Op, comm: MPI_Comm,
-        _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_set_cancelled, PMPI_Status_set_cancelled(_status: Pointer, _flag: c_int) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scatter, PMPI_Scatter(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_set_elements, PMPI_Status_set_elements(
+        _status: Pointer, _datatype: MPI_Datatype, _count: c_int
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scatter_c, PMPI_Scatter_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_set_elements_c, PMPI_Status_set_elements_c(
+        _status: Pointer, _datatype: MPI_Datatype, _count: MPI_Count
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scatter_init, PMPI_Scatter_init(
-        _sendbuf: Pointer, _sendcount: c_int, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: c_int,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_set_elements_x, PMPI_Status_set_elements_x(
+        _status: Pointer, _datatype: MPI_Datatype, _count: MPI_Count
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scatter_init_c, PMPI_Scatter_init_c(
-        _sendbuf: Pointer, _sendcount: MPI_Count, _sendtype: MPI_Datatype, _recvbuf: Pointer, _recvcount: MPI_Count,
-        _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_set_error, PMPI_Status_set_error(_status: Pointer, _error: c_int) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scatterv, PMPI_Scatterv(
-        _sendbuf: Pointer, _sendcounts: Pointer, _displs: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcount: c_int, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_set_source, PMPI_Status_set_source(_status: Pointer, _source: c_int) on (), { refuse("the rest") }
 }
 
 mpi! {
     /// Refused: the rest.
-    fn MPI_Scatterv_c, PMPI_Scatterv_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _displs: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcount: MPI_Count, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Scatterv_init, PMPI_Scatterv_init(
-        _sendbuf: Pointer, _sendcounts: Pointer, _displs: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcount: c_int, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info, _request: Pointer
-    ) on comm, { refuse("the rest") }
-}
-
-mpi! {
-    /// Refused: the rest.
-    fn MPI_Scatterv_init_c, PMPI_Scatterv_init_c(
-        _sendbuf: Pointer, _sendcounts: Pointer, _displs: Pointer, _sendtype: MPI_Datatype, _recvbuf: Pointer,
-        _recvcount: MPI_Count, _recvtype: MPI_Datatype, _root: c_int, comm: MPI_Comm, _info: MPI_Info,
-        _request: Pointer
-    ) on comm, { refuse("the rest") }
+    fn MPI_Status_set_tag, PMPI_Status_set_tag(_status: Pointer, _tag: c_int) on (), { refuse("the rest") }
 }
 
 mpi! {
@@ -2271,6 +1438,358 @@ mpi! {
     fn MPI_T_source_get_timestamp, PMPI_T_source_get_timestamp(
         _source_index: c_int, _timestamp: Pointer
     ) -> c_int { MPI_T_ERR_NOT_SUPPORTED }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_commit, PMPI_Type_commit(_datatype: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_contiguous, PMPI_Type_contiguous(
+        _count: c_int, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_contiguous_c, PMPI_Type_contiguous_c(
+        _count: MPI_Count, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_darray, PMPI_Type_create_darray(
+        _size: c_int, _rank: c_int, _ndims: c_int, _array_of_gsizes: Pointer, _array_of_distribs: Pointer,
+        _array_of_dargs: Pointer, _array_of_psizes: Pointer, _order: c_int, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_darray_c, PMPI_Type_create_darray_c(
+        _size: c_int, _rank: c_int, _ndims: c_int, _array_of_gsizes: Pointer, _array_of_distribs: Pointer,
+        _array_of_dargs: Pointer, _array_of_psizes: Pointer, _order: c_int, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_f90_complex, PMPI_Type_create_f90_complex(
+        _p: c_int, _r: c_int, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_f90_integer, PMPI_Type_create_f90_integer(
+        _r: c_int, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_f90_real, PMPI_Type_create_f90_real(
+        _p: c_int, _r: c_int, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_hindexed, PMPI_Type_create_hindexed(
+        _count: c_int, _array_of_blocklengths: Pointer, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_hindexed_block, PMPI_Type_create_hindexed_block(
+        _count: c_int, _blocklength: c_int, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_hindexed_block_c, PMPI_Type_create_hindexed_block_c(
+        _count: MPI_Count, _blocklength: MPI_Count, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_hindexed_c, PMPI_Type_create_hindexed_c(
+        _count: MPI_Count, _array_of_blocklengths: Pointer, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_hvector, PMPI_Type_create_hvector(
+        _count: c_int, _blocklength: c_int, _stride: MPI_Aint, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_hvector_c, PMPI_Type_create_hvector_c(
+        _count: MPI_Count, _blocklength: MPI_Count, _stride: MPI_Count, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_indexed_block, PMPI_Type_create_indexed_block(
+        _count: c_int, _blocklength: c_int, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_indexed_block_c, PMPI_Type_create_indexed_block_c(
+        _count: MPI_Count, _blocklength: MPI_Count, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_resized, PMPI_Type_create_resized(
+        _oldtype: MPI_Datatype, _lb: MPI_Aint, _extent: MPI_Aint, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_resized_c, PMPI_Type_create_resized_c(
+        _oldtype: MPI_Datatype, _lb: MPI_Count, _extent: MPI_Count, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_struct, PMPI_Type_create_struct(
+        _count: c_int, _array_of_blocklengths: Pointer, _array_of_displacements: Pointer, _array_of_types: Pointer,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_struct_c, PMPI_Type_create_struct_c(
+        _count: MPI_Count, _array_of_blocklengths: Pointer, _array_of_displacements: Pointer, _array_of_types: Pointer,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_subarray, PMPI_Type_create_subarray(
+        _ndims: c_int, _array_of_sizes: Pointer, _array_of_subsizes: Pointer, _array_of_starts: Pointer, _order: c_int,
+        _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_create_subarray_c, PMPI_Type_create_subarray_c(
+        _ndims: c_int, _array_of_sizes: Pointer, _array_of_subsizes: Pointer, _array_of_starts: Pointer, _order: c_int,
+        _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_dup, PMPI_Type_dup(_oldtype: MPI_Datatype, _newtype: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_free, PMPI_Type_free(_datatype: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_contents, PMPI_Type_get_contents(
+        _datatype: MPI_Datatype, _max_integers: c_int, _max_addresses: c_int, _max_datatypes: c_int,
+        _array_of_integers: Pointer, _array_of_addresses: Pointer, _array_of_datatypes: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_contents_c, PMPI_Type_get_contents_c(
+        _datatype: MPI_Datatype, _max_integers: MPI_Count, _max_addresses: MPI_Count, _max_large_counts: MPI_Count,
+        _max_datatypes: MPI_Count, _array_of_integers: Pointer, _array_of_addresses: Pointer,
+        _array_of_large_counts: Pointer, _array_of_datatypes: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_envelope, PMPI_Type_get_envelope(
+        _datatype: MPI_Datatype, _num_integers: Pointer, _num_addresses: Pointer, _num_datatypes: Pointer,
+        _combiner: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_envelope_c, PMPI_Type_get_envelope_c(
+        _datatype: MPI_Datatype, _num_integers: Pointer, _num_addresses: Pointer, _num_large_counts: Pointer,
+        _num_datatypes: Pointer, _combiner: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_extent, PMPI_Type_get_extent(
+        _datatype: MPI_Datatype, _lb: Pointer, _extent: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_extent_c, PMPI_Type_get_extent_c(
+        _datatype: MPI_Datatype, _lb: Pointer, _extent: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_extent_x, PMPI_Type_get_extent_x(
+        _datatype: MPI_Datatype, _lb: Pointer, _extent: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_name, PMPI_Type_get_name(
+        _datatype: MPI_Datatype, _type_name: Pointer, _resultlen: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_true_extent, PMPI_Type_get_true_extent(
+        _datatype: MPI_Datatype, _true_lb: Pointer, _true_extent: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_true_extent_c, PMPI_Type_get_true_extent_c(
+        _datatype: MPI_Datatype, _true_lb: Pointer, _true_extent: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_true_extent_x, PMPI_Type_get_true_extent_x(
+        _datatype: MPI_Datatype, _true_lb: Pointer, _true_extent: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_get_value_index, PMPI_Type_get_value_index(
+        _value_type: MPI_Datatype, _index_type: MPI_Datatype, _pair_type: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_indexed, PMPI_Type_indexed(
+        _count: c_int, _array_of_blocklengths: Pointer, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_indexed_c, PMPI_Type_indexed_c(
+        _count: MPI_Count, _array_of_blocklengths: Pointer, _array_of_displacements: Pointer, _oldtype: MPI_Datatype,
+        _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_match_size, PMPI_Type_match_size(
+        _typeclass: c_int, _size: c_int, _datatype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_set_name, PMPI_Type_set_name(_datatype: MPI_Datatype, _type_name: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_size, PMPI_Type_size(_datatype: MPI_Datatype, _size: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_size_c, PMPI_Type_size_c(_datatype: MPI_Datatype, _size: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_size_x, PMPI_Type_size_x(_datatype: MPI_Datatype, _size: Pointer) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_vector, PMPI_Type_vector(
+        _count: c_int, _blocklength: c_int, _stride: c_int, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Type_vector_c, PMPI_Type_vector_c(
+        _count: MPI_Count, _blocklength: MPI_Count, _stride: MPI_Count, _oldtype: MPI_Datatype, _newtype: Pointer
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Unpack, PMPI_Unpack(
+        _inbuf: Pointer, _insize: c_int, _position: Pointer, _outbuf: Pointer, _outcount: c_int,
+        _datatype: MPI_Datatype, comm: MPI_Comm
+    ) on comm, { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Unpack_c, PMPI_Unpack_c(
+        _inbuf: Pointer, _insize: MPI_Count, _position: Pointer, _outbuf: Pointer, _outcount: MPI_Count,
+        _datatype: MPI_Datatype, comm: MPI_Comm
+    ) on comm, { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Unpack_external, PMPI_Unpack_external(
+        _datarep: Pointer, _inbuf: Pointer, _insize: MPI_Aint, _position: Pointer, _outbuf: Pointer, _outcount: c_int,
+        _datatype: MPI_Datatype
+    ) on (), { refuse("the rest") }
+}
+
+mpi! {
+    /// Refused: the rest.
+    fn MPI_Unpack_external_c, PMPI_Unpack_external_c(
+        _datarep: Pointer, _inbuf: Pointer, _insize: MPI_Count, _position: Pointer, _outbuf: Pointer,
+        _outcount: MPI_Count, _datatype: MPI_Datatype
+    ) on (), { refuse("the rest") }
 }
 
 mpi! {

@@ -29,7 +29,7 @@ pub use completion::{
 };
 pub use engine::{Engine, Requests};
 pub use message::Message;
-pub use progress::{advance, recv_bytes, send_bytes, start_activity, wait, wait_until};
+pub use progress::{advance, has_work, is_crowded, recv_bytes, send_bytes, start_activity, wait, wait_until};
 pub use request::{Activity, Generalized, Kind, Naming, Recipe, Request};
 
 use crate::abi::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_Request, MPI_Status};

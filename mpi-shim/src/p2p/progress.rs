@@ -28,6 +28,16 @@ pub(super) fn set_crowded(crowded: bool) {
     CROWDED.store(crowded, Ordering::Relaxed);
 }
 
+/// Whether this node has more processes of the job than cores.
+pub fn is_crowded() -> bool {
+    CROWDED.load(Ordering::Relaxed)
+}
+
+/// Whether something has come that nobody has looked at.
+pub fn has_work() -> bool {
+    state::enter().engine.as_ref().is_some_and(|engine| engine.has_work())
+}
+
 /// How long a wait has found nothing.
 #[derive(Debug)]
 pub(super) struct Idle {
@@ -81,7 +91,7 @@ fn sleep() {
     };
     let limit = if state::is_shared_by_threads() { SHARED_SLEEP } else { SLEEP };
     let Some(segment) = segment else { return std::thread::yield_now() };
-    segment.sleep(limit, || state::enter().engine.as_ref().is_some_and(|engine| engine.has_work()));
+    segment.sleep(limit, has_work);
 }
 
 /// Makes progress until `ready` gives something.

@@ -49,3 +49,23 @@ fn refusal(error: io::Error, done: usize) -> CopyError {
         _ => CopyError::Failed(error),
     }
 }
+
+/// Copies `len` bytes at `from` to `address` in process `pid`.
+///
+/// # Safety
+/// `len` bytes at `from` must be readable, and the other process must expect the write.
+pub unsafe fn write_to(pid: u32, from: *const u8, address: u64, len: usize) -> Result<(), CopyError> {
+    let mut done = 0;
+    while done < len {
+        let local = libc::iovec { iov_base: from.wrapping_add(done).cast_mut().cast(), iov_len: len - done };
+        let remote = libc::iovec { iov_base: (address as usize + done) as *mut libc::c_void, iov_len: len - done };
+        // SAFETY: the local vector is readable by the caller's promise; the kernel checks the remote one.
+        let got = unsafe { libc::process_vm_writev(pid as libc::pid_t, &local, 1, &remote, 1, 0) };
+        match usize::try_from(got) {
+            Ok(got) if got > 0 => done += got,
+            Ok(_) => return Err(CopyError::Failed(io::ErrorKind::UnexpectedEof.into())),
+            Err(_) => return Err(refusal(io::Error::last_os_error(), done)),
+        }
+    }
+    Ok(())
+}

@@ -17,6 +17,6 @@ mod ring;
 mod segment;
 mod sleep;
 
-pub use copy::{CopyError, read_from};
+pub use copy::{CopyError, read_from, write_to};
 pub use ring::{Consumer, Head, LINE, Producer, Word};
 pub use segment::{Area, Segment};

@@ -1,0 +1,262 @@
+//! The shared memory of one communicator.
+
+use super::{INLINE, SLOT};
+use crate::coll::schedule::Data;
+use crate::coll::shared::establish;
+use crate::coll::shared::wait::Waiter;
+use crate::p2p::Buffer;
+use crate::transport::shm::Area;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const LINE: usize = 64;
+const PAGE: usize = 4096;
+
+/// A line in which a member tells the others what it has put where.
+#[repr(C, align(64))]
+pub(super) struct Head {
+    /// The operation that the rest belongs to; written last.
+    number: AtomicU64,
+    unused: AtomicU64,
+    /// Data, or addresses.
+    words: [AtomicU64; INLINE / 8],
+}
+
+/// A communicator's members, all on this node, and the memory that they share.
+#[derive(Debug)]
+pub struct Shared {
+    area: Area,
+    offset: u64,
+    rank: usize,
+    size: usize,
+    waiter: Waiter,
+    /// Ids of the members' processes, if they may read one another's memory.
+    pids: Option<Box<[u32]>>,
+    /// The number of the last operation begun here.
+    number: AtomicU64,
+    /// The last operation that everybody is known to have ended.
+    settled: AtomicU64,
+    scratch: Mutex<Vec<u128>>,
+}
+
+// SAFETY: what members share is read and written through atomics, and slots by the rules of the module; one thread at a time is in a
+// collective of a communicator, as the standard demands.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+/// Bytes of the memory for `size` members.
+pub(super) fn bytes(size: usize) -> usize {
+    slots(size) + 2 * size * SLOT
+}
+
+fn slots(size: usize) -> usize {
+    (LINE + 3 * size * LINE).next_multiple_of(PAGE)
+}
+
+impl Shared {
+    /// The memory at `offset` of the node's, as member `rank` of `size` sees it; its flags are zeros.
+    pub(super) fn new(
+        (area, offset): (Area, u64),
+        (rank, size): (usize, usize),
+        waiter: Waiter,
+        pids: Option<Box<[u32]>>,
+    ) -> Shared {
+        assert!(rank < size && area.len() >= bytes(size), "the area was sized by `bytes`");
+        let (number, settled) = (AtomicU64::new(0), AtomicU64::new(0));
+        Shared { area, offset, rank, size, waiter, pids, number, settled, scratch: Mutex::default() }
+    }
+
+    /// This member's rank.
+    #[inline]
+    pub(super) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// How many members.
+    #[inline]
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Whether members may read one another's memory.
+    #[inline]
+    pub(super) fn reads_processes(&self) -> bool {
+        self.pids.is_some()
+    }
+
+    /// The process of a member.
+    pub(super) fn pid(&self, rank: usize) -> Option<u32> {
+        self.pids.as_ref().map(|pids| pids[rank])
+    }
+
+    #[inline]
+    fn at(&self, offset: usize) -> *mut u8 {
+        // SAFETY: all callers' offsets are within `bytes(size)`, which the area has.
+        unsafe { self.area.base().add(offset) }
+    }
+
+    /// Members that have given the memory up.
+    fn left(&self) -> &AtomicU64 {
+        // SAFETY: aligned, within the area, and only used as an atomic.
+        unsafe { AtomicU64::from_ptr(self.at(0).cast()) }
+    }
+
+    #[inline]
+    fn done(&self, rank: usize) -> &AtomicU64 {
+        assert!(rank < self.size);
+        // SAFETY: as above.
+        unsafe { AtomicU64::from_ptr(self.at(LINE + rank * LINE).cast()) }
+    }
+
+    #[inline]
+    fn head(&self, rank: usize, number: u64) -> &Head {
+        assert!(rank < self.size);
+        let index = self.size + 2 * rank + (number & 1) as usize;
+        // SAFETY: aligned, within the area, and made of atomics.
+        unsafe { &*self.at(LINE + index * LINE).cast() }
+    }
+
+    /// A member's slot for an operation. Its owner may write it until the head is published, and the others read it from then until
+    /// they have ended the operation.
+    #[inline]
+    pub(super) fn slot(&self, rank: usize, number: u64) -> *mut u8 {
+        assert!(rank < self.size);
+        self.at(slots(self.size) + (2 * rank + (number & 1) as usize) * SLOT)
+    }
+
+    /// Where the data of a member's contribution of `len` bytes lies.
+    #[inline]
+    pub(super) fn contribution(&self, rank: usize, number: u64, len: usize) -> *mut u8 {
+        match len <= INLINE {
+            true => ptr::from_ref(&self.head(rank, number).words).cast_mut().cast(),
+            false => self.slot(rank, number),
+        }
+    }
+
+    /// Begins the next operation; its number. Then this member's head and slot are free.
+    #[inline]
+    pub(super) fn begin(&self) -> u64 {
+        let number = self.number.load(Ordering::Relaxed) + 1;
+        self.number.store(number, Ordering::Relaxed);
+        number
+    }
+
+    /// Waits until this member's head and slot are not read for an earlier operation any more.
+    #[inline]
+    pub(super) fn claim(&self, number: u64) {
+        if self.settled.load(Ordering::Relaxed) + 2 < number {
+            self.settle(number - 2);
+        }
+    }
+
+    /// Waits until all members have ended operation `number`.
+    pub(super) fn settle(&self, number: u64) {
+        let mut settled = u64::MAX;
+        for rank in (0..self.size).filter(|&rank| rank != self.rank) {
+            let done = self.done(rank);
+            self.waiter.until(|| done.load(Ordering::Acquire) >= number);
+            settled = settled.min(done.load(Ordering::Relaxed));
+        }
+        self.settled.store(settled.min(self.number.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
+
+    /// Tells the others that this member's head and slot are written.
+    #[inline]
+    pub(super) fn publish(&self, number: u64) {
+        self.head(self.rank, number).number.store(number, Ordering::Release);
+        self.waiter.wake_all();
+    }
+
+    /// Waits for another member's head.
+    #[inline]
+    pub(super) fn await_head(&self, rank: usize, number: u64) {
+        let head = self.head(rank, number);
+        self.waiter.until(|| head.number.load(Ordering::Acquire) >= number);
+    }
+
+    /// Waits for the heads of all members, who therefore have ended what was before.
+    #[inline]
+    pub(super) fn await_all(&self, number: u64) {
+        // From the next rank on, so that not all look at the same line at once.
+        for rank in (self.rank + 1..self.size).chain(0..self.rank) {
+            self.await_head(rank, number);
+        }
+        self.settled.store(number - 1, Ordering::Relaxed);
+    }
+
+    /// Ends an operation: what others wrote for it is not read any more.
+    #[inline]
+    pub(super) fn end(&self, number: u64) {
+        self.done(self.rank).store(number, Ordering::Release);
+    }
+
+    /// The same, and somebody may be waiting for it.
+    #[inline]
+    pub(super) fn end_aloud(&self, number: u64) {
+        self.end(number);
+        self.waiter.wake_all();
+    }
+
+    /// Word `index` of a head.
+    #[inline]
+    pub(super) fn word(&self, rank: usize, number: u64, index: usize) -> &AtomicU64 {
+        &self.head(rank, number).words[index]
+    }
+
+    /// Memory of this process for at least `bytes` bytes.
+    pub(super) fn scratch(&self, bytes: usize) -> MutexGuard<'_, Vec<u128>> {
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if scratch.len() * 16 < bytes {
+            scratch.resize(bytes.div_ceil(16), 0);
+        }
+        scratch
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.left().fetch_add(1, Ordering::AcqRel) + 1 < self.size as u64 {
+            return;
+        }
+        // SAFETY: within the area; all others have given it up.
+        unsafe { ptr::write_bytes(self.at(0), 0, slots(self.size)) };
+        establish::give_back(self.offset, bytes(self.size));
+    }
+}
+
+/// Copies the values of `data` to `to`.
+///
+/// # Safety
+/// `data` must be readable and `data.bytes()` bytes at `to` writable.
+#[inline]
+pub(super) unsafe fn read_data(data: &Data, to: *mut u8) {
+    // SAFETY: the caller's promise.
+    let (buffer, out) = unsafe { (buffer_of(data), std::slice::from_raw_parts_mut(to, data.bytes())) };
+    buffer.read(0, out);
+}
+
+/// Copies bytes at `from` to the values of `data`.
+///
+/// # Safety
+/// `data` must be writable and `data.bytes()` bytes at `from` readable.
+#[inline]
+pub(super) unsafe fn write_data(data: &Data, from: *const u8) {
+    // SAFETY: the caller's promise.
+    let (buffer, input) = unsafe { (buffer_of(data), std::slice::from_raw_parts(from, data.bytes())) };
+    buffer.write(0, input);
+}
+
+/// # Safety
+/// `data` must be readable or writable, as the buffer is used.
+#[inline]
+unsafe fn buffer_of(data: &Data) -> Buffer {
+    let address = ptr::with_exposed_provenance_mut(data.address);
+    match &data.datatype {
+        // SAFETY: the caller's promise.
+        Some(datatype) => unsafe { Buffer::new(address, data.count, datatype) },
+        // SAFETY: as above.
+        None => unsafe { Buffer::of_bytes(address, data.count) },
+    }
+}

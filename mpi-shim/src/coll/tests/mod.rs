@@ -1,0 +1,4 @@
+//! Schedules of all ranks are played against each other in one process, and compared with what the collective means.
+
+mod calls;
+mod play;
