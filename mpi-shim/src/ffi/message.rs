@@ -91,6 +91,22 @@ impl Arguments {
         engine.send_on(&mut state.requests, comm, to, self.tag, buffer, mode)
     }
 
+    /// Receives, if the message is the next one from its sender and is here; what came.
+    #[inline]
+    pub(super) fn receive_now(&self) -> Result<Option<MPI_Status>> {
+        let mut state = state::enter();
+        let buffer = self.checked_receive(&state)?;
+        if self.rank < 0 {
+            return Ok(None);
+        }
+        let state = &mut *state;
+        let comm = &state.comms.get(self.comm)?.comm;
+        let asked = p2p::asked(comm, self.rank, self.tag)?;
+        let Some(engine) = &mut state.engine else { return Ok(None) };
+        let got = engine.receive_now(&asked, &buffer);
+        Ok(got.map(|(key, len)| MPI_Status::message(self.rank, key.tag, len as u64)))
+    }
+
     /// Begins to receive.
     #[inline]
     pub(super) fn receive(&self) -> Result<MPI_Request> {

@@ -13,8 +13,12 @@ counted! {
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, source: c_int, tag: c_int, comm: MPI_Comm,
         status: *mut MPI_Status
     ) on comm, {
-        let request = Arguments::new(buf, count, datatype, source, tag, comm).receive()?;
-        receive_into(request, status)
+        let arguments = Arguments::new(buf, count, datatype, source, tag, comm);
+        if let Some(got) = arguments.receive_now()? {
+            set_status(status, &got);
+            return Ok(());
+        }
+        receive_into(arguments.receive()?, status)
     }
 
     /// Begins to receive.

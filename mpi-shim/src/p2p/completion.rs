@@ -90,7 +90,7 @@ pub fn conclude(request: MPI_Request) -> Concluded {
             conclude_generalized(generalized.as_ref())
         }
         _ => match state.requests.remove(request) {
-            Ok(done) => Concluded { status: done.status, outcome: done.outcome.unwrap_or(Ok(())), stays: false },
+            Ok(done) => Concluded { status: done.status, outcome: done.result(), stays: false },
             Err(error) => Concluded { status: MPI_Status::EMPTY, outcome: Err(error), stays: true },
         },
     }
@@ -113,7 +113,8 @@ pub fn test(state: &mut State, request: MPI_Request) -> Result<Option<MPI_Status
         return Ok(None);
     }
     let done = state.requests.remove(request)?;
-    done.outcome.unwrap_or(Ok(())).map(|()| Some(done.status))
+    let status = done.status;
+    done.result().map(|()| Some(status))
 }
 
 /// Waits for a request and takes it; its status also if it failed.

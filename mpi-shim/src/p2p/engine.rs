@@ -2,7 +2,7 @@
 
 use super::buffer::Buffer;
 use super::link::{Link, Outgoing};
-use super::matching::{Key, Posted, Unexpected};
+use super::matching::{ANY, Key, Posted, Unexpected};
 use super::message::{Announced, Body, Kind, Message, Sender};
 use super::request::{self, Request};
 use super::source::Source;
@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// The requests of the process.
 pub type Requests = Table<Request>;
 
-/// Up to this many bytes a message is sent before anybody has asked for it.
-const EAGER: usize = 4096;
+/// Up to this many bytes a message is sent before anybody has asked for it, if the ring takes it.
+const EAGER: usize = 16 << 10;
 /// Messages taken from one source before the others have their turn.
 const TURN: usize = 32;
 /// A process of another node, in the table of places.
@@ -38,6 +38,8 @@ pub struct Engine {
     links: Vec<Option<Box<Link>>>,
     /// The rings from the processes that ever sent.
     sources: Vec<Source>,
+    /// Where the process at each place is in `sources`.
+    source_at: Vec<Option<u32>>,
     /// The senders that are in `sources`, a bit for each place.
     known: Vec<u64>,
     posted: Posted<MPI_Request>,
@@ -72,6 +74,7 @@ impl Engine {
             processes: job.local.clone(),
             links: (0..count).map(|_| None).collect(),
             sources: Vec::new(),
+            source_at: vec![None; count],
             known: vec![0; count.div_ceil(64)],
             posted: Posted::default(),
             unexpected: Unexpected::default(),
@@ -125,10 +128,10 @@ impl Engine {
             return Err(Error::unsupported(format!("process {to} is on another node")));
         }
         let segment = self.segment.as_ref().expect("processes of one node share memory");
-        let link =
-            self.links[place as usize].get_or_insert_with(|| Box::new(Link::new(segment.producer(place as usize))));
+        let link = self.links[place as usize]
+            .get_or_insert_with(|| Box::new(Link::new(segment.producer(place as usize), EAGER)));
         let len = buffer.len();
-        if len <= EAGER && mode != Mode::Synchronous && link.is_free() && link.push_eager(key, &buffer) {
+        if len <= link.eager_limit() && mode != Mode::Synchronous && link.is_free() && link.push_eager(key, &buffer) {
             segment.wake(place as usize);
             return Ok(None);
         }
@@ -160,7 +163,7 @@ impl Engine {
         mode: Mode,
     ) -> MPI_Request {
         let link = self.links[place].as_mut().expect("made by the caller");
-        let announce = buffer.len() > EAGER || link.is_throttled();
+        let announce = buffer.len() > link.eager_limit() || link.is_throttled();
         // What does not lie in one piece is packed, so that the other process can read it.
         let packed = (announce && buffer.run().is_none()).then(|| buffer.to_bytes());
         let address = packed.as_deref().map(<[u8]>::as_ptr).or(buffer.run().map(<*mut u8>::cast_const));
@@ -180,7 +183,7 @@ impl Engine {
     /// Puts something behind all else that goes to a process.
     fn post(&mut self, requests: &mut Requests, place: usize, outgoing: Outgoing) {
         let segment = self.segment.as_ref().expect("there is a ring");
-        let link = self.links[place].get_or_insert_with(|| Box::new(Link::new(segment.producer(place))));
+        let link = self.links[place].get_or_insert_with(|| Box::new(Link::new(segment.producer(place), EAGER)));
         link.queue.push_back(outgoing);
         self.queued += 1;
         self.flush(requests, place);
@@ -232,7 +235,31 @@ impl Engine {
         let Some(to) = request::receive_buffer(requests, receive) else { return };
         let len = from.len().min(to.len());
         from.copy_to(&to, len);
-        finish(requests, receive, key, from.len());
+        request::finish(requests, receive, key, from.len());
+    }
+
+    /// Receives at once, if the next message of the source that is asked for is the right one, and no other receive waits; what came.
+    #[inline]
+    pub fn receive_now(&mut self, asked: &Key, buffer: &Buffer) -> Option<(Key, usize)> {
+        if asked.source == ANY || !self.posted.is_empty() || !self.unexpected.is_empty() {
+            return None;
+        }
+        let place = *self.places.get(asked.source as usize)?;
+        let index = (*self.source_at.get(place as usize)?)?;
+        let source = &mut self.sources[index as usize];
+        let head = source.ring.peek()?;
+        let key = Key { context: head.context, source: asked.source, tag: head.word.tag };
+        let len = usize::from(head.word.payload);
+        if head.word.kind != Kind::Eager as u8 || !asked.takes(&key) || len > buffer.len() {
+            return None;
+        }
+        let (first, second) = source.ring.payload(&head);
+        buffer.write(0, first);
+        if !second.is_empty() {
+            buffer.write(first.len(), second);
+        }
+        source.ring.consume(&head);
+        Some((key, len))
     }
 
     /// Receives; done at once if the message is here.
@@ -292,8 +319,7 @@ impl Engine {
         match message.body {
             Body::Data(bytes) => {
                 self.release(message.sender, bytes.len());
-                request::write(requests, receive, 0, &bytes);
-                finish(requests, receive, key, bytes.len());
+                request::deliver(requests, receive, key, &bytes, &[]);
             }
             Body::Announced(announced) => self.fetch(requests, receive, key, message.sender, announced),
         }
@@ -304,10 +330,12 @@ impl Engine {
 
     /// The data of an unexpected message is no longer held.
     fn release(&mut self, sender: Sender, len: usize) {
-        if let Sender::Place(place) = sender
-            && let Some(source) = self.sources.iter_mut().find(|source| source.place == place)
-        {
-            source.release(len);
+        let index = match sender {
+            Sender::Place(place) => self.source_at[place],
+            Sender::Oneself => None,
+        };
+        if let Some(index) = index {
+            self.sources[index as usize].release(len);
         }
     }
 
@@ -318,7 +346,7 @@ impl Engine {
         let len = to.len().min(from.bytes as usize);
         let copied = if len == 0 { Ok(()) } else { self.copy(place, from.address, &to, len) };
         match copied {
-            Ok(()) => finish(requests, receive, key, from.bytes as usize),
+            Ok(()) => request::finish(requests, receive, key, from.bytes as usize),
             Err(CopyError::Refused) => {
                 request::expect(requests, receive, key, len, from.bytes as usize);
                 let numbers = [usize::from(from.request) as u64, usize::from(receive) as u64, len as u64];
@@ -393,6 +421,7 @@ impl Engine {
         while fresh != 0 {
             let place = word * 64 + fresh.trailing_zeros() as usize;
             fresh &= fresh - 1;
+            self.source_at[place] = Some(self.sources.len() as u32);
             self.sources.push(Source::new(place, self.processes[place], segment.consumer(place)));
         }
     }
@@ -416,12 +445,7 @@ impl Engine {
         if head.word.kind == Kind::Eager as u8 {
             let (first, second) = source.ring.payload(head);
             if let Some(receive) = self.posted.take(&key) {
-                request::write(requests, receive, 0, first);
-                if !second.is_empty() {
-                    request::write(requests, receive, first.len(), second);
-                }
-                finish(requests, receive, &key, head.word.payload.into());
-                return;
+                return request::deliver(requests, receive, &key, first, second);
             }
             let body = Body::Data([first, second].concat().into());
             let sender = Sender::Place(source.place);
@@ -492,18 +516,4 @@ pub(super) enum Pushed {
     Some(Outgoing),
     /// Nothing: there is no room.
     None,
-}
-
-/// A receive has its message, of `len` bytes.
-#[inline]
-fn finish(requests: &mut Requests, receive: MPI_Request, key: &Key, len: usize) {
-    let Ok(request) = requests.get_mut(receive) else { return };
-    let request::Kind::Receive { buffer, naming, .. } = &request.kind else { return };
-    let status = MPI_Status::message(naming.rank(key.source), key.tag, len as u64);
-    let room = buffer.len();
-    if len > room {
-        request.status = status;
-        return request::fail(requests, receive, request::truncated(len, key.tag, room));
-    }
-    request::complete(requests, receive, status);
 }

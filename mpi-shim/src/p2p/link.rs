@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(super) struct Link {
     ring: Producer,
+    eager: usize,
     /// What waits, in order.
     pub queue: VecDeque<Outgoing>,
 }
@@ -75,9 +76,15 @@ impl Outgoing {
 }
 
 impl Link {
-    /// The way by a ring.
-    pub(super) fn new(ring: Producer) -> Link {
-        Link { ring, queue: VecDeque::new() }
+    /// The way by a ring; messages of up to `eager` bytes go at once, if the ring takes them.
+    pub(super) fn new(ring: Producer, eager: usize) -> Link {
+        Link { eager: eager.min(ring.max_payload()), ring, queue: VecDeque::new() }
+    }
+
+    /// The longest message that is sent before anybody has asked for it.
+    #[inline]
+    pub(super) fn eager_limit(&self) -> usize {
+        self.eager
     }
 
     /// True if data may be sent at once.

@@ -1,8 +1,8 @@
 //! Matching: which receive takes which message.
 //!
 //! Two queues. A message takes the earliest posted receive that fits it; a receive takes the earliest unexpected message that
-//! fits. While a queue is short it is a list that is searched from its beginning; a long one is indexed by what is asked for, so that
-//! thousands of entries or sources do not slow it down.
+//! fits. A queue is a list that is searched from its beginning, as long as such searches end soon; once one does not, the queue is
+//! indexed by what is asked for, until it is empty. So thousands of entries or sources do not slow it down.
 
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 /// In place of a source or a tag: any.
 pub(super) const ANY: i32 = i32::MIN;
 
-/// From this length on a queue is indexed, until it is empty.
-const LONG: usize = 24;
+/// A search that goes further than this makes the queue an indexed one.
+const FAR: usize = 16;
 
 /// What is matched: a communicator's context (with its plane), the sending process, and the tag; in receives the last two may be [`ANY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ impl<T> Default for Posted<T> {
 
 impl<T: Copy + PartialEq> Posted<T> {
     /// True if no receive waits.
-    #[cfg(test)]
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty() && self.indexed == 0
     }
@@ -70,13 +70,17 @@ impl<T: Copy + PartialEq> Posted<T> {
     /// Puts a receive behind all others.
     #[inline]
     pub(super) fn post(&mut self, key: Key, receive: T) {
-        if self.indexed == 0 && self.list.len() < LONG {
+        if self.indexed == 0 {
             return self.list.push_back((key, receive));
         }
+        self.post_indexed(key, receive);
+    }
+
+    #[cold]
+    fn build_index(&mut self) {
         for (key, receive) in std::mem::take(&mut self.list) {
             self.post_indexed(key, receive);
         }
-        self.post_indexed(key, receive);
     }
 
     fn post_indexed(&mut self, key: Key, receive: T) {
@@ -89,8 +93,12 @@ impl<T: Copy + PartialEq> Posted<T> {
     #[inline]
     pub(super) fn take(&mut self, message: &Key) -> Option<T> {
         if self.indexed == 0 {
-            let place = self.list.iter().position(|(key, _)| key.takes(message))?;
-            return self.list.remove(place).map(|(_, receive)| receive);
+            let place = self.list.iter().position(|(key, _)| key.takes(message));
+            let found = place.and_then(|place| self.list.remove(place)).map(|(_, receive)| receive);
+            if place.unwrap_or(self.list.len()) > FAR {
+                self.build_index();
+            }
+            return found;
         }
         let first = |asking: &Key| Some((self.index.get(asking)?.front()?.0, *asking));
         let (_, asking) = message.askings().iter().filter_map(first).min_by_key(|&(number, _)| number)?;
@@ -163,21 +171,29 @@ impl<T> Unexpected<T> {
     /// Puts a message behind all others.
     #[inline]
     pub(super) fn add(&mut self, key: Key, message: T) {
-        if self.index.messages.is_empty() && self.list.len() < LONG {
+        if self.index.messages.is_empty() {
             return self.list.push_back((key, message));
         }
+        self.index.add(key, message);
+    }
+
+    #[cold]
+    fn build_index(&mut self) {
         for (key, message) in std::mem::take(&mut self.list) {
             self.index.add(key, message);
         }
-        self.index.add(key, message);
     }
 
     /// Takes the earliest message for a receive.
     #[inline]
     pub(super) fn take(&mut self, asked: &Key) -> Option<(Key, T)> {
         if self.index.messages.is_empty() {
-            let place = self.list.iter().position(|(key, _)| asked.takes(key))?;
-            return self.list.remove(place);
+            let place = self.list.iter().position(|(key, _)| asked.takes(key));
+            let found = place.and_then(|place| self.list.remove(place));
+            if place.unwrap_or(self.list.len()) > FAR {
+                self.build_index();
+            }
+            return found;
         }
         let number = self.index.first(asked)?;
         self.index.take(number)
@@ -187,7 +203,11 @@ impl<T> Unexpected<T> {
     #[inline]
     pub(super) fn find(&mut self, asked: &Key) -> Option<(&Key, &T)> {
         if self.index.messages.is_empty() {
-            return self.list.iter().find(|(key, _)| asked.takes(key)).map(|(key, message)| (key, message));
+            let place = self.list.iter().position(|(key, _)| asked.takes(key));
+            if place.unwrap_or(self.list.len()) <= FAR {
+                return self.list.get(place?).map(|(key, message)| (key, message));
+            }
+            self.build_index();
         }
         let number = self.index.first(asked)?;
         self.index.messages.get(&number).map(|(key, message)| (key, message))

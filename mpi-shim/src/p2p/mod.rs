@@ -115,7 +115,14 @@ pub fn irecv(
     Ok(engine.receive(requests, asked, buffer, naming))
 }
 
-/// What a receive or a probe asks for.
+/// What a user's receive from one rank asks for.
+#[inline]
+pub(crate) fn asked(comm: &Comm, source: i32, tag: i32) -> Result<Key> {
+    let tag = if tag == MPI_ANY_TAG { ANY } else { tag };
+    Ok(Engine::key(comm, Plane::User, comm.process(source)? as i32, tag))
+}
+
+/// What a receive or a probe asks for, and how the sender is named then.
 #[inline]
 pub(crate) fn asking(comm: &Comm, plane: Plane, source: i32, tag: i32) -> Result<(Key, Naming)> {
     let tag = if tag == MPI_ANY_TAG { ANY } else { tag };

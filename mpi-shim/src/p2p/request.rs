@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Request {
     /// Set when it is complete.
-    pub outcome: Option<Result<()>>,
+    pub outcome: Option<Result<(), Box<Error>>>,
     /// What came, once it is complete.
     pub status: MPI_Status,
     /// Nobody holds its handle any longer: it goes when it is complete.
@@ -124,6 +124,15 @@ impl Request {
     pub fn new(kind: Kind) -> Request {
         Request { outcome: None, status: MPI_Status::EMPTY, detached: false, kind }
     }
+
+    /// How it went.
+    #[inline]
+    pub fn result(self) -> Result<()> {
+        match self.outcome {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(*error),
+        }
+    }
 }
 
 /// Completes an operation.
@@ -142,7 +151,7 @@ pub(super) fn complete(requests: &mut Requests, request: MPI_Request, status: MP
 pub(super) fn fail(requests: &mut Requests, request: MPI_Request, error: Error) {
     let Ok(found) = requests.get_mut(request) else { return };
     found.status.MPI_ERROR = error.code;
-    found.outcome = Some(Err(error));
+    found.outcome = Some(Err(Box::new(error)));
     if found.detached {
         let _ = requests.remove(request);
     }
@@ -164,11 +173,30 @@ pub(super) fn receive_buffer(requests: &Requests, request: MPI_Request) -> Optio
     }
 }
 
-/// Writes to the place of a receive; what does not fit is left out.
+/// Gives a receive its message, in one or two pieces.
 #[inline]
-pub(super) fn write(requests: &Requests, request: MPI_Request, position: usize, data: &[u8]) {
-    if let Ok(Request { kind: Kind::Receive { buffer, .. }, .. }) = requests.get(request) {
-        buffer.write(position, data);
+pub(super) fn deliver(requests: &mut Requests, request: MPI_Request, key: &Key, first: &[u8], second: &[u8]) {
+    let Ok(Request { kind: Kind::Receive { buffer, .. }, .. }) = requests.get(request) else { return };
+    buffer.write(0, first);
+    if !second.is_empty() {
+        buffer.write(first.len(), second);
+    }
+    finish(requests, request, key, first.len() + second.len());
+}
+
+/// A receive has its message, of `len` bytes.
+#[inline]
+pub(super) fn finish(requests: &mut Requests, request: MPI_Request, key: &Key, len: usize) {
+    let Ok(found) = requests.get_mut(request) else { return };
+    let Kind::Receive { buffer, naming, .. } = &found.kind else { return };
+    let room = buffer.len();
+    found.status = MPI_Status::message(naming.rank(key.source), key.tag, len as u64);
+    if len > room {
+        return fail(requests, request, truncated(len, key.tag, room));
+    }
+    found.outcome = Some(Ok(()));
+    if found.detached {
+        let _ = requests.remove(request);
     }
 }
 

@@ -18,5 +18,5 @@ mod segment;
 mod sleep;
 
 pub use copy::{CopyError, read_from, write_to};
-pub use ring::{Consumer, Head, LINE, Producer, Word};
+pub use ring::{Consumer, Head, Producer, Word};
 pub use segment::{Area, Segment};

@@ -1,24 +1,25 @@
-//! A ring of cache lines from one process to another.
+//! A ring from one process to another.
 //!
-//! A message is a header, up to 24 bytes of the protocol's own and the payload, one after the other over as many lines as it takes:
+//! A message is a header, up to 32 bytes of the protocol's own and the payload, one after the other over as many units of half a cache line
+//! as it takes:
 //!
 //! ```text
 //! byte  0      1          2..4         4..8   8..16      16..16+prefix   then
 //!       kind   prefix     payload      tag    context    prefix          payload
 //!              bytes      bytes
 //! ```
-//! The first eight bytes are one word, written last: not zero says that the whole message is there. So a short message is one line,
-//! and goes from one cache to the other once. A writer clears the word where the next message will begin before
+//! The first eight bytes are one word, written last: not zero says that the whole message is there. So a short message
+//! goes from one cache to the other once, and a burst of them two at a time. A writer clears the word where the next message will begin before
 //! it publishes this one, so what an earlier lap left there is never taken for a header.
 //!
-//! The reader says how far it has read by a count of lines in the pair's tail, each quarter of the ring; the writer looks there only
+//! The reader says how far it has read by a count of units in the pair's tail, each quarter of the ring; the writer looks there only
 //! when the ring seems full.
 
 use std::slice;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Bytes of a cache line.
-pub const LINE: usize = 64;
+/// Bytes of a unit.
+pub(super) const UNIT: usize = 32;
 /// Bytes of a header.
 const HEADER: usize = 16;
 /// Most bytes of a prefix.
@@ -49,8 +50,8 @@ impl Word {
         Word { kind: word as u8, prefix: (word >> 8) as u8, payload: (word >> 16) as u16, tag: (word >> 32) as i32 }
     }
 
-    fn lines(self) -> u64 {
-        ((HEADER + usize::from(self.prefix) + usize::from(self.payload)).div_ceil(LINE)) as u64
+    fn units(self) -> u64 {
+        ((HEADER + usize::from(self.prefix) + usize::from(self.payload)).div_ceil(UNIT)) as u64
     }
 }
 
@@ -58,7 +59,7 @@ impl Word {
 #[repr(C, align(64))]
 #[derive(Debug, Default)]
 pub(super) struct Tail {
-    /// Lines that the reader is done with.
+    /// Units that the reader is done with.
     read: AtomicU64,
     /// Set while the reader holds more unexpected data from this writer than it wants.
     throttled: AtomicU32,
@@ -67,8 +68,8 @@ pub(super) struct Tail {
 /// Where a ring lies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// The first line.
-    pub(super) lines: *mut u8,
+    /// The first unit.
+    pub(super) units: *mut u8,
     /// How many: a power of two.
     pub(super) count: u64,
     /// The pair's tail.
@@ -76,9 +77,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn word(&self, line: u64) -> &AtomicU64 {
-        // SAFETY: the masked line is within the ring, aligned, and mapped as long as the segment, which outlives both sides.
-        unsafe { AtomicU64::from_ptr(self.lines.add((line & (self.count - 1)) as usize * LINE).cast()) }
+    fn word(&self, unit: u64) -> &AtomicU64 {
+        // SAFETY: the masked unit is within the ring, aligned, and mapped as long as the segment, which outlives both sides.
+        unsafe { AtomicU64::from_ptr(self.units.add((unit & (self.count - 1)) as usize * UNIT).cast()) }
     }
 
     fn tail(&self) -> &Tail {
@@ -86,13 +87,13 @@ impl Place {
         unsafe { &*self.tail }
     }
 
-    /// `len` bytes from byte `offset` of the message that begins at `line`: up to the ring's end, and the rest from its beginning.
-    fn pieces(&self, line: u64, offset: usize, len: usize) -> [(*mut u8, usize); 2] {
-        let size = self.count as usize * LINE;
-        let start = ((line & (self.count - 1)) as usize * LINE + offset) & (size - 1);
+    /// `len` bytes from byte `offset` of the message that begins at `unit`: up to the ring's end, and the rest from its beginning.
+    fn pieces(&self, unit: u64, offset: usize, len: usize) -> [(*mut u8, usize); 2] {
+        let size = self.count as usize * UNIT;
+        let start = ((unit & (self.count - 1)) as usize * UNIT + offset) & (size - 1);
         let first = len.min(size - start);
         // SAFETY: `start` is within the ring.
-        [(unsafe { self.lines.add(start) }, first), (self.lines, len - first)]
+        [(unsafe { self.units.add(start) }, first), (self.units, len - first)]
     }
 }
 
@@ -100,9 +101,9 @@ impl Place {
 #[derive(Debug)]
 pub struct Producer {
     place: Place,
-    /// Lines written.
+    /// Units written.
     head: u64,
-    /// Lines that the reader was done with when last asked.
+    /// Units that the reader was done with when last asked.
     read: u64,
 }
 
@@ -113,7 +114,7 @@ impl Producer {
 
     /// The longest payload of a message: a quarter of the ring.
     pub fn max_payload(&self) -> usize {
-        (self.place.count as usize / 4) * LINE - HEADER - PREFIX
+        (self.place.count as usize / 4) * UNIT - HEADER - PREFIX
     }
 
     /// True if the reader asks for announcements in place of data.
@@ -125,35 +126,35 @@ impl Producer {
     /// Writes a message if there is room: `fill` is given the payload's place, in one or two pieces. False if there is none.
     #[inline]
     pub fn push(&mut self, word: Word, context: u64, prefix: &[u64], fill: impl FnOnce(&mut [u8], &mut [u8])) -> bool {
-        let lines = word.lines();
-        if !self.has_room(lines) {
+        let units = word.units();
+        if !self.has_room(units) {
             return false;
         }
         let [first, second] = self.place.pieces(self.head, HEADER + usize::from(word.prefix), word.payload.into());
-        // SAFETY: the pieces are within the ring, do not overlap, and belong to the writer: the reader is done with these lines
-        // and does not look at them before the word is published. The header and prefix fit into the first line.
+        // SAFETY: the pieces are within the ring, do not overlap, and belong to the writer: the reader is done with these units
+        // and does not look at them before the word is published. Numbers of eight bytes do not cross the
+        // ring's end: its length is a multiple of that.
         unsafe {
-            let header = self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>();
-            header.write(context);
+            self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>().write(context);
             for (index, &value) in prefix.iter().enumerate() {
-                header.add(1 + index).write(value);
+                self.place.pieces(self.head, HEADER + 8 * index, 8)[0].0.cast::<u64>().write(value);
             }
             fill(slice::from_raw_parts_mut(first.0, first.1), slice::from_raw_parts_mut(second.0, second.1));
         }
-        self.place.word(self.head + lines).store(0, Ordering::Relaxed);
+        self.place.word(self.head + units).store(0, Ordering::Relaxed);
         self.place.word(self.head).store(word.pack(), Ordering::Release);
-        self.head += lines;
+        self.head += units;
         true
     }
 
-    /// Room for so many lines, and for the cleared word behind them.
+    /// Room for so many units, and for the cleared word behind them.
     #[inline]
-    fn has_room(&mut self, lines: u64) -> bool {
-        if self.head + lines < self.read + self.place.count {
+    fn has_room(&mut self, units: u64) -> bool {
+        if self.head + units < self.read + self.place.count {
             return true;
         }
         self.read = self.place.tail().read.load(Ordering::Acquire);
-        self.head + lines < self.read + self.place.count
+        self.head + units < self.read + self.place.count
     }
 }
 
@@ -170,7 +171,7 @@ pub struct Head {
 #[derive(Debug)]
 pub struct Consumer {
     place: Place,
-    /// Lines read.
+    /// Units read.
     head: u64,
     /// What the writer was told.
     told: u64,
@@ -188,7 +189,7 @@ impl Consumer {
         if word == 0 {
             return None;
         }
-        // SAFETY: the word says that the message is there; its header is within the line.
+        // SAFETY: the word says that the message is there; its header is within the unit.
         let context = unsafe { self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>().read() };
         Some(Head { word: Word::unpack(word), context })
     }
@@ -197,7 +198,7 @@ impl Consumer {
     #[inline]
     pub fn prefix(&self, index: usize) -> u64 {
         debug_assert!(index < PREFIX / 8);
-        // SAFETY: prefixes are within the first line.
+        // SAFETY: within the ring; eight bytes do not cross its end.
         unsafe { self.place.pieces(self.head, HEADER + 8 * index, 8)[0].0.cast::<u64>().read() }
     }
 
@@ -205,16 +206,16 @@ impl Consumer {
     #[inline]
     pub fn payload(&self, head: &Head) -> (&[u8], &[u8]) {
         let word = head.word;
-        let len = usize::from(word.payload).min(self.place.count as usize * LINE);
+        let len = usize::from(word.payload).min(self.place.count as usize * UNIT);
         let [first, second] = self.place.pieces(self.head, HEADER + usize::from(word.prefix), len);
-        // SAFETY: within the ring; the writer does not touch these lines before `consume`.
+        // SAFETY: within the ring; the writer does not touch these units before `consume`.
         unsafe { (slice::from_raw_parts(first.0, first.1), slice::from_raw_parts(second.0, second.1)) }
     }
 
     /// Goes on to the message after `head`.
     #[inline]
     pub fn consume(&mut self, head: &Head) {
-        self.head += head.word.lines();
+        self.head += head.word.units();
         if self.head - self.told >= self.place.count / 4 {
             self.told = self.head;
             self.place.tail().read.store(self.head, Ordering::Release);

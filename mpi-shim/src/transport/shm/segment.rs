@@ -1,6 +1,6 @@
 //! The memory that the processes of a node share, mapped.
 
-use super::ring::{Consumer, LINE, Place, Producer, Tail};
+use super::ring::{Consumer, Place, Producer, Tail, UNIT};
 use super::{copy, sleep};
 use crate::abi::MPI_ERR_NO_MEM;
 use crate::error::{Error, Result};
@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 const PAGE: usize = 4096;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 /// Bytes of addresses for the free area; memory is taken only where something is written.
 const FREE: usize = 1 << 40;
 
@@ -123,10 +125,10 @@ impl Segment {
         assert!(from < self.count && to < self.count);
         let pair = to * self.count + from;
         // SAFETY: both are within the mapping by the layout.
-        let (lines, tail) = unsafe {
+        let (units, tail) = unsafe {
             (self.base.add(self.layout.rings + pair * self.layout.ring), self.base.add(self.layout.tails + pair * LINE))
         };
-        Place { lines, count: (self.layout.ring / LINE) as u64, tail: tail.cast::<Tail>() }
+        Place { units, count: (self.layout.ring / UNIT) as u64, tail: tail.cast::<Tail>() }
     }
 
     /// The ring to a process, which is told that there is one; to be called once for each.
