@@ -46,6 +46,8 @@ pub struct State {
     pub groups: Table<Arc<Group>>,
     /// Datatypes.
     pub datatypes: Table<Arc<Datatype>>,
+    /// Predefined datatypes without names.
+    pub unnamed: datatype::Unnamed,
     /// Operations.
     pub ops: Table<Arc<Op>>,
     /// Info objects.
@@ -106,6 +108,7 @@ impl State {
                 usize::from(abi::MPI_DATATYPE_NULL),
                 datatype::predefined(),
             ),
+            unnamed: datatype::Unnamed::default(),
             ops: Table::new(kind(4, abi::MPI_ERR_OP, "operation"), usize::from(abi::MPI_OP_NULL), op::predefined()),
             requests: Table::new(kind(5, abi::MPI_ERR_REQUEST, "request"), usize::from(abi::MPI_REQUEST_NULL), vec![]),
             infos: Table::new(

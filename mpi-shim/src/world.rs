@@ -45,7 +45,10 @@ pub fn init(required: i32) -> Result<i32> {
 /// Begins to use what both models need. `threads` is the level of thread support that is asked for.
 pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
     let job = match &state.job {
-        Some(job) => job.clone(),
+        Some(job) => {
+            job.rejoin();
+            job.clone()
+        }
         None => Arc::new(launch::discover()?),
     };
     if state.engine.is_none() {
@@ -65,6 +68,9 @@ pub fn end() -> Result<()> {
     state.models -= 1;
     if state.models == 0 {
         state.engine = None;
+        if let Some(job) = &state.job {
+            job.leave();
+        }
     }
     Ok(())
 }
@@ -81,7 +87,11 @@ pub fn finalize() -> Result<()> {
 
 /// Ends the job.
 pub fn abort(code: i32) -> ! {
-    std::process::exit(code)
+    let job = state::enter().job.clone();
+    match job {
+        Some(job) => job.abort(code),
+        None => std::process::exit(code),
+    }
 }
 
 /// What is known of how the program was started with these words.

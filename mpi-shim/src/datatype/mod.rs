@@ -29,6 +29,8 @@ use crate::error::Result;
 use layout::Layout;
 use predefined::PREDEFINED;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use typemap::TypeMap;
@@ -42,7 +44,7 @@ pub struct Datatype {
     core: Arc<Core>,
     committed: AtomicBool,
     handle: AtomicUsize,
-    name: Mutex<Cow<'static, str>>,
+    name: Mutex<Cow<'static, CStr>>,
 }
 
 /// What never changes of a datatype.
@@ -97,7 +99,7 @@ impl Datatype {
             run,
             committed: AtomicBool::new(core.permanent.get().is_some()),
             handle: AtomicUsize::new(core.permanent.get().copied().unwrap_or(MPI_DATATYPE_NULL).0),
-            name: Mutex::default(),
+            name: Mutex::new(Cow::Borrowed(c"")),
             core,
         }
     }
@@ -185,12 +187,12 @@ impl Datatype {
     }
 
     /// The name that was given to it.
-    pub fn name(&self) -> String {
-        self.name.lock().unwrap_or_else(PoisonError::into_inner).to_string()
+    pub fn name(&self) -> CString {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone().into_owned()
     }
 
     /// Gives it a name.
-    pub fn set_name(&self, name: String) {
+    pub fn set_name(&self, name: CString) {
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Cow::Owned(name);
     }
 
@@ -202,6 +204,16 @@ impl Datatype {
     /// Notes its handle.
     pub fn set_handle(&self, handle: MPI_Datatype) {
         self.handle.store(handle.0, Ordering::Relaxed);
+    }
+
+    /// Another object of the same type, for another handle.
+    pub fn twin(&self) -> Self {
+        Self::of_core(self.core.clone())
+    }
+
+    /// True if both are the same type, made by the same call.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
     }
 
     /// Makes it a predefined type without a name, with this handle for ever.
@@ -238,6 +250,15 @@ impl Datatype {
     fn layout(&self) -> &Layout {
         &self.core.map.layout
     }
+}
+
+/// The predefined types without names that a program asked for: one for each request, as the standard wants it.
+#[derive(Debug, Default)]
+pub struct Unnamed {
+    /// Fortran's kinds.
+    pub f90: BTreeMap<F90, MPI_Datatype>,
+    /// Pairs, by the handles of value and index.
+    pub pairs: BTreeMap<(usize, usize), MPI_Datatype>,
 }
 
 /// The predefined datatypes, from `MPI_DATATYPE_NULL` on.

@@ -115,7 +115,7 @@ pub fn match_size(class: c_int, size: c_int) -> Result<MPI_Datatype> {
         }
     };
     let name = format!("{prefix}{size}");
-    let row = PREDEFINED.iter().find(|row| row.name == name);
+    let row = PREDEFINED.iter().find(|row| row.name.to_bytes() == name.as_bytes());
     let none = || Error::new(MPI_ERR_ARG, format!("no type {name}: {size} bytes are not a size of that class"));
     row.map(|row| MPI_Datatype(row.handle)).ok_or_else(none)
 }

@@ -1,33 +1,143 @@
 //! How a process learns which part of which job it is.
-#![allow(unsafe_code)]
+//!
+//! | who started it | what it sees |
+//! |---|---|
+//! | our `mpirun` | `TWOWIRE_JOB`: the [`ticket`], and a descriptor of the job's memory that it inherits |
+//! | Hydra, Slurm | `PMI_FD`: a socket on which [`pmi1`] is spoken; the node's first rank makes the memory |
+//! | nobody | a job of one |
+//!
+//! `mpirun` and the processes see one another on the [`board`], in the first pages of the memory: who has come, who has
+//! finalised, who aborts. No message is exchanged at start, so nothing grows with the job but a word for each rank.
+
+pub mod board;
+mod job;
+mod mapping;
+mod pmi1;
+mod sys;
+pub mod ticket;
+
+pub use job::Job;
 
 use crate::abi::MPI_ERR_OTHER;
 use crate::error::{Error, Result};
-use std::os::fd::{FromRawFd, OwnedFd};
-
-/// The job, as this process sees it.
-#[derive(Debug)]
-pub struct Job {
-    /// This process's number.
-    pub rank: u32,
-    /// Processes of the job.
-    pub size: u32,
-    /// The processes on this node, in rising order; this one is among them.
-    pub local: Vec<u32>,
-    /// Memory that the processes of this node share, zero at first; none in a job of one. Its first page is the
-    /// launcher's; the transport sizes it (all ranks to the same length) and uses what follows.
-    pub memory: Option<OwnedFd>,
-}
+use board::{Board, Progress};
+use job::Launcher;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Mutex;
+use ticket::{Holder, Ticket, VARIABLE};
 
 /// Finds out from the environment.
+///
+/// Our `mpirun` removes the variables of other launchers, so where both are found, the other launcher is the inner one.
 pub fn discover() -> Result<Job> {
-    let Ok(text) = std::env::var("TWOWIRE_JOB") else {
-        return Ok(Job { rank: 0, size: 1, local: vec![0], memory: None });
+    if std::env::var_os("PMI_FD").is_some() {
+        return by_pmi1();
+    }
+    match std::env::var(VARIABLE) {
+        Ok(text) => by_ticket(text.parse().map_err(|text| Error::new(MPI_ERR_OTHER, text))?),
+        Err(_) => Ok(Job::alone()),
+    }
+}
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| Error::new(MPI_ERR_OTHER, format!("{what}: {error}"))
+}
+
+/// Under our `mpirun`.
+fn by_ticket(Ticket { rank, size, appnum, holder }: Ticket) -> Result<Job> {
+    let memory = open(&holder).map_err(failed("the memory of the job, which mpirun made"))?;
+    let board = Board::open(&memory, size).map_err(failed("the memory of the job, which mpirun made"))?;
+    match board.claim(rank, std::process::id()) {
+        Ok(()) => {}
+        // A program that a rank started, with the rank's environment.
+        Err((_, Progress::Running)) => return Ok(Job::alone()),
+        Err((process, _)) => {
+            let text = format!(
+                "rank {rank} of this job was process {process}, which has finalised MPI: a rank runs one MPI program; \
+                 start the other with its own mpirun"
+            );
+            return Err(Error::new(MPI_ERR_OTHER, text));
+        }
+    }
+    Ok(Job {
+        rank,
+        size,
+        appnum: Some(appnum),
+        local: (0..size).collect(),
+        memory: Some(memory),
+        board: Some(board),
+        launcher: Mutex::new(Launcher::Silent),
+    })
+}
+
+/// Under a process manager that speaks PMI-1.
+fn by_pmi1() -> Result<Job> {
+    let number = |name: &str| -> Result<u32> {
+        let text = std::env::var(name).unwrap_or_default();
+        let wrong = |_| Error::new(MPI_ERR_OTHER, format!("{name}={text}: the launcher should have set a number"));
+        text.parse().map_err(wrong)
     };
-    let bad = || Error::new(MPI_ERR_OTHER, format!("TWOWIRE_JOB={text}: expected RANK,SIZE,DESCRIPTOR"));
-    let numbers: Vec<u32> = text.split(',').map_while(|number| number.parse().ok()).collect();
-    let [rank, size, descriptor] = numbers[..] else { return Err(bad()) };
-    // SAFETY: the launcher left this descriptor open for us, and nobody else takes it.
-    let memory = unsafe { OwnedFd::from_raw_fd(descriptor as i32) };
-    Ok(Job { rank, size, local: (0..size).collect(), memory: Some(memory) })
+    let (rank, size, descriptor) = (number("PMI_RANK")?, number("PMI_SIZE")?, number("PMI_FD")?);
+    if rank >= size {
+        return Err(Error::new(MPI_ERR_OTHER, format!("PMI_RANK={rank} is not below PMI_SIZE={size}")));
+    }
+    let lost = failed("the launcher, by PMI-1");
+    let mut pmi = pmi1::Pmi1::connect(descriptor.cast_signed()).map_err(&lost)?;
+    let local = pmi.ranks_of_my_node(rank, size).map_err(&lost)?;
+    let (memory, board) = meet(&mut pmi, rank, size, &local).map_err(&lost)?;
+    if let Err((process, _)) = board.claim(rank, std::process::id()) {
+        return Err(Error::new(MPI_ERR_OTHER, format!("rank {rank} of this job is process {process} already")));
+    }
+    Ok(Job {
+        rank,
+        size,
+        appnum: pmi.appnum(),
+        local,
+        memory: Some(memory),
+        board: Some(board),
+        launcher: Mutex::new(Launcher::Pmi1(pmi)),
+    })
+}
+
+/// The node's first rank makes the memory and publishes where it is; the others open it.
+fn meet(pmi: &mut pmi1::Pmi1, rank: u32, size: u32, local: &[u32]) -> io::Result<(OwnedFd, Board)> {
+    let leader = local.first().copied().unwrap_or(rank);
+    let key = format!("twowire-memory-{leader}");
+    let made = if rank == leader {
+        let (board, memory) = Board::create(size)?;
+        let inode = rustix::fs::fstat(memory.as_fd())?.st_ino;
+        let holder = Holder { process: std::process::id(), descriptor: memory.as_raw_fd(), inode };
+        pmi.put(&key, &holder.to_string())?;
+        Some((memory, board))
+    } else {
+        None
+    };
+    pmi.barrier()?;
+    let met = match made {
+        Some(made) => made,
+        None => {
+            let memory = open(&pmi.get(&key)?.parse().map_err(io::Error::other)?)?;
+            let board = Board::open(&memory, size)?;
+            (memory, board)
+        }
+    };
+    // Who made the memory must not end before all have opened it.
+    pmi.barrier()?;
+    Ok(met)
+}
+
+/// Opens the memory: by inheritance, or through the process that has it open where a program in between closed the
+/// descriptor, as Python's `subprocess` does.
+fn open(holder: &Holder) -> io::Result<OwnedFd> {
+    if sys::is_file(holder.descriptor, holder.inode) {
+        return sys::adopt(holder.descriptor);
+    }
+    let path = format!("/proc/{}/fd/{}", holder.process, holder.descriptor);
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    match rustix::fs::fstat(&file)?.st_ino == holder.inode {
+        true => Ok(file.into()),
+        false => Err(io::Error::other(format!("process {} holds another file", holder.process))),
+    }
 }

@@ -127,7 +127,7 @@ pub fn check(op: &Op, datatype: &Datatype) -> Result<()> {
 #[cold]
 fn undefined(kind: Kind, datatype: &Datatype) -> Error {
     let name = datatype.name();
-    let of = if name.is_empty() { "a derived datatype" } else { name.as_str() };
+    let of = if name.is_empty() { "a derived datatype".into() } else { name.to_string_lossy() };
     let text = match kind {
         Kind::Replace | Kind::NoOp => format!("{} is for one-sided communication only", kind.name()),
         _ => format!("{} is not defined for {of}; make an operation with MPI_Op_create", kind.name()),

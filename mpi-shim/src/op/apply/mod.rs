@@ -8,11 +8,13 @@ mod pair;
 mod tests;
 
 use super::{Function, Kind, Op};
-use crate::abi::MPI_Count;
+use crate::abi::{MPI_Count, MPI_Datatype};
 use crate::datatype::{Datatype, Shape};
 use crate::error::Result;
+use crate::state;
 use pair::PairLayout;
 use std::ffi::{c_int, c_void};
+use std::sync::Arc;
 
 /// `into[i] = from[i] op into[i]` for `count` elements of `datatype`. To be called without a guard of the state.
 ///
@@ -76,29 +78,56 @@ unsafe fn copy(datatype: &Datatype, from: *const u8, to: *mut u8, count: usize) 
 /// # Safety
 /// As for [`apply`].
 unsafe fn call(function: Function, datatype: &Datatype, from: *const u8, into: *mut u8, count: usize) -> Result<()> {
-    let mut handle = datatype.handle();
+    let handle = Handle::of(datatype);
     let mut done = 0;
     while done < count {
         let offset = datatype.extent().wrapping_mul(done as isize);
         let from = from.wrapping_offset(offset).cast_mut().cast::<c_void>();
         let into = into.wrapping_offset(offset).cast::<c_void>();
+        let mut datatype = handle.value;
         match function {
             Function::User(user) => {
                 let mut len = (count - done).min(c_int::MAX as usize) as c_int;
                 done += len as usize;
                 // SAFETY: the program gave this function for such arguments.
-                unsafe { user(from, into, &mut len, &mut handle) };
+                unsafe { user(from, into, &mut len, &mut datatype) };
             }
             Function::UserLarge(user) => {
                 let mut len = (count - done) as MPI_Count;
                 done = count;
                 // SAFETY: as above.
-                unsafe { user(from, into, &mut len, &mut handle) };
+                unsafe { user(from, into, &mut len, &mut datatype) };
             }
             Function::Predefined(kind) => unreachable!("{kind:?} is not a user's"),
         }
     }
     Ok(())
+}
+
+/// A handle for a user's function to ask about the type of its arguments.
+struct Handle {
+    value: MPI_Datatype,
+    /// The program freed its own while the reduction was under way.
+    borrowed: bool,
+}
+
+impl Handle {
+    fn of(datatype: &Datatype) -> Self {
+        let mut state = state::enter();
+        let own = datatype.handle();
+        let alive = state.datatype(own).is_ok_and(|found| found.is_same(datatype));
+        let value = if alive { own } else { state.datatypes.insert(Arc::new(datatype.twin())) };
+        Self { value, borrowed: !alive }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.borrowed {
+            // It is there, unless the function freed it, which is the program's error.
+            let _ = state::enter().datatypes.remove(self.value);
+        }
+    }
 }
 
 /// # Safety

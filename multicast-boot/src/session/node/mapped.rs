@@ -160,11 +160,11 @@ impl Entrance for MappedEntrance {
     }
 
     /// Back through the node that passed the question on, or else along the path of this attempt. All nodes have the image
-    /// within a millisecond of one another: if each told the root, these frames would fill the fabric while others still wait
-    /// for their last chunks.
+    /// within a millisecond of one another, and then hand over: if each told the root, these frames would fill the fabric
+    /// while others still wait for their last chunks.
     fn to_root(&mut self, session: u32, header: Header, attempt: usize) -> Option<Transmit> {
         let location = self.location.as_ref()?;
-        let has_image = matches!(header, Header::Report(report) if report.stage == Stage::Verified);
+        let has_image = matches!(header, Header::Report(report) if report.stage >= Stage::Verified);
         let gatherer = self.gatherer.filter(|_| has_image && attempt == 0);
         match self.via.take().or(gatherer).and_then(|via| location.path_to(via, 0)) {
             Some(path) => Some(Transmit::new(path, Relay::packet(session, location.own(), &Bytes::new(), &[header]))),

@@ -98,7 +98,7 @@ impl TreeNode {
             if feed.complete {
                 self.deadline = now;
             } else if feed.claim.as_ref().is_some_and(|claim| self.assembly.wants_more(tree, claim)) {
-                feed.reattach(self.rng.u16(..), false);
+                feed.reattach(new_edge(&mut self.rng, tree), false);
                 self.deadline = now;
             }
         }
@@ -119,7 +119,7 @@ impl TreeNode {
             if self.assembly.take_spoiled(tree) {
                 self.counters.rejected += 1;
                 if let Some(feed) = &mut self.feeds[tree] {
-                    feed.reattach(self.rng.u16(..), false);
+                    feed.reattach(new_edge(&mut self.rng, tree), false);
                     self.deadline = context.now;
                 }
             }
@@ -146,6 +146,12 @@ impl TreeNode {
         }
         None
     }
+}
+
+/// A name for an attachment in this tree. Those of the two trees differ always: under one name the frames of both would count
+/// as one attachment's.
+fn new_edge(rng: &mut fastrand::Rng, tree: usize) -> u16 {
+    rng.u16(..) << 1 | tree as u16
 }
 
 /// The request of a feed to its parent; `None` if there is no path to it.
@@ -184,7 +190,7 @@ impl NodeMover for TreeNode {
                 continue;
             }
             let lost = self.feeds[tree].as_ref().map_or(0, |f| f.lost_count);
-            let mut feed = Feed::new(parent, alternate, assign.late, self.rng.u16(..));
+            let mut feed = Feed::new(parent, alternate, assign.late, new_edge(&mut self.rng, tree));
             feed.lost_count = lost;
             self.feeds[tree] = Some(feed);
         }
@@ -212,11 +218,12 @@ impl NodeMover for TreeNode {
         let (now, timing) = (context.now, context.timing);
         self.forwarder.on_timeout(now, timing);
         self.deadline = self.forwarder.next_timeout();
-        for feed in self.feeds.iter_mut().flatten() {
+        for (tree, feed) in self.feeds.iter_mut().enumerate() {
+            let Some(feed) = feed else { continue };
             if feed.on_timeout(now, timing) {
-                feed.try_again(self.rng.u16(..));
+                feed.try_again(new_edge(&mut self.rng, tree));
             } else if feed.is_starved(now, timing) {
-                feed.reattach(self.rng.u16(..), false);
+                feed.reattach(new_edge(&mut self.rng, tree), false);
             }
             self.deadline = self.deadline.min(feed.next_timeout(timing).unwrap_or(Time::MAX));
         }

@@ -1,0 +1,255 @@
+//! The command line: options of the whole job, and programs between colons.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What `mpirun --help` prints.
+pub(crate) const HELP: &str = "\
+Starts the processes of an MPI job on this machine, and ends with the exit code of the first that failed.
+
+Usage: mpirun [OPTIONS] PROGRAM [ARGUMENTS] [: [OPTIONS] PROGRAM [ARGUMENTS]]...
+
+Options of each program (those before the first one also hold for the others):
+  -n, -np, -c N            Processes [default: 1]
+  -x, -env NAME[=VALUE]    Sets an environment variable (`-env NAME VALUE` too); a NAME alone stays as it is
+  --wdir, -wdir DIR        Starts the processes in DIR
+
+Options of the job:
+  -genv NAME[=VALUE]       Sets an environment variable for all programs
+  -l, --label, --tag-output
+                           Begins each line of output with the rank that wrote it
+  --bind-to core|none      Gives each rank a processor of its own, in turn [default: none]
+  --timeout SECONDS        Ends the job after so long, with exit code 124
+  -h, --help               Prints this
+  -V, --version            Prints the version
+
+Standard input goes to rank 0. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP and SIGCONT are passed on.
+A rank that fails, is killed, or ends without MPI_Finalize ends the job.
+
+Examples:
+  mpirun -n 4 ./solver input.dat
+  mpirun -l -n 1 ./master : -n 3 -x LOG=info ./worker
+";
+
+/// A job, as it was asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// The programs, in the order of their ranks.
+    pub(crate) programs: Vec<Program>,
+    /// Lines of output begin with their rank.
+    pub(crate) label: bool,
+    /// Each rank gets a processor of its own.
+    pub(crate) bind: bool,
+    /// The job is ended after so long.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A program of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// How many processes run it.
+    pub(crate) ranks: u32,
+    /// The program and its arguments.
+    pub(crate) command: Vec<OsString>,
+    /// Environment variables that are set.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Where it starts.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Processes of the job.
+    pub(crate) fn ranks(&self) -> u32 {
+        self.programs.iter().map(|program| program.ranks).sum()
+    }
+}
+
+/// What a command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Run(Plan),
+    Help,
+    Version,
+}
+
+/// The most processes that a job can have.
+const MOST_RANKS: u32 = 1 << 16;
+
+/// Reads the arguments behind the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
+    let mut parser = Parser { arguments: arguments.into_iter().collect::<Vec<_>>().into_iter(), ..Parser::default() };
+    while let Some(argument) = parser.arguments.next() {
+        match parser.option(&argument)? {
+            Outcome::Taken => {}
+            Outcome::Ends(request) => return Ok(request),
+            Outcome::Program => parser.program(argument)?,
+        }
+    }
+    parser.finish()
+}
+
+/// What an argument was.
+enum Outcome {
+    Taken,
+    Program,
+    Ends(Request),
+}
+
+#[derive(Default)]
+struct Parser {
+    arguments: std::vec::IntoIter<OsString>,
+    plan: Plan,
+    all: Vec<(OsString, OsString)>,
+    ranks: Option<u32>,
+    environment: Vec<(OsString, OsString)>,
+    directory: Option<PathBuf>,
+}
+
+impl Parser {
+    fn option(&mut self, argument: &OsStr) -> Result<Outcome, String> {
+        let text = argument.to_string_lossy().into_owned();
+        if !text.starts_with('-') {
+            return Ok(Outcome::Program);
+        }
+        let (name, glued) = match text.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(OsString::from(value))),
+            _ => (text, None),
+        };
+        match name.as_str() {
+            "-n" | "-np" | "--np" | "-c" => {
+                let count = self.value(&name, glued)?;
+                self.ranks = Some(number(&name, &count, 1, MOST_RANKS)?);
+            }
+            "-x" | "-env" | "--env" => {
+                let variable = self.variable(&name, glued)?;
+                self.environment.extend(variable);
+            }
+            "-genv" | "--genv" => {
+                let variable = self.variable(&name, glued)?;
+                self.all.extend(variable);
+            }
+            "--wdir" | "-wdir" | "--wd" | "-wd" => self.directory = Some(self.value(&name, glued)?.into()),
+            "-l" | "--label" | "--tag-output" => self.plan.label = true,
+            "--bind-to" | "-bind-to" => {
+                let place = self.value(&name, glued)?;
+                self.plan.bind = match place.to_str() {
+                    Some("core" | "hwthread") => true,
+                    Some("none") => false,
+                    _ => return Err(format!("{name} {}: expected core or none", place.display())),
+                };
+            }
+            "--timeout" | "-timeout" => {
+                let seconds = self.value(&name, glued)?;
+                self.plan.timeout = Some(Duration::from_secs(number(&name, &seconds, 1, u32::MAX)?.into()));
+            }
+            "-h" | "--help" => return Ok(Outcome::Ends(Request::Help)),
+            "-V" | "--version" => return Ok(Outcome::Ends(Request::Version)),
+            _ => return Err(format!("unknown option {name}; `mpirun --help` lists them")),
+        }
+        Ok(Outcome::Taken)
+    }
+
+    fn value(&mut self, name: &str, glued: Option<OsString>) -> Result<OsString, String> {
+        glued.or_else(|| self.arguments.next()).ok_or_else(|| format!("{name}: a value must follow"))
+    }
+
+    /// `NAME=VALUE`, `NAME` (it stays as it is) or, for the options that Hydra has, `NAME VALUE`.
+    fn variable(&mut self, option: &str, glued: Option<OsString>) -> Result<Option<(OsString, OsString)>, String> {
+        let text = self.value(option, glued)?;
+        if let Some((name, value)) = text.to_string_lossy().split_once('=') {
+            return Ok(Some((name.into(), value.into())));
+        }
+        match option {
+            "-x" => Ok(None),
+            _ => Ok(Some((text, self.value(option, None)?))),
+        }
+    }
+
+    /// A program, and its arguments up to a colon.
+    fn program(&mut self, name: OsString) -> Result<(), String> {
+        let mut command = vec![name];
+        command.extend(self.arguments.by_ref().take_while(|argument| argument != ":"));
+        let ranks = self.ranks.take().unwrap_or(1);
+        let room = MOST_RANKS - self.plan.ranks();
+        if ranks > room {
+            return Err(format!("a job has at most {MOST_RANKS} processes"));
+        }
+        let (environment, directory) = (std::mem::take(&mut self.environment), self.directory.take());
+        self.plan.programs.push(Program { ranks, command, environment, directory });
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Request, String> {
+        let Some(first) = self.plan.programs.first() else {
+            return Err("no program; `mpirun --help` says how to name one".to_owned());
+        };
+        if self.ranks.is_some() || !self.environment.is_empty() || self.directory.is_some() {
+            return Err("options without a program behind them".to_owned());
+        }
+        // What is said before the first program holds for the others unless they say otherwise.
+        let (environment, directory) = (first.environment.clone(), first.directory.clone());
+        for (index, program) in self.plan.programs.iter_mut().enumerate() {
+            let inherited = if index == 0 { &[][..] } else { &environment };
+            let own = std::mem::take(&mut program.environment);
+            program.environment = self.all.iter().chain(inherited).cloned().chain(own).collect();
+            program.directory = program.directory.take().or_else(|| directory.clone());
+        }
+        Ok(Request::Run(self.plan))
+    }
+}
+
+fn number(name: &str, text: &OsStr, least: u32, most: u32) -> Result<u32, String> {
+    let parsed = text.to_str().and_then(|text| text.parse().ok());
+    parsed
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("{name} {}: expected a number from {least} to {most}", text.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(line: &str) -> Plan {
+        match parse(line.split(' ').map(OsString::from)) {
+            Ok(Request::Run(plan)) => plan,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn error(line: &str) -> String {
+        parse(line.split_whitespace().map(OsString::from)).unwrap_err()
+    }
+
+    #[test]
+    fn options_end_where_the_program_begins() {
+        let plan = run("-n 4 --label prog -n 7 --label");
+        assert_eq!((plan.ranks(), plan.label), (4, true));
+        assert_eq!(plan.programs[0].command, ["prog", "-n", "7", "--label"]);
+    }
+
+    #[test]
+    fn programs_stand_between_colons() {
+        let plan = run("-x A=1 -genv G 2 -wdir /tmp -np 2 one x : -n 3 -x A=3 --wdir=/ two : three");
+        assert_eq!(plan.programs.iter().map(|p| p.ranks).collect::<Vec<_>>(), [2, 3, 1]);
+        let variables = |index: usize| -> Vec<String> {
+            let pairs = plan.programs[index].environment.iter();
+            pairs.map(|(name, value)| format!("{}={}", name.display(), value.display())).collect()
+        };
+        assert_eq!(variables(0), ["G=2", "A=1"]);
+        assert_eq!(variables(1), ["G=2", "A=1", "A=3"]);
+        let directories: Vec<_> = plan.programs.iter().map(|p| p.directory.clone().unwrap()).collect();
+        assert_eq!(directories, [PathBuf::from("/tmp"), "/".into(), "/tmp".into()]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert!(error("").contains("no program"));
+        assert!(error("-n 0 a").contains("-n 0: expected a number from 1 to 65536"));
+        assert!(error("-n").contains("-n: a value must follow"));
+        assert!(error("--frobnicate a").contains("unknown option --frobnicate"));
+        assert!(error("--bind-to socket a").contains("expected core or none"));
+        assert!(error("-n 65536 a : b").contains("at most 65536"));
+        assert!(error("a : -n 3").contains("without a program"));
+    }
+}

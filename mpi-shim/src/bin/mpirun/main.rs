@@ -1,0 +1,75 @@
+//! `mpirun`: starts the processes of an MPI job on this machine; `mpirun --help`, `docs/mpi.md`.
+//!
+//! The job's memory is a file without a name that every rank inherits. On its first pages (`mpi_abi::launch::board`) the
+//! ranks note how far they have come, so that an end without `MPI_Finalize` is told from a good one. There is no
+//! other connection between `mpirun` and the ranks: output goes straight to where ours goes unless lines are labelled.
+
+mod args;
+mod output;
+mod spawn;
+mod sys;
+mod watch;
+
+use args::{Plan, Request};
+use output::Stream;
+use spawn::{Memory, Places};
+use std::collections::BTreeMap;
+use std::io;
+use std::process::{ChildStdin, ExitCode};
+use sys::SignalSet;
+use watch::Job;
+
+/// The exit code when a program cannot be started, as a shell's.
+const NOT_STARTED: u8 = 127;
+
+fn main() -> ExitCode {
+    match args::parse(std::env::args_os().skip(1)) {
+        Ok(Request::Help) => print!("{}", args::HELP),
+        Ok(Request::Version) => println!("mpirun (Twowire) {}", env!("CARGO_PKG_VERSION")),
+        Ok(Request::Run(plan)) => return run(&plan).unwrap_or_else(|text| fail(&text, NOT_STARTED)),
+        Err(text) => return fail(&text, 2),
+    }
+    ExitCode::SUCCESS
+}
+
+fn fail(text: &str, code: u8) -> ExitCode {
+    eprintln!("mpirun: {text}");
+    ExitCode::from(code)
+}
+
+/// Runs a job to its end.
+fn run(plan: &Plan) -> Result<ExitCode, String> {
+    let no_job = |error: io::Error| format!("the job cannot be set up: {error}");
+    let memory = Memory::create(plan.ranks()).map_err(no_job)?;
+    let places = Places::new(plan.bind).map_err(no_job)?;
+    let heard = SignalSet::new(&watch::heard());
+    let mut job = Job {
+        board: &memory.board,
+        size: plan.ranks(),
+        running: BTreeMap::new(),
+        streams: Vec::new(),
+        signals: sys::signals(&heard).map_err(no_job)?,
+        deadline: watch::after(plan.timeout),
+        code: 0,
+        kill_at: None,
+    };
+    let programs = plan.programs.iter().zip(0..);
+    let ranks = programs.flat_map(|(program, appnum)| (0..program.ranks).map(move |_| (program, appnum)));
+    for ((program, appnum), rank) in ranks.zip(0..) {
+        // The ranks that were started die with us if this one cannot be.
+        let cannot = |error| format!("rank {rank} cannot be started: {}: {error}", program.command[0].display());
+        let mut child = spawn::start(plan, program, (rank, appnum), &memory, &places, heard).map_err(cannot)?;
+        job.running.insert(child.id().cast_signed(), rank);
+        job.streams.extend(Stream::of(rank, &mut child).map_err(no_job)?);
+        if let Some(input) = child.stdin.take() {
+            feed(input);
+        }
+    }
+    let code = job.watch();
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Hands the terminal's lines to rank 0. The thread ends with the process: it may wait for a line that nobody types.
+fn feed(mut input: ChildStdin) {
+    std::thread::spawn(move || io::copy(&mut io::stdin(), &mut input));
+}

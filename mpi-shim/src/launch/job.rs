@@ -1,0 +1,98 @@
+//! The job that a process is part of.
+
+use super::board::{Board, Progress};
+use super::pmi1::Pmi1;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
+
+/// The job, as this process sees it.
+#[derive(Debug)]
+pub struct Job {
+    /// This process's number.
+    pub rank: u32,
+    /// Processes of the job.
+    pub size: u32,
+    /// Which of the programs that the job was started with this is, where the launcher says so.
+    pub appnum: Option<u32>,
+    /// The processes on this node, in rising order; this one is among them.
+    pub local: Vec<u32>,
+    /// Memory that the processes of this node share, zero at first; none in a job of one. Its first
+    /// [`transport_offset`](Job::transport_offset) bytes are the launcher's; the transport sizes it (all ranks to the
+    /// same length) and uses what follows.
+    pub memory: Option<OwnedFd>,
+    pub(super) board: Option<Board>,
+    pub(super) launcher: Mutex<Launcher>,
+}
+
+/// Who is told of the end.
+#[derive(Debug)]
+pub(super) enum Launcher {
+    /// Nobody, or somebody who watches the board.
+    Silent,
+    /// A process manager behind PMI-1.
+    Pmi1(Pmi1),
+}
+
+impl Job {
+    /// A job of one process.
+    pub(super) fn alone() -> Job {
+        Job {
+            rank: 0,
+            size: 1,
+            appnum: None,
+            local: vec![0],
+            memory: None,
+            board: None,
+            launcher: Mutex::new(Launcher::Silent),
+        }
+    }
+
+    /// Where the transport's part of the memory begins.
+    pub fn transport_offset(&self) -> usize {
+        Board::bytes(self.size)
+    }
+
+    /// The process id of a rank of this node; none before it initialised MPI.
+    pub fn process(&self, rank: u32) -> Option<u32> {
+        match &self.board {
+            Some(board) => Some(board.get(rank).0).filter(|&process| process != 0),
+            None => Some(std::process::id()),
+        }
+    }
+
+    /// Says that this process uses MPI again, after [`leave`](Job::leave): a session after another.
+    pub fn rejoin(&self) {
+        self.note(Progress::Running);
+    }
+
+    /// Says that this process has finalised MPI; before that its end is a failure of the job.
+    pub fn leave(&self) {
+        self.note(Progress::Finalized);
+        let mut launcher = self.launcher.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Launcher::Pmi1(mut pmi) = std::mem::replace(&mut *launcher, Launcher::Silent) {
+            // A launcher that is gone cannot be told.
+            let _ = pmi.finalize();
+        }
+    }
+
+    fn note(&self, progress: Progress) {
+        if let Some(board) = &self.board {
+            board.set(self.rank, std::process::id(), progress);
+        }
+    }
+
+    /// Ends the whole job with an exit code.
+    pub fn abort(&self, code: i32) -> ! {
+        if let Some(board) = &self.board {
+            board.abort(self.rank, code);
+        }
+        // Nobody waits for the lock: another thread that aborts as well has told the launcher.
+        if let Ok(mut launcher) = self.launcher.try_lock()
+            && let Launcher::Pmi1(pmi) = &mut *launcher
+        {
+            pmi.abort(code);
+        }
+        // 256 would look like success to whoever waits.
+        std::process::exit(if code != 0 && code & 0xff == 0 { 1 } else { code })
+    }
+}

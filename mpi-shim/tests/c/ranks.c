@@ -1,0 +1,22 @@
+/* Each rank says who it is; the environment agrees. */
+#include "check.h"
+
+int main(int argc, char **argv) {
+    int rank, size, flag;
+    OK(MPI_Initialized(&flag));
+    CHECK(!flag);
+    OK(MPI_Init(&argc, &argv));
+    OK(MPI_Initialized(&flag));
+    CHECK(flag);
+    OK(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
+    OK(MPI_Comm_size(MPI_COMM_WORLD, &size));
+    if (getenv("PMI_RANK")) {
+        CHECK_EQ(rank, atoi(getenv("PMI_RANK")));
+        CHECK_EQ(size, atoi(getenv("PMI_SIZE")));
+    }
+    printf("rank %d of %d%s%s\n", rank, size, argc > 1 ? ": " : "", argc > 1 ? argv[1] : "");
+    OK(MPI_Finalize());
+    OK(MPI_Finalized(&flag));
+    CHECK(flag);
+    return 0;
+}
