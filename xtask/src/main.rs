@@ -2,12 +2,14 @@
 
 mod bench;
 mod mpi_abi;
+mod mpi_install;
 mod packages;
 mod phase1;
 mod step;
 mod test;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Developer commands of Twowire.
@@ -63,6 +65,15 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Builds the MPI library, and lays it out with its header, compilers and launcher.
+    MpiInstall {
+        /// The folder; `bin`, `include`, `lib` and `share` appear in it.
+        #[arg(long, value_name = "DIR")]
+        prefix: PathBuf,
+        /// Builds with optimisations.
+        #[arg(long)]
+        release: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -74,6 +85,7 @@ fn main() -> ExitCode {
         Command::Bench { update_readme, no_run, .. } => bench::run(update_readme, no_run),
         Command::Phase1 { rest } => phase1::build(&rest),
         Command::MpiAbi { check } => mpi_abi::run(check),
+        Command::MpiInstall { prefix, release } => mpi_install::install(&prefix, release),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
