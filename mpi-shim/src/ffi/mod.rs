@@ -1,7 +1,7 @@
 //! The C boundary: the standard's functions, one file a chapter.
 //!
 //! A function here checks its arguments, takes the objects behind its handles, and calls what does the work. The `mpi!`
-//! macro makes `MPI_X` and `PMPI_X` of one body that returns a [`Result`](crate::error::Result); an error
+//! macro makes `MPI_X` and `PMPI_X` of one body that returns a [`Result`]; an error
 //! goes to the error handler of the object that follows `on`, and a panic becomes `MPI_ERR_INTERN`.
 #![allow(
     unsafe_code,
