@@ -79,8 +79,10 @@ static void comms(void) {
     OK(MPI_Comm_free_keyval(&key));
     CHECK_EQ(key, MPI_KEYVAL_INVALID);
     FAILS(MPI_Comm_get_attr(base, stale, &value, &flag), MPI_ERR_KEYVAL);
+    /* Those that were set later are gone: the last one is deleted first. */
     deletes = 0;
-    OK(MPI_Comm_delete_attr(base, same));
+    OK(MPI_Comm_get_attr(base, same, &value, &flag));
+    CHECK(!flag);
     FAILS(MPI_Comm_delete_attr(base, same), MPI_ERR_KEYVAL);
     OK(MPI_Comm_free(&base));
     CHECK_EQ(deletes, 1);

@@ -50,6 +50,7 @@ static void use(const char *tag) {
 
 int main(int argc, char **argv) {
     int flag, alone = argc > 1;
+    (void)argv;
     use("first");
     OK(MPI_Initialized(&flag));
     CHECK(!flag);

@@ -2,6 +2,8 @@
 #include "check.h"
 
 static int size, rank;
+/* Compilers that know the value warn of a pointer to nothing. */
+int *unweighted = MPI_UNWEIGHTED;
 
 static void dims(void) {
     int free3[3] = {0, 0, 0}, fixed[3] = {0, 3, 0}, bad[2] = {-1, 0};
@@ -113,13 +115,13 @@ static void dist_graph(void) {
     int kind, in, out, weighted, sources[8], destinations[8], in_weights[8], out_weights[8];
     int before = (rank + size - 1) % size, after = (rank + 1) % size;
     /* A ring, of which everybody names its own edges. */
-    OK(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 1, &before, MPI_UNWEIGHTED, 1, &after, MPI_UNWEIGHTED,
+    OK(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 1, &before, unweighted, 1, &after, unweighted,
                                       MPI_INFO_NULL, 0, &made));
     OK(MPI_Topo_test(made, &kind));
     CHECK_EQ(kind, MPI_DIST_GRAPH);
     OK(MPI_Dist_graph_neighbors_count(made, &in, &out, &weighted));
     CHECK(in == 1 && out == 1 && !weighted);
-    OK(MPI_Dist_graph_neighbors(made, 1, sources, MPI_UNWEIGHTED, 1, destinations, MPI_UNWEIGHTED));
+    OK(MPI_Dist_graph_neighbors(made, 1, sources, unweighted, 1, destinations, unweighted));
     CHECK(sources[0] == before && destinations[0] == after);
     OK(MPI_Comm_free(&made));
     /* The same ring, in which everybody names the edges of the next rank, with weights. */
@@ -135,13 +137,13 @@ static void dist_graph(void) {
     /* A star that rank 0 alone names; the edges come in the order in which it does. */
     int ends[64], zero = 0;
     for (int i = 0; i < size; i++) ends[i] = size - 1 - i;
-    OK(MPI_Dist_graph_create(MPI_COMM_WORLD, rank == 0, &zero, &size, ends, MPI_UNWEIGHTED, MPI_INFO_NULL, 0, &made));
+    OK(MPI_Dist_graph_create(MPI_COMM_WORLD, rank == 0, &zero, &size, ends, unweighted, MPI_INFO_NULL, 0, &made));
     OK(MPI_Dist_graph_neighbors_count(made, &in, &out, &weighted));
     CHECK(in == 1 && out == (rank == 0 ? size : 0) && !weighted);
-    OK(MPI_Dist_graph_neighbors(made, 8, sources, MPI_UNWEIGHTED, 8, destinations, MPI_UNWEIGHTED));
+    OK(MPI_Dist_graph_neighbors(made, 8, sources, unweighted, 8, destinations, unweighted));
     for (int i = 0; i < out && i < 8; i++) CHECK_EQ(destinations[i], size - 1 - i);
     OK(MPI_Comm_free(&made));
-    FAILS(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 1, &size, MPI_UNWEIGHTED, 0, NULL, MPI_UNWEIGHTED,
+    FAILS(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 1, &size, unweighted, 0, NULL, unweighted,
                                          MPI_INFO_NULL, 0, &made),
           MPI_ERR_RANK);
     FAILS(MPI_Dist_graph_neighbors_count(MPI_COMM_WORLD, &in, &out, &weighted), MPI_ERR_TOPOLOGY);
