@@ -40,6 +40,8 @@ pub struct State {
     pub job: Option<Arc<Job>>,
     /// Point-to-point messages, once a model was initialised.
     pub engine: Option<Box<Engine>>,
+    /// The same while no model is in use, for the next session: others have their ends of its rings.
+    pub parked: Option<Box<Engine>>,
     /// Communicators.
     pub comms: Table<CommEntry>,
     /// Groups.
@@ -97,6 +99,7 @@ impl State {
             thread_level: abi::MPI_THREAD_SINGLE,
             job: None,
             engine: None,
+            parked: None,
             comms: Table::new(kind(1, abi::MPI_ERR_COMM, "communicator"), usize::from(abi::MPI_COMM_NULL), vec![]),
             groups: Table::new(
                 kind(2, abi::MPI_ERR_GROUP, "group"),

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::group::Group;
 use crate::info::Info;
 use crate::launch;
-use crate::p2p::Engine;
+use crate::p2p::{self, Engine};
 use crate::state::{self, Phase, State};
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -52,7 +52,10 @@ pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
         None => Arc::new(launch::discover()?),
     };
     if state.engine.is_none() {
-        state.engine = Some(Box::new(Engine::new(&job)?));
+        state.engine = match state.parked.take() {
+            Some(engine) => Some(engine),
+            None => Some(Box::new(Engine::new(&job)?)),
+        };
     }
     state.job = Some(job);
     state.models += 1;
@@ -64,10 +67,12 @@ pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
 
 /// Ends the use that [`begin`] began.
 pub fn end() -> Result<()> {
+    // What was sent and is not waited for by anybody leaves first.
+    p2p::wait_until(|state| Ok((state.models > 1 || p2p::is_settled(state)).then_some(())))?;
     let mut state = state::enter();
     state.models -= 1;
     if state.models == 0 {
-        state.engine = None;
+        state.parked = state.engine.take();
         if let Some(job) = &state.job {
             job.leave();
         }

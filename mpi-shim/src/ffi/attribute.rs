@@ -115,7 +115,7 @@ fn fact(key: c_int) -> Result<Option<usize>> {
         MPI_UNIVERSE_SIZE => Some(job.size as c_int),
         // The clock is the node's.
         MPI_WTIME_IS_GLOBAL => Some((job.local.len() == job.size as usize).into()),
-        MPI_APPNUM => Some(0),
+        MPI_APPNUM => job.appnum.map(|number| number as c_int),
         _ => None,
     };
     let place = FACTS.iter().find(|fact| fact.key == key);

@@ -86,6 +86,12 @@ impl AttachedBuffers {
     }
 }
 
+/// Forgets the messages of all buffers that are sent; true if none is left.
+pub(super) fn release_all_sent(state: &mut State) -> bool {
+    let owners: Vec<Owner> = state.attached.0.iter().map(|attached| attached.owner).collect();
+    owners.into_iter().fold(true, |all, owner| release_sent(state, owner) && all)
+}
+
 /// Forgets the messages of a buffer that are sent; true if that is all of them.
 pub fn release_sent(state: &mut State, owner: Owner) -> bool {
     let Some(attached) = state.attached.0.iter_mut().find(|attached| attached.owner == owner) else { return true };

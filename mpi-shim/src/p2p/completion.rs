@@ -1,4 +1,5 @@
 //! What becomes of requests: complete ones are taken, others freed or cancelled.
+use super::attached::release_all_sent;
 use super::progress::wait_until;
 use super::request::{self, Generalized, Kind, Request};
 use crate::abi::{MPI_ERR_REQUEST, MPI_REQUEST_NULL, MPI_Request, MPI_Status};
@@ -181,6 +182,14 @@ pub fn free(state: &mut State, request: MPI_Request) -> Result<Option<Arc<dyn Ge
             Ok(None)
         }
     }
+}
+
+/// True if nothing is under way that nobody waits for: sends that were freed or are in attached buffers, and what has yet
+/// to find room in a ring.
+pub fn is_settled(state: &mut State) -> bool {
+    let freed = state.requests.iter().any(|(_, found)| found.detached && matches!(found.kind, Kind::Send { .. }));
+    let flushed = state.engine.as_ref().is_none_or(|engine| engine.is_flushed());
+    release_all_sent(state) && flushed && !freed
 }
 
 /// A generalized request's functions, and whether it is complete.

@@ -99,7 +99,7 @@ impl Engine {
         (place != ELSEWHERE).then_some(place as usize)
     }
 
-    /// True while something waits for room in a ring.
+    /// True if nothing waits for room in a ring.
     pub fn is_flushed(&self) -> bool {
         self.queued == 0
     }

@@ -24,8 +24,8 @@ mod source;
 pub use attached::{Attached, AttachedBuffers, Owner, release_sent};
 pub use buffer::Buffer;
 pub use completion::{
-    COMPLETE, Concluded, FROM_NOBODY, cancel, complete_generalized, conclude, free, is_active, is_complete, status,
-    test, wait_with_status,
+    COMPLETE, Concluded, FROM_NOBODY, cancel, complete_generalized, conclude, free, is_active, is_complete, is_settled,
+    status, test, wait_with_status,
 };
 pub use engine::{Engine, Requests};
 pub use message::Message;

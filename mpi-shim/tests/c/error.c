@@ -130,7 +130,9 @@ int main(int argc, char **argv) {
         OK(MPI_Comm_size(MPI_COMM_WORLD, &size));
         if (!strcmp(argv[1], "abort")) MPI_Abort(MPI_COMM_WORLD, 42);
         if (rank == size - 1) MPI_Comm_create_group(MPI_COMM_WORLD, MPI_GROUP_EMPTY, -1, NULL);
-        return 0; /* the error is fatal, so only others come here */
+        /* The error is fatal: the others wait for what never comes. */
+        MPI_Recv(&rank, 1, MPI_INT, size - 1, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        return 0;
     }
     OK(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
     codes();

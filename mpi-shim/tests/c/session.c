@@ -59,7 +59,6 @@ int main(int argc, char **argv) {
     OK(MPI_Session_init(MPI_INFO_NULL, MPI_ERRORS_RETURN, &across));
     OK(MPI_Init(NULL, NULL));
     use("second");
-    OK(MPI_Barrier(MPI_COMM_WORLD));
     OK(MPI_Finalize());
     use("third"); /* the session across the end of the world model goes on */
     OK(MPI_Session_finalize(&across));
