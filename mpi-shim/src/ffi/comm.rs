@@ -8,7 +8,7 @@ use crate::abi::{
     MPI_INFO_NULL, MPI_Info, MPI_MAX_OBJECT_NAME, MPI_Request, MPI_UNDEFINED,
 };
 use crate::comm::{self, Comm, Leader, Level};
-use crate::errhandler::{Errhandler, Kind};
+use crate::errhandler::{Errhandler, Kind, Target};
 use crate::error::{Error, Result};
 use crate::info::Info;
 use crate::p2p;
@@ -42,6 +42,11 @@ pub(super) fn set_made(place: *mut MPI_Comm, made: Option<MPI_Comm>) -> Result<(
 fn set_duplicate(comm: MPI_Comm, hints: Option<Info>, newcomm: *mut MPI_Comm, request: *mut MPI_Request) -> Result<()> {
     set(newcomm, comm::duplicate(comm, hints)?)?;
     set(request, p2p::COMPLETE)
+}
+
+/// The communicator of a handle that a call takes away.
+fn behind(place: *const MPI_Comm) -> Target {
+    value(place).map_or(Target::None, Target::Comm)
 }
 
 fn level(split_type: c_int, resource: Option<&CStr>) -> Result<Option<Level>> {
@@ -158,13 +163,13 @@ mpi! {
     }
 
     /// Frees a communicator.
-    fn MPI_Comm_free, PMPI_Comm_free(comm: *mut MPI_Comm) on (), {
+    fn MPI_Comm_free, PMPI_Comm_free(comm: *mut MPI_Comm) on behind(comm), {
         comm::free(value(comm)?)?;
         set(comm, MPI_COMM_NULL)
     }
 
     /// Frees a communicator when all its processes are here.
-    fn MPI_Comm_disconnect, PMPI_Comm_disconnect(comm: *mut MPI_Comm) on (), {
+    fn MPI_Comm_disconnect, PMPI_Comm_disconnect(comm: *mut MPI_Comm) on behind(comm), {
         comm::disconnect(value(comm)?)?;
         set(comm, MPI_COMM_NULL)
     }

@@ -63,5 +63,7 @@ mpi! {
     /// The number of a message.
     fn MPI_Message_toint, PMPI_Message_toint(message: MPI_Message) -> c_int { to_int(message) }
     /// The message of a number.
-    fn MPI_Message_fromint, PMPI_Message_fromint(message: c_int) -> MPI_Message { predefined(message) }
+    fn MPI_Message_fromint, PMPI_Message_fromint(message: c_int) -> MPI_Message {
+        state::enter().taken.from_int(message)
+    }
 }
