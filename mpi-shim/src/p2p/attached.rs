@@ -89,7 +89,7 @@ impl AttachedBuffers {
 /// Forgets the messages of all buffers that are sent; true if none is left.
 pub(super) fn release_all_sent(state: &mut State) -> bool {
     let owners: Vec<Owner> = state.attached.0.iter().map(|attached| attached.owner).collect();
-    owners.into_iter().fold(true, |all, owner| release_sent(state, owner) && all)
+    owners.into_iter().filter(|&owner| !release_sent(state, owner)).count() == 0
 }
 
 /// Forgets the messages of a buffer that are sent; true if that is all of them.

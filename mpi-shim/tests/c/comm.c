@@ -210,6 +210,7 @@ static void wrong_use(void) {
 int main(void) {
     OK(MPI_Init(NULL, NULL));
     OK(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN));
+    OK(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     OK(MPI_Comm_size(MPI_COMM_WORLD, &size));
     OK(MPI_Comm_rank(MPI_COMM_WORLD, &rank));
     duplicates();
