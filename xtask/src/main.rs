@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask --help`.
 
 mod bench;
+mod mpi4py;
 mod mpi_abi;
 mod mpi_install;
 mod packages;
@@ -65,6 +66,15 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Builds mpi4py from its source distribution with the MPI library, and runs its tests.
+    Mpi4py {
+        /// Numbers of ranks.
+        #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,2,3,5")]
+        ranks: Vec<u32>,
+        /// What the suite's main.py understands, after `--`.
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
     /// Builds the MPI library, and lays it out with its header, compilers and launcher.
     MpiInstall {
         /// The folder; `bin`, `include`, `lib` and `share` appear in it.
@@ -85,6 +95,7 @@ fn main() -> ExitCode {
         Command::Bench { update_readme, no_run, .. } => bench::run(update_readme, no_run),
         Command::Phase1 { rest } => phase1::build(&rest),
         Command::MpiAbi { check } => mpi_abi::run(check),
+        Command::Mpi4py { ranks, rest } => mpi4py::test(&ranks, &rest),
         Command::MpiInstall { prefix, release } => mpi_install::install(&prefix, release),
     };
     match result {

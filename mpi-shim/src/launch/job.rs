@@ -2,6 +2,7 @@
 
 use super::board::{Board, Progress};
 use super::pmi1::Pmi1;
+use super::sys::pmix::Pmix;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
@@ -31,6 +32,8 @@ pub(super) enum Launcher {
     Silent,
     /// A process manager behind PMI-1.
     Pmi1(Pmi1),
+    /// A process manager behind PMIx.
+    Pmix(Box<Pmix>),
 }
 
 impl Job {
@@ -69,10 +72,12 @@ impl Job {
     pub fn leave(&self) {
         self.note(Progress::Finalized);
         let mut launcher = self.launcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Launcher::Pmi1(mut pmi) = std::mem::replace(&mut *launcher, Launcher::Silent) {
-            // A launcher that is gone cannot be told.
-            let _ = pmi.finalize();
-        }
+        // A launcher that is gone cannot be told.
+        let _ = match std::mem::replace(&mut *launcher, Launcher::Silent) {
+            Launcher::Silent => Ok(()),
+            Launcher::Pmi1(mut pmi) => pmi.finalize(),
+            Launcher::Pmix(pmix) => pmix.finalize(),
+        };
     }
 
     fn note(&self, progress: Progress) {
@@ -87,10 +92,12 @@ impl Job {
             board.abort(self.rank, code);
         }
         // Nobody waits for the lock: another thread that aborts as well has told the launcher.
-        if let Ok(mut launcher) = self.launcher.try_lock()
-            && let Launcher::Pmi1(pmi) = &mut *launcher
-        {
-            pmi.abort(code);
+        if let Ok(mut launcher) = self.launcher.try_lock() {
+            match &mut *launcher {
+                Launcher::Silent => {}
+                Launcher::Pmi1(pmi) => pmi.abort(code),
+                Launcher::Pmix(pmix) => pmix.abort(code),
+            }
         }
         // 256 would look like success to whoever waits.
         std::process::exit(if code != 0 && code & 0xff == 0 { 1 } else { code })

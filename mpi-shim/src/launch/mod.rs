@@ -4,6 +4,7 @@
 //! |---|---|
 //! | our `mpirun` | `TWOWIRE_JOB`: the [`ticket`], and a descriptor of the job's memory that it inherits |
 //! | Hydra, Slurm | `PMI_FD`: a socket on which [`pmi1`] is spoken; the node's first rank makes the memory |
+//! | Open MPI, PRRTE, Slurm | `PMIX_NAMESPACE`: the library `libpmix.so.2`, if it is there; the same |
 //! | nobody | a job of one |
 //!
 //! `mpirun` and the processes see one another on the [`board`], in the first pages of the memory: who has come, who has
@@ -22,16 +23,21 @@ use crate::abi::MPI_ERR_OTHER;
 use crate::error::{Error, Result};
 use board::{Board, Progress};
 use job::Launcher;
+use pmi1::Pmi1;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Mutex;
+use sys::pmix::Pmix;
 use ticket::{Holder, Ticket, VARIABLE};
 
 /// Finds out from the environment.
 ///
 /// Our `mpirun` removes the variables of other launchers, so where both are found, the other launcher is the inner one.
 pub fn discover() -> Result<Job> {
+    if std::env::var_os("PMIX_NAMESPACE").is_some() {
+        return by_pmix();
+    }
     if std::env::var_os("PMI_FD").is_some() {
         return by_pmi1();
     }
@@ -84,47 +90,84 @@ fn by_pmi1() -> Result<Job> {
         return Err(Error::new(MPI_ERR_OTHER, format!("PMI_RANK={rank} is not below PMI_SIZE={size}")));
     }
     let lost = failed("the launcher, by PMI-1");
-    let mut pmi = pmi1::Pmi1::connect(descriptor.cast_signed()).map_err(&lost)?;
+    let mut pmi = Pmi1::connect(descriptor.cast_signed()).map_err(&lost)?;
     let local = pmi.ranks_of_my_node(rank, size).map_err(&lost)?;
     let (memory, board) = meet(&mut pmi, rank, size, &local).map_err(&lost)?;
+    foreign(rank, size, local, pmi.appnum(), memory, board, Launcher::Pmi1(pmi))
+}
+
+/// Under a process manager that speaks PMIx.
+fn by_pmix() -> Result<Job> {
+    let lost = failed("the launcher, by PMIx");
+    let (mut pmix, rank) = Pmix::connect().map_err(&lost)?;
+    let size = pmix.job_size().map_err(&lost)?;
+    let mut local: Vec<u32> = pmix.local_ranks().map_err(&lost)?;
+    local.sort_unstable();
+    if rank >= size || !local.contains(&rank) || local.last().is_some_and(|&last| last >= size) {
+        let text = format!("PMIx says that this is rank {rank} of {size}, and {local:?} are on this host");
+        return Err(Error::new(MPI_ERR_OTHER, text));
+    }
+    let (memory, board) = meet(&mut pmix, rank, size, &local).map_err(&lost)?;
+    foreign(rank, size, local, pmix.appnum(), memory, board, Launcher::Pmix(Box::new(pmix)))
+}
+
+/// A job whose processes another launcher started.
+fn foreign(
+    rank: u32,
+    size: u32,
+    local: Vec<u32>,
+    appnum: Option<u32>,
+    memory: OwnedFd,
+    board: Board,
+    launcher: Launcher,
+) -> Result<Job> {
+    if local.len() < size as usize {
+        let text = format!(
+            "{} of the job's {size} ranks are on other hosts, which this library cannot reach yet",
+            size as usize - local.len()
+        );
+        return Err(Error::unsupported(text));
+    }
     if let Err((process, _)) = board.claim(rank, std::process::id()) {
         return Err(Error::new(MPI_ERR_OTHER, format!("rank {rank} of this job is process {process} already")));
     }
-    Ok(Job {
-        rank,
-        size,
-        appnum: pmi.appnum(),
-        local,
-        memory: Some(memory),
-        board: Some(board),
-        launcher: Mutex::new(Launcher::Pmi1(pmi)),
-    })
+    Ok(Job { rank, size, appnum, local, memory: Some(memory), board: Some(board), launcher: Mutex::new(launcher) })
+}
+
+/// What a process manager keeps for the processes of a job.
+trait Store {
+    /// Publishes a value for all; they see it after the next barrier.
+    fn put(&mut self, key: &str, value: &str) -> io::Result<()>;
+    /// A value that this rank published.
+    fn get(&mut self, rank: u32, key: &str) -> io::Result<String>;
+    /// Waits until all processes of the job are here.
+    fn barrier(&mut self) -> io::Result<()>;
 }
 
 /// The node's first rank makes the memory and publishes where it is; the others open it.
-fn meet(pmi: &mut pmi1::Pmi1, rank: u32, size: u32, local: &[u32]) -> io::Result<(OwnedFd, Board)> {
+fn meet(store: &mut impl Store, rank: u32, size: u32, local: &[u32]) -> io::Result<(OwnedFd, Board)> {
     let leader = local.first().copied().unwrap_or(rank);
     let key = format!("twowire-memory-{leader}");
     let made = if rank == leader {
         let (board, memory) = Board::create(size)?;
         let inode = rustix::fs::fstat(memory.as_fd())?.st_ino;
         let holder = Holder { process: std::process::id(), descriptor: memory.as_raw_fd(), inode };
-        pmi.put(&key, &holder.to_string())?;
+        store.put(&key, &holder.to_string())?;
         Some((memory, board))
     } else {
         None
     };
-    pmi.barrier()?;
+    store.barrier()?;
     let met = match made {
         Some(made) => made,
         None => {
-            let memory = open(&pmi.get(&key)?.parse().map_err(io::Error::other)?)?;
+            let memory = open(&store.get(leader, &key)?.parse().map_err(io::Error::other)?)?;
             let board = Board::open(&memory, size)?;
             (memory, board)
         }
     };
     // Who made the memory must not end before all have opened it.
-    pmi.barrier()?;
+    store.barrier()?;
     Ok(met)
 }
 

@@ -1,6 +1,6 @@
 //! PMI-1, as Hydra and Slurm speak it with the processes that they start: lines `cmd=name key=value …` on a socket.
 
-use super::{mapping, sys};
+use super::{Store, mapping, sys};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -30,21 +30,9 @@ impl Pmi1 {
         Ok(pmi)
     }
 
-    /// Publishes a value for all; they see it after the next barrier.
-    pub(super) fn put(&mut self, key: &str, value: &str) -> io::Result<()> {
-        let line = format!("cmd=put kvsname={} key={key} value={value}", self.store);
-        self.ask(&line, "put_result").map(|_| ())
-    }
-
-    /// A value that was published.
-    pub(super) fn get(&mut self, key: &str) -> io::Result<String> {
+    fn value(&mut self, key: &str) -> io::Result<String> {
         let answer = self.ask(&format!("cmd=get kvsname={} key={key}", self.store), "get_result")?;
         field(&answer, "value").map(str::to_owned)
-    }
-
-    /// Waits until all processes of the job are here.
-    pub(super) fn barrier(&mut self) -> io::Result<()> {
-        self.ask("cmd=barrier_in", "barrier_out").map(|_| ())
     }
 
     /// Which of the programs of the job this is, where the launcher says so.
@@ -55,7 +43,7 @@ impl Pmi1 {
 
     /// The ranks on this process's node, in rising order.
     pub(super) fn ranks_of_my_node(&mut self, rank: u32, size: u32) -> io::Result<Vec<u32>> {
-        let text = self.get("PMI_process_mapping")?;
+        let text = self.value("PMI_process_mapping")?;
         let unclear = || io::Error::other(format!("PMI_process_mapping={text} is not a mapping of {size} ranks"));
         let nodes = mapping::nodes(&text, size).ok_or_else(unclear)?;
         let mine = nodes.get(rank as usize).ok_or_else(unclear)?;
@@ -82,6 +70,21 @@ impl Pmi1 {
             Some(command) if command == expected && done => Ok(fields),
             _ => Err(io::Error::other(format!("`{line}` was answered by `{}`", answer.trim_end()))),
         }
+    }
+}
+
+impl Store for Pmi1 {
+    fn put(&mut self, key: &str, value: &str) -> io::Result<()> {
+        let line = format!("cmd=put kvsname={} key={key} value={value}", self.store);
+        self.ask(&line, "put_result").map(|_| ())
+    }
+
+    fn get(&mut self, _rank: u32, key: &str) -> io::Result<String> {
+        self.value(key)
+    }
+
+    fn barrier(&mut self) -> io::Result<()> {
+        self.ask("cmd=barrier_in", "barrier_out").map(|_| ())
     }
 }
 
@@ -134,7 +137,7 @@ mod tests {
         assert_eq!(pmi.ranks_of_my_node(3, 4).unwrap(), [2, 3]);
         pmi.put("a", "1,2").unwrap();
         pmi.barrier().unwrap();
-        assert!(pmi.get("b").unwrap_err().to_string().contains("rc=1 msg=key_b_not_found"));
+        assert!(pmi.get(0, "b").unwrap_err().to_string().contains("rc=1 msg=key_b_not_found"));
         pmi.finalize().unwrap();
     }
 

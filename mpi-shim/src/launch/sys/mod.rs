@@ -1,6 +1,8 @@
-//! The few things of launching that the compiler cannot check: memory that other processes write, and descriptors whose
-//! numbers come from the environment.
+//! The few things of launching that the compiler cannot check: memory that other processes write, descriptors whose
+//! numbers come from the environment, and a library of somebody else.
 #![allow(unsafe_code)]
+
+pub(super) mod pmix;
 
 use rustix::mm::{MapFlags, ProtFlags};
 use std::io;
