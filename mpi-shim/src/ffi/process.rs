@@ -2,7 +2,7 @@
 use super::argument::set_text_and_length;
 use super::{mpi, set};
 use crate::abi::{
-    MPI_ABI_SUBVERSION, MPI_ABI_VERSION, MPI_Aint, MPI_ERR_ARG, MPI_ERR_NO_MEM, MPI_Info,
+    MPI_ABI_SUBVERSION, MPI_ABI_VERSION, MPI_Aint, MPI_ERR_ARG, MPI_ERR_NO_MEM, MPI_INFO_NULL, MPI_Info,
     MPI_MAX_LIBRARY_VERSION_STRING, MPI_MAX_PROCESSOR_NAME, MPI_SUBVERSION, MPI_VERSION,
 };
 use crate::error::Error;
@@ -58,6 +58,14 @@ mpi! {
         }
         set(info, state::enter().infos.insert(told))
     }
+
+    /// What Fortran's types are: nobody has said so, there is no Fortran yet.
+    fn MPI_Abi_get_fortran_info, PMPI_Abi_get_fortran_info(info: *mut MPI_Info) on (), { set(info, MPI_INFO_NULL) }
+
+    /// What Fortran's truth values are: the same.
+    fn MPI_Abi_get_fortran_booleans, PMPI_Abi_get_fortran_booleans(
+        _logical_size: c_int, _logical_true: *mut c_void, _logical_false: *mut c_void, is_set: *mut c_int
+    ) on (), { set(is_set, 0) }
 
     /// What `MPI_Comm_split_type` can be told that parts of a communicator share.
     fn MPI_Get_hw_resource_info, PMPI_Get_hw_resource_info(hw_info: *mut MPI_Info) on (), {

@@ -16,18 +16,6 @@ fn refuse(chapter: &str) -> Result<()> {
 
 mpi! {
     /// Refused: Fortran.
-    fn MPI_Abi_get_fortran_booleans, PMPI_Abi_get_fortran_booleans(
-        _logical_size: c_int, _logical_true: Pointer, _logical_false: Pointer, _is_set: Pointer
-    ) on (), { refuse("Fortran") }
-}
-
-mpi! {
-    /// Refused: Fortran.
-    fn MPI_Abi_get_fortran_info, PMPI_Abi_get_fortran_info(_info: Pointer) on (), { refuse("Fortran") }
-}
-
-mpi! {
-    /// Refused: Fortran.
     fn MPI_Abi_set_fortran_booleans, PMPI_Abi_set_fortran_booleans(
         _logical_size: c_int, _logical_true: Pointer, _logical_false: Pointer
     ) on (), { refuse("Fortran") }

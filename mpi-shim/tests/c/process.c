@@ -20,6 +20,10 @@ static void asking(void) {
     OK(MPI_Info_get_string(info, "mpi_count_size", &length, text, &flag));
     CHECK(flag && atoi(text) == sizeof(MPI_Count));
     OK(MPI_Info_free(&info));
+    OK(MPI_Abi_get_fortran_info(&info));
+    CHECK(info == MPI_INFO_NULL);
+    OK(MPI_Abi_get_fortran_booleans(4, text, text, &flag));
+    CHECK(!flag);
     OK(MPI_Get_hw_resource_info(&info));
     OK(MPI_Info_get_nkeys(info, &length));
     CHECK(length > 0);
