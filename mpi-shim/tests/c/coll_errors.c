@@ -8,6 +8,7 @@ int main(int argc, char **argv) {
     OK(MPI_Comm_size(MPI_COMM_WORLD, &ranks));
     MPI_Comm comm = MPI_COMM_WORLD;
     OK(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN));
+    OK(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN)); /* for calls without a communicator */
     MPI_Datatype raw;
     OK(MPI_Type_contiguous(2, MPI_INT, &raw));
     MPI_Request request;

@@ -63,10 +63,10 @@ static void grid(int dimensions, int periodic) {
 static void graph(void) {
     int to[3] = { (rank + 1) % ranks, (rank + 2) % ranks, (rank + 1) % ranks };
     int from[3] = { (rank + ranks - 1) % ranks, (rank + 2 * ranks - 2) % ranks, (rank + ranks - 1) % ranks };
-    int towards[3] = { 0, 1, 2 };
+    int towards[3] = { 0, 1, 2 }, weights[3] = { 1, 1, 1 };
     if (ranks < 3) return; /* there, the two next are the same, and so is the order of edges */
     MPI_Comm comm;
-    OK(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 3, from, MPI_UNWEIGHTED, 3, to, MPI_UNWEIGHTED, MPI_INFO_NULL, 0, &comm));
+    OK(MPI_Dist_graph_create_adjacent(MPI_COMM_WORLD, 3, from, weights, 3, to, weights, MPI_INFO_NULL, 0, &comm));
     exchange(comm, 3, from, towards, 3);
     OK(MPI_Comm_free(&comm));
 }

@@ -1,6 +1,6 @@
 //! The shared memory of one communicator.
 
-use super::{INLINE, SLOT};
+use super::INLINE;
 use crate::coll::schedule::Data;
 use crate::coll::shared::establish;
 use crate::coll::shared::wait::Waiter;
@@ -48,7 +48,12 @@ unsafe impl Sync for Shared {}
 
 /// Bytes of the memory for `size` members.
 pub(super) fn bytes(size: usize) -> usize {
-    slots(size) + 2 * size * SLOT
+    slots(size) + 2 * size * slot_bytes(size)
+}
+
+/// Bytes of a slot: all of them together stay within some caches' size, and one is worth a wait.
+fn slot_bytes(size: usize) -> usize {
+    ((16 << 20) / size.next_power_of_two()).clamp(64 << 10, 1 << 20)
 }
 
 fn slots(size: usize) -> usize {
@@ -84,6 +89,12 @@ impl Shared {
     #[inline]
     pub(super) fn reads_processes(&self) -> bool {
         self.pids.is_some()
+    }
+
+    /// Whether there are more processes than cores.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.waiter.is_crowded()
     }
 
     /// The process of a member.
@@ -123,7 +134,7 @@ impl Shared {
     #[inline]
     pub(super) fn slot(&self, rank: usize, number: u64) -> *mut u8 {
         assert!(rank < self.size);
-        self.at(slots(self.size) + (2 * rank + (number & 1) as usize) * SLOT)
+        self.at(slots(self.size) + (2 * rank + (number & 1) as usize) * slot_bytes(self.size))
     }
 
     /// Where the data of a member's contribution of `len` bytes lies.
@@ -133,6 +144,14 @@ impl Shared {
             true => ptr::from_ref(&self.head(rank, number).words).cast_mut().cast(),
             false => self.slot(rank, number),
         }
+    }
+
+    /// Bytes that pass through a slot at a time. With a core for each rank, one copies in while others copy out; with fewer, a wait costs
+    /// more than that saves.
+    #[inline]
+    pub(super) fn chunk(&self) -> usize {
+        let most = slot_bytes(self.size);
+        if self.is_crowded() { most } else { most.min(128 << 10) }
     }
 
     /// Begins the next operation; its number. Then this member's head and slot are free.
@@ -183,6 +202,12 @@ impl Shared {
         for rank in (self.rank + 1..self.size).chain(0..self.rank) {
             self.await_head(rank, number);
         }
+        self.seen_all(number);
+    }
+
+    /// Everybody's head was seen: they have ended what was before.
+    #[inline]
+    pub(super) fn seen_all(&self, number: u64) {
         self.settled.store(number - 1, Ordering::Relaxed);
     }
 
@@ -199,9 +224,9 @@ impl Shared {
         self.waiter.wake_all();
     }
 
-    /// Word `index` of a head.
+    /// Address `index` in a member's head.
     #[inline]
-    pub(super) fn word(&self, rank: usize, number: u64, index: usize) -> &AtomicU64 {
+    pub(super) fn address(&self, rank: usize, number: u64, index: usize) -> &AtomicU64 {
         &self.head(rank, number).words[index]
     }
 
@@ -226,26 +251,26 @@ impl Drop for Shared {
     }
 }
 
-/// Copies the values of `data` to `to`.
+/// Copies `len` bytes of the values of `data`, from byte `position` of them on, to `to`.
 ///
 /// # Safety
-/// `data` must be readable and `data.bytes()` bytes at `to` writable.
+/// `data` must be readable and `len` bytes at `to` writable.
 #[inline]
-pub(super) unsafe fn read_data(data: &Data, to: *mut u8) {
+pub(super) unsafe fn read_part(data: &Data, position: usize, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise.
-    let (buffer, out) = unsafe { (buffer_of(data), std::slice::from_raw_parts_mut(to, data.bytes())) };
-    buffer.read(0, out);
+    let (buffer, out) = unsafe { (buffer_of(data), std::slice::from_raw_parts_mut(to, len)) };
+    buffer.read(position, out);
 }
 
-/// Copies bytes at `from` to the values of `data`.
+/// Copies `len` bytes at `from` to the values of `data`, from byte `position` of them on.
 ///
 /// # Safety
-/// `data` must be writable and `data.bytes()` bytes at `from` readable.
+/// `data` must be writable and `len` bytes at `from` readable.
 #[inline]
-pub(super) unsafe fn write_data(data: &Data, from: *const u8) {
+pub(super) unsafe fn write_part(data: &Data, position: usize, from: *const u8, len: usize) {
     // SAFETY: the caller's promise.
-    let (buffer, input) = unsafe { (buffer_of(data), std::slice::from_raw_parts(from, data.bytes())) };
-    buffer.write(0, input);
+    let (buffer, input) = unsafe { (buffer_of(data), std::slice::from_raw_parts(from, len)) };
+    buffer.write(position, input);
 }
 
 /// # Safety

@@ -1,18 +1,19 @@
 //! Operations whose data is read from, or written to, the buffers of other members' processes: one copy for each byte, and the work
 //! divided among the members. Heads carry the buffers' addresses.
 
-use super::area::{Shared, read_data, write_data};
+use super::area::{Shared, read_part, write_part};
+use super::fold::{Folding, whole};
+use super::slots::chunks;
 use crate::abi::MPI_ERR_OTHER;
 use crate::coll::schedule::{Blocks, Data, share};
 use crate::error::{Error, Result};
-use crate::op::{self, Op};
+use crate::op::Op;
 use crate::transport::shm::{CopyError, read_from, write_to};
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Bytes of elements that are folded at a time: they and an operand of that size stay in the core's own cache.
-pub(super) const PIECE: usize = 64 << 10;
+/// Bytes of all members' operands that are folded at a time: they stay in the core's own cache.
+const OPERANDS: usize = 256 << 10;
 
 /// Data as one run of bytes, to be read or written by others: its own place, or a copy.
 struct Flat {
@@ -26,7 +27,7 @@ impl Flat {
         let flat = Flat::room(data);
         if let Some(copy) = &flat.copy {
             // SAFETY: the caller's buffer, and a copy of its size that nobody else knows yet.
-            unsafe { read_data(data, copy.as_ptr().cast_mut()) };
+            unsafe { read_part(data, 0, copy.as_ptr().cast_mut(), copy.len()) };
         }
         flat
     }
@@ -45,25 +46,23 @@ impl Flat {
     fn settle(self, data: &Data) {
         if let Some(copy) = self.copy {
             // SAFETY: the caller's buffer, and values of its size.
-            unsafe { write_data(data, copy.as_ptr()) };
+            unsafe { write_part(data, 0, copy.as_ptr(), copy.len()) };
         }
     }
 }
 
 impl Shared {
     /// Tells the others where the own data is.
-    fn announce(&self, number: u64, addresses: [usize; 2]) {
+    fn announce(&self, number: u64, address: usize) {
         self.claim(number);
-        for (index, address) in addresses.into_iter().enumerate() {
-            self.word(self.rank(), number, index).store(address as u64, Ordering::Relaxed);
-        }
+        self.address(self.rank(), number, 0).store(address as u64, Ordering::Relaxed);
         self.publish(number);
     }
 
-    /// An address that another member announced.
-    fn announced(&self, rank: usize, number: u64, index: usize) -> u64 {
+    /// The address that another member announced.
+    fn announced(&self, rank: usize, number: u64) -> u64 {
         self.await_head(rank, number);
-        self.word(rank, number, index).load(Ordering::Relaxed)
+        self.address(rank, number, 0).load(Ordering::Relaxed)
     }
 
     /// Copies from a member's memory.
@@ -92,33 +91,21 @@ impl Shared {
         self.settle(number);
     }
 
-    /// `MPI_Bcast`: the others read the root's buffer. Of two members, each moves one half.
+    /// `MPI_Bcast` of two members: each moves one half.
     pub(super) fn bcast_direct(&self, data: &Data, root: usize) -> Result<()> {
         let (number, len) = (self.begin(), data.bytes());
+        let (split, peer) = (len / 2, 1 - self.rank());
         let flat = if self.rank() == root { Flat::of(data) } else { Flat::room(data) };
-        let split = if self.size() == 2 { len / 2 } else { len };
-        let outcome = if self.rank() == root {
-            self.announce(number, [flat.address, 0]);
-            match self.size() == 2 {
-                true => {
-                    let to = self.announced(1 - root, number, 0);
-                    // SAFETY: the caller's buffer.
-                    unsafe { self.push(1 - root, flat.address + split, to + split as u64, len - split) }
-                }
-                false => Ok(()),
+        self.announce(number, flat.address);
+        let there = self.announced(peer, number);
+        // SAFETY: the caller's buffer, or room of its size.
+        let outcome = unsafe {
+            match self.rank() == root {
+                true => self.push(peer, flat.address + split, there + split as u64, len - split),
+                false => self.fetch(peer, there, flat.address, split),
             }
-        } else {
-            if self.size() == 2 {
-                self.announce(number, [flat.address, 0]);
-            }
-            let from = self.announced(root, number, 0);
-            // SAFETY: the caller's buffer, or room of its size.
-            unsafe { self.fetch(root, from, flat.address, split) }
         };
-        self.end_aloud(number);
-        if self.rank() == root || self.size() == 2 {
-            self.settle(number);
-        }
+        self.end_together(number);
         if self.rank() != root {
             flat.settle(data);
         }
@@ -130,10 +117,10 @@ impl Shared {
         let number = self.begin();
         let own = all.of(self.rank());
         let flat = Flat::of(mine.unwrap_or(&own));
-        self.announce(number, [flat.address, 0]);
+        self.announce(number, flat.address);
         if mine.is_some() {
             // SAFETY: the caller's buffer, and the own block as one run.
-            unsafe { write_data(&own, ptr::with_exposed_provenance(flat.address)) };
+            unsafe { write_part(&own, 0, ptr::with_exposed_provenance(flat.address), own.bytes()) };
         }
         let outcome = self.fetch_all(number, all, 0);
         self.end_together(number);
@@ -144,10 +131,10 @@ impl Shared {
     pub(super) fn alltoall_direct(&self, out: &Blocks, into: &Blocks) -> Result<()> {
         let (number, len) = (self.begin(), into.bytes());
         let flat = Flat::of(&out.range(0, self.size()));
-        self.announce(number, [flat.address, 0]);
+        self.announce(number, flat.address);
         let own = self.rank() * len;
         // SAFETY: the caller's buffers.
-        unsafe { write_data(&into.of(self.rank()), ptr::with_exposed_provenance(flat.address + own)) };
+        unsafe { write_part(&into.of(self.rank()), 0, ptr::with_exposed_provenance(flat.address + own), len) };
         let outcome = self.fetch_all(number, into, own);
         self.end_together(number);
         outcome
@@ -156,7 +143,7 @@ impl Shared {
     /// Reads the other members' blocks from their announced places, `offset` bytes behind them.
     fn fetch_all(&self, number: u64, into: &Blocks, offset: usize) -> Result<()> {
         for rank in (self.rank() + 1..self.size()).chain(0..self.rank()) {
-            let from = self.announced(rank, number, 0) + offset as u64;
+            let from = self.announced(rank, number) + offset as u64;
             let place = into.of(rank);
             let room = Flat::room(&place);
             // SAFETY: the caller's buffer, or room of its size.
@@ -168,91 +155,70 @@ impl Shared {
 
     /// `MPI_Reduce` and `MPI_Allreduce`: each member folds its share of the elements, of which it reads everybody's operands and which it
     /// writes to whoever wants the result. A share of a buffer is used by one member alone, so calls in place need no more care.
-    pub(super) fn reduce_direct(
-        &self,
-        mine: &Data,
-        result: Option<&Data>,
-        op: &Arc<Op>,
-        root: Option<usize>,
-    ) -> Result<()> {
+    pub(super) fn reduce_direct(&self, mine: &Data, result: Option<&Data>, op: &Op, root: Option<usize>) -> Result<()> {
+        let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
         let number = self.begin();
-        self.announce(number, [mine.address, result.map_or(0, |result| result.address)]);
-        let outcome = self.fold_share(number, mine, op, root);
+        self.claim(number);
+        self.address(self.rank(), number, 1).store(result.map_or(0, |result| result.address) as u64, Ordering::Relaxed);
+        self.announce(number, mine.address);
+        let outcome = self.fold_from_all(number, mine, Folding { op, datatype }, root);
         self.end_together(number);
         outcome
     }
 
-    fn fold_share(&self, number: u64, mine: &Data, op: &Arc<Op>, root: Option<usize>) -> Result<()> {
-        let Some(datatype) = mine.datatype.as_ref().filter(|_| mine.bytes() > 0) else { return Ok(()) };
-        let (first, count) = share(mine.count, self.size(), self.rank());
-        let at_a_time = (PIECE / datatype.size()).max(1);
-        let mut scratch = self.scratch(2 * at_a_time * datatype.size());
-        let total = scratch.as_mut_ptr().expose_provenance();
-        let operand = total + at_a_time * datatype.size();
-        for begin in (first..first + count).step_by(at_a_time) {
-            let count = at_a_time.min(first + count - begin);
-            let (offset, len) = ((begin * datatype.size()) as u64, count * datatype.size());
-            for rank in (0..self.size()).rev() {
-                let place = if rank + 1 == self.size() { total } else { operand };
-                let operand = match rank == self.rank() {
-                    true => mine.address + offset as usize,
-                    false => {
-                        let from = self.announced(rank, number, 0) + offset;
-                        // SAFETY: both are in the scratch memory, which has room for it.
-                        unsafe { self.fetch(rank, from, place, len)? };
-                        place
-                    }
-                };
-                // SAFETY: the caller's buffer and scratch memory.
-                unsafe { fold_piece(op, datatype, operand, total, count, rank + 1 == self.size())? };
+    fn fold_from_all(&self, number: u64, mine: &Data, folding: Folding<'_>, root: Option<usize>) -> Result<()> {
+        let (width, size) = (folding.datatype.size(), self.size());
+        let (first, count) = share(mine.count, size, self.rank());
+        let room = whole(OPERANDS / (size + 1), width);
+        // All operands but the own one, and the total in its place.
+        let mut scratch = self.scratch(room * size);
+        let scratch = scratch.as_mut_ptr().cast::<u8>();
+        for (position, len) in chunks(count * width, room) {
+            let position = first * width + position;
+            for rank in (self.rank() + 1..size).chain(0..self.rank()) {
+                let from = self.announced(rank, number) + position as u64;
+                // SAFETY: the scratch memory has room for every member's operand.
+                unsafe { self.fetch(rank, from, scratch.add(rank * room).expose_provenance(), len)? };
             }
-            self.hand_out(number, total, offset, len, root)?;
+            let operand = |rank| match rank == self.rank() {
+                true => ptr::with_exposed_provenance(mine.address + position),
+                // SAFETY: within the scratch memory.
+                false => unsafe { scratch.add(rank * room).cast_const() },
+            };
+            // SAFETY: as above; the total is where no operand was put.
+            unsafe {
+                let total = scratch.add(self.rank() * room);
+                folding.fold(size, operand, total, len / width.max(1))?;
+                self.hand_out(number, total, position, len, root)?;
+            }
         }
         Ok(())
     }
 
     /// Writes folded elements to the results.
-    fn hand_out(&self, number: u64, from: usize, offset: u64, len: usize, root: Option<usize>) -> Result<()> {
-        let wants = |rank: &usize| root.is_none_or(|root| root == *rank);
-        for rank in (0..self.size()).filter(wants) {
-            let to = self.announced(rank, number, 1) + offset;
-            // SAFETY: scratch memory, and the own result.
+    ///
+    /// # Safety
+    /// `len` bytes at `from` must be readable.
+    unsafe fn hand_out(
+        &self,
+        number: u64,
+        from: *const u8,
+        position: usize,
+        len: usize,
+        root: Option<usize>,
+    ) -> Result<()> {
+        for rank in (0..self.size()).filter(|&rank| root.is_none_or(|root| root == rank)) {
+            let to = self.address(rank, number, 1).load(Ordering::Relaxed) + position as u64;
+            // SAFETY: the caller's promise, and the own result.
             unsafe {
                 match rank == self.rank() {
-                    true => ptr::copy_nonoverlapping(
-                        ptr::with_exposed_provenance::<u8>(from),
-                        ptr::with_exposed_provenance_mut(to as usize),
-                        len,
-                    ),
-                    false => self.push(rank, from, to, len)?,
+                    true => ptr::copy_nonoverlapping(from, ptr::with_exposed_provenance_mut(to as usize), len),
+                    false => self.push(rank, from.expose_provenance(), to, len)?,
                 }
             }
         }
         Ok(())
     }
-}
-
-/// `total = operand op total`, or `total = operand` to begin with.
-///
-/// # Safety
-/// Both must have room for `count` elements, and differ unless they are the same.
-unsafe fn fold_piece(
-    op: &Arc<Op>,
-    datatype: &Arc<crate::datatype::Datatype>,
-    operand: usize,
-    total: usize,
-    count: usize,
-    begins: bool,
-) -> Result<()> {
-    let from = ptr::with_exposed_provenance(operand);
-    let into = ptr::with_exposed_provenance_mut::<u8>(total);
-    match begins {
-        // SAFETY: the caller's promise.
-        true => unsafe { ptr::copy(from, into, count * datatype.size()) },
-        // SAFETY: as above.
-        false => unsafe { op::apply(op, datatype, from, into, count)? },
-    }
-    Ok(())
 }
 
 #[cold]

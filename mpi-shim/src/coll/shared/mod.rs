@@ -15,8 +15,9 @@
 //! seen number k of all others knows that they ended k - 1: after a barrier or an all-reduce nothing has to be looked at. Only in a row of
 //! broadcasts or reductions, where some members run ahead, the lines of `done` are read.
 //!
-//! **Large data** does not pass through the shared memory: heads carry addresses, and members read each other's buffers, each as much
-//! as the others (`direct.rs`). A call ends when nobody needs the caller's buffer any longer.
+//! **Large data** goes through the slots in chunks (`slots.rs`, `fold.rs`). Where that is faster, it does not pass through the shared
+//! memory: heads carry addresses, and members read each other's buffers (`direct.rs`). Such a call ends when nobody needs the caller's
+//! buffer any longer.
 //!
 //! **Waiting.** With a core for each rank, waiting is looking, with a look for messages now and then. With more ranks than cores the core is
 //! given away at once, and after a while the process sleeps (`wait.rs`).
@@ -28,7 +29,8 @@
 mod area;
 mod direct;
 mod establish;
-mod small;
+mod fold;
+mod slots;
 mod wait;
 
 pub use area::Shared;
@@ -38,58 +40,59 @@ use crate::coll::call::{Call, Parts, Root};
 use crate::coll::schedule::Data;
 use crate::error::Result;
 
-/// Bytes of a slot.
-const SLOT: usize = 64 << 10;
 /// Bytes of data in a head.
 const INLINE: usize = 48;
+/// An all-reduction up to here is folded by every member in full.
+const FOLDED_BY_ALL: usize = 4 << 10;
+/// With more members than this, a root does not fold everything alone.
+const FOLDED_BY_ROOT: usize = 16;
+/// Elements wider than this are left to messages: a chunk must hold some.
+const WIDEST: usize = 4 << 10;
+/// With a core for each member, data from this size on does not pass through the shared memory: a line that another core has written is
+/// slow to read, and a buffer that was written long ago is not.
+const DIRECT: usize = 16 << 10;
+/// With fewer cores, blocks of an all-to-all of this size.
+const DIRECT_ALLTOALL: usize = 32 << 10;
 
 impl Shared {
     /// Does a call if it is of those that are done here, which all members decide alike.
     pub fn run(&self, call: &Call) -> Option<Result<()>> {
-        match call {
-            Call::Barrier => Some(self.barrier()),
-            Call::Bcast { data, root: Root::Rank(root) } => Some(match data.bytes() {
-                ..=SMALL_BCAST => self.bcast(data, *root),
-                _ if self.reads_processes() => self.bcast_direct(data, *root),
-                len if len <= SLOT => self.bcast(data, *root),
-                _ => return None,
-            }),
-            Call::Reduce { mine, .. } | Call::Allreduce { mine, .. } if !is_flat(mine) => None,
-            Call::Reduce { mine, result, op, root: Root::Rank(root) } => Some(match mine.bytes() {
-                ..=SMALL_REDUCE => self.reduce(mine, result.as_ref(), op, *root),
-                _ if self.reads_processes() => self.reduce_direct(mine, result.as_ref(), op, Some(*root)),
-                _ => return None,
-            }),
-            Call::Allreduce { mine, result, op } => Some(match mine.bytes() {
-                ..=SMALL_REDUCE => self.allreduce(mine, result, op),
-                _ if self.reads_processes() => self.reduce_direct(mine, Some(result), op, None),
-                _ => return None,
-            }),
-            Call::Allgather { mine, all: all @ Parts::Equal(blocks) } => Some(match blocks.bytes() {
-                ..=SMALL_BLOCK => self.allgather(mine.as_ref(), all),
-                _ if self.reads_processes() => self.allgather_direct(mine.as_ref(), blocks),
-                _ => return None,
-            }),
+        let direct = |bytes: usize| self.reads_processes() && !self.is_crowded() && bytes >= DIRECT;
+        Some(match call {
+            Call::Barrier => self.barrier(),
+            Call::Bcast { data, root: Root::Rank(root) } => match self.size() == 2 && direct(data.bytes()) {
+                true => self.bcast_direct(data, *root),
+                false => self.bcast(data, *root),
+            },
+            Call::Reduce { mine, .. } | Call::Allreduce { mine, .. } if !may_chunk(mine) => return None,
+            Call::Reduce { mine, result, op, root: Root::Rank(root) } => match self.size() {
+                _ if direct(mine.bytes()) => self.reduce_direct(mine, result.as_ref(), op, Some(*root)),
+                ..=FOLDED_BY_ROOT => self.reduce(mine, result.as_ref(), op, *root),
+                _ => self.reduce_by_shares(mine, result.as_ref(), op, Some(*root)),
+            },
+            Call::Allreduce { mine, result, op } => match mine.bytes() {
+                ..=FOLDED_BY_ALL => self.allreduce(mine, result, op),
+                bytes if direct(bytes) => self.reduce_direct(mine, Some(result), op, None),
+                _ => self.reduce_by_shares(mine, Some(result), op, None),
+            },
+            Call::Allgather { mine, all: all @ Parts::Equal(blocks) } => match direct(blocks.bytes()) {
+                true => self.allgather_direct(mine.as_ref(), blocks),
+                false => self.allgather(mine.as_ref(), all),
+            },
             Call::Alltoall { out: Some(out @ Parts::Equal(blocks)), into: into @ Parts::Equal(places) } => {
-                Some(match places.bytes() * self.size() {
-                    ..=SMALL_BLOCK => self.alltoall(out, into),
-                    _ if self.reads_processes() => self.alltoall_direct(blocks, places),
-                    _ => return None,
-                })
+                let bytes = places.bytes();
+                match direct(bytes) || (self.reads_processes() && bytes >= DIRECT_ALLTOALL) {
+                    true => self.alltoall_direct(blocks, places),
+                    false => self.alltoall(out, into),
+                }
             }
-            _ => None,
-        }
+            _ => return None,
+        })
     }
 }
 
-/// Whether elements fill one run of bytes from their address on. All members of a reduction have the same type.
-fn is_flat(data: &Data) -> bool {
-    data.as_run().is_some_and(|run| run.address == data.address)
+/// Whether elements fill one run of bytes from their address on, and are not too wide. All members of a reduction have the same type.
+fn may_chunk(data: &Data) -> bool {
+    let narrow = data.datatype.as_ref().is_some_and(|datatype| (1..=WIDEST).contains(&datatype.size()));
+    narrow && data.as_run().is_some_and(|run| run.address == data.address)
 }
-
-/// A broadcast up to here goes through a slot.
-const SMALL_BCAST: usize = 8 << 10;
-/// A reduction up to here is computed by every member in full.
-const SMALL_REDUCE: usize = 4 << 10;
-/// What a member gives to all others goes through its slot up to here.
-const SMALL_BLOCK: usize = 16 << 10;

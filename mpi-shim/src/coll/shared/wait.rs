@@ -30,6 +30,12 @@ impl Waiter {
         Waiter { segment, others, crowded }
     }
 
+    /// Whether there are more processes than cores.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded
+    }
+
     /// Wakes the members that sleep. After something was published.
     #[inline]
     pub(super) fn wake_all(&self) {

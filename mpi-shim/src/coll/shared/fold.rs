@@ -1,0 +1,180 @@
+//! Reductions. Operands are folded in the order of ranks, whoever does it.
+
+use super::area::Shared;
+use super::slots::chunks;
+use crate::coll::schedule::{Data, share};
+use crate::datatype::Datatype;
+use crate::error::Result;
+use crate::op::{self, Op};
+use std::ptr;
+
+/// Bytes that are folded at a time: they stay in the innermost cache.
+const PIECE: usize = 8 << 10;
+
+/// Elements of all members: those of a type, under an operation.
+#[derive(Clone, Copy)]
+pub(super) struct Folding<'a> {
+    /// The operation.
+    pub(super) op: &'a Op,
+    /// The type.
+    pub(super) datatype: &'a Datatype,
+}
+
+impl Folding<'_> {
+    /// `out = x[0] op (x[1] op (… op x[n - 1]))`, element by element, where `operand` gives the address of x of a rank.
+    ///
+    /// # Safety
+    /// `count` elements must be readable at each operand, and writable at `out`, which is none of them.
+    pub(super) unsafe fn fold(
+        &self,
+        size: usize,
+        operand: impl Fn(usize) -> *const u8,
+        out: *mut u8,
+        count: usize,
+    ) -> Result<()> {
+        let width = self.datatype.size();
+        for (begin, len) in chunks(count * width, (PIECE / width.max(1)).max(1) * width) {
+            let count = len.checked_div(width).unwrap_or(0);
+            // SAFETY: the caller's promise, for a part of the elements.
+            unsafe {
+                let (last, out) = (operand(size - 1).add(begin), out.add(begin));
+                op::combine(self.op, self.datatype, operand(size - 2).add(begin), last, out, count)?;
+                for rank in (0..size - 2).rev() {
+                    op::apply(self.op, self.datatype, operand(rank).add(begin), out, count)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// `MPI_Reduce`: the root folds, and only it waits.
+    pub(super) fn reduce(&self, mine: &Data, result: Option<&Data>, op: &Op, root: usize) -> Result<()> {
+        let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
+        let mut outcome = Ok(());
+        for (begin, len) in chunks(mine.bytes(), whole(self.chunk(), datatype.size())) {
+            let number = self.begin();
+            match result.filter(|_| self.rank() == root) {
+                Some(result) => {
+                    let own = match mine.address == result.address {
+                        true => {
+                            self.claim(number);
+                            self.deposit(number, mine.address + begin, len)
+                        }
+                        false => ptr::with_exposed_provenance(mine.address + begin),
+                    };
+                    let folded = self.fold_all(number, own, Folding { op, datatype }, result.address + begin, len);
+                    outcome = outcome.and(folded);
+                }
+                None => {
+                    self.claim(number);
+                    self.deposit(number, mine.address + begin, len);
+                    self.publish(number);
+                }
+            }
+            self.end(number);
+        }
+        outcome
+    }
+
+    /// `MPI_Allreduce` of few elements: every member folds all of them.
+    pub(super) fn allreduce(&self, mine: &Data, result: &Data, op: &Op) -> Result<()> {
+        let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
+        let (number, len) = (self.begin(), mine.bytes());
+        self.claim(number);
+        let own = self.deposit(number, mine.address, len);
+        self.publish(number);
+        let outcome = self.fold_all(number, own, Folding { op, datatype }, result.address, len);
+        self.finish(number);
+        outcome
+    }
+
+    /// Puts elements where the others find them, once they are told; that place.
+    fn deposit(&self, number: u64, from: usize, len: usize) -> *const u8 {
+        let place = self.contribution(self.rank(), number, len);
+        // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
+        unsafe { ptr::copy_nonoverlapping(ptr::with_exposed_provenance(from), place, len) };
+        place
+    }
+
+    /// Folds the contributions of all members to `result`.
+    fn fold_all(&self, number: u64, own: *const u8, folding: Folding<'_>, result: usize, len: usize) -> Result<()> {
+        for rank in (self.rank() + 1..self.size()).chain(0..self.rank()) {
+            self.await_head(rank, number);
+        }
+        let operand = |rank| if rank == self.rank() { own } else { self.contribution(rank, number, len).cast_const() };
+        let count = len.checked_div(folding.datatype.size()).unwrap_or(0);
+        // SAFETY: the caller's buffer, and slots that were published. The own operand is not in the result.
+        unsafe { folding.fold(self.size(), operand, ptr::with_exposed_provenance_mut(result), count) }
+    }
+
+    /// `MPI_Allreduce` of many elements, and `MPI_Reduce` among many members: each folds its share, which those who want the result copy.
+    pub(super) fn reduce_by_shares(
+        &self,
+        mine: &Data,
+        result: Option<&Data>,
+        op: &Op,
+        root: Option<usize>,
+    ) -> Result<()> {
+        let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
+        let (width, folding) = (datatype.size(), Folding { op, datatype });
+        let wanted = result.filter(|_| root.is_none_or(|root| root == self.rank()));
+        let mut outcome = Ok(());
+        for (begin, len) in chunks(mine.bytes(), whole(self.chunk(), width)) {
+            let part = |rank| {
+                let (first, count) = share(len / width, self.size(), rank);
+                (first * width, count * width)
+            };
+            let number = self.begin();
+            self.claim(number);
+            self.deposit_for_others(number, mine.address + begin, len, part(self.rank()));
+            self.publish(number);
+            self.await_all(number);
+            let folded = self.fold_share(number, mine.address + begin, folding, part(self.rank()));
+            outcome = outcome.and(folded);
+            self.end(number);
+            let number = self.begin();
+            self.publish(number);
+            self.await_all(number);
+            for rank in (0..self.size()).filter(|_| wanted.is_some()) {
+                let to = wanted.map_or(0, |result| result.address) + begin + part(rank).0;
+                // SAFETY: the caller's buffer, and a slot that was published.
+                unsafe {
+                    let from = self.slot(rank, number).cast_const();
+                    ptr::copy_nonoverlapping(from, ptr::with_exposed_provenance_mut(to), part(rank).1);
+                }
+            }
+            self.end(number);
+        }
+        outcome
+    }
+
+    /// Puts all but the own share into the slot.
+    fn deposit_for_others(&self, number: u64, from: usize, len: usize, (begin, own): (usize, usize)) {
+        let (slot, end) = (self.slot(self.rank(), number), begin + own);
+        let from: *const u8 = ptr::with_exposed_provenance(from);
+        // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
+        unsafe {
+            ptr::copy_nonoverlapping(from, slot, begin);
+            ptr::copy_nonoverlapping(from.add(end), slot.add(end), len - end);
+        }
+    }
+
+    /// Folds the own share into the slot of the next number, which is free: everybody has begun this one.
+    fn fold_share(&self, number: u64, mine: usize, folding: Folding<'_>, (begin, len): (usize, usize)) -> Result<()> {
+        let operand = |rank| match rank == self.rank() {
+            true => ptr::with_exposed_provenance(mine + begin),
+            // SAFETY: within the slot, which holds a chunk.
+            false => unsafe { self.slot(rank, number).add(begin).cast_const() },
+        };
+        let out = self.slot(self.rank(), number + 1);
+        // SAFETY: the caller's buffer, and slots that were published; the one written is of the other parity.
+        unsafe { folding.fold(self.size(), operand, out, len / folding.datatype.size().max(1)) }
+    }
+}
+
+/// The most bytes up to `chunk` that are whole elements.
+pub(super) fn whole(chunk: usize, width: usize) -> usize {
+    chunk - chunk % width.max(1)
+}
