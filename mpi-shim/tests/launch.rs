@@ -98,7 +98,6 @@ fn the_job_ends_with_the_first_failure() {
         ("segfault", 139, "was killed by signal 11 (segmentation fault); the job is ended"),
         ("exit-5", 5, "ended with exit code 5; the job is ended"),
         ("exit-0", 1, "ended without MPI_Finalize; the job is ended"),
-        ("abort", 9, "aborted with code 9; the job is ended"),
         ("never-init", 1, "ended without MPI_Init, which others called; the job is ended"),
         ("late", 6, "ended with exit code 6\n"),
     ] {
@@ -107,6 +106,13 @@ fn the_job_ends_with_the_first_failure() {
         expect(&output, code, "mpirun: rank 1 (pid ");
         assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1, "{}", shown(&output));
     }
+}
+
+#[test]
+fn a_rank_that_aborts_says_so_itself() {
+    let output = mpirun(&["-n", "3"]).arg(build("misbehave")).args(["1", "abort"]).output().unwrap();
+    expect(&output, 9, "MPI_Abort on rank 1: the job is ended with code 9\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1, "{}", shown(&output));
 }
 
 #[test]
@@ -125,10 +131,15 @@ fn a_limit_of_time() {
     expect(&output, 124, "the time limit is over");
 }
 
-/// A job of ranks that wait, and the processes of its ranks.
-fn waiting(ranks: u32, how: &str) -> (Child, Vec<i32>) {
+/// A job of ranks that wait, and the processes of its ranks. With a `wrapper`, a shell stands before each.
+fn waiting(ranks: u32, how: &str, wrapper: bool) -> (Child, Vec<i32>) {
     let mut job = mpirun(&["-n", &ranks.to_string()]);
-    let job = job.arg(build("misbehave")).args(["-1", how]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let program = build("misbehave");
+    match wrapper {
+        true => job.args(["sh", "-c", "\"$0\" \"$@\"; exit $?"]).arg(program),
+        false => job.arg(program),
+    };
+    let job = job.args(["-1", how]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut job = job.spawn().unwrap();
     let mut reader = BufReader::new(job.stdout.as_mut().unwrap());
     let mut processes = Vec::new();
@@ -167,7 +178,7 @@ fn gone(process: i32) -> bool {
 fn a_killed_rank_ends_the_job() {
     let rounds = std::env::var("MPI_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
     for round in 0..rounds {
-        let (job, processes) = waiting(4, "wait");
+        let (job, processes) = waiting(4, "wait", false);
         let victim = round % processes.len();
         kill("-9", processes[victim]);
         let (code, text) = end(job);
@@ -183,7 +194,7 @@ fn a_killed_rank_ends_the_job() {
 
 #[test]
 fn ranks_that_do_not_listen_are_killed() {
-    let (job, processes) = waiting(3, "deaf");
+    let (job, processes) = waiting(3, "deaf", false);
     kill("-9", processes[0]);
     assert_eq!(end(job).0, Some(137));
     assert!(processes.into_iter().all(gone));
@@ -191,11 +202,11 @@ fn ranks_that_do_not_listen_are_killed() {
 
 #[test]
 fn signals_are_passed_on() {
-    let (job, ranks) = waiting(2, "wait");
+    let (job, ranks) = waiting(2, "wait", false);
     kill("-USR1", job.id().cast_signed());
     assert_eq!(end(job).0, Some(128 + 10));
     assert!(ranks.into_iter().all(gone));
-    let (job, processes) = waiting(2, "wait");
+    let (job, processes) = waiting(2, "wait", false);
     kill("-TERM", job.id().cast_signed());
     assert_eq!(end(job), (Some(128 + 15), String::new()));
     assert!(processes.into_iter().all(gone));
@@ -203,10 +214,12 @@ fn signals_are_passed_on() {
 
 #[test]
 fn nothing_is_left_when_mpirun_is_killed() {
-    let (mut job, processes) = waiting(3, "wait");
-    job.kill().unwrap();
-    job.wait().unwrap();
-    assert!(processes.into_iter().all(gone));
+    for wrapper in [false, true] {
+        let (mut job, processes) = waiting(3, "wait", wrapper);
+        job.kill().unwrap();
+        job.wait().unwrap();
+        assert!(processes.into_iter().all(gone), "behind a shell: {wrapper}");
+    }
 }
 
 #[test]

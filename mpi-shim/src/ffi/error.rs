@@ -42,6 +42,8 @@ mpi! {
     fn MPI_Abort, PMPI_Abort(comm: MPI_Comm, errorcode: c_int) on comm, {
         // Which communicator does not matter: the standard allows to end all of the job.
         let _ = comm;
+        let rank = state::enter().job.as_ref().map_or(0, |job| job.rank);
+        eprintln!("MPI_Abort on rank {rank}: the job is ended with code {errorcode}");
         world::abort(errorcode)
     }
 

@@ -1,11 +1,11 @@
-//! The board: the first pages of the memory that a node's processes share, where they and their launcher see one another.
+//! The board: the first page of the memory that a node's processes share, where they and their launcher see one another.
 //!
 //! ```text
-//! word 0  magic          word 3  rank that aborted, plus 1
-//! word 1  ranks          word 4  the code of its abort
-//! word 2  pages          words 16…  one for each rank: process id << 2 | how far it has come
+//! word 0  magic          word 2  rank that ended the job, plus 1
+//! word 1  ranks
+//! words 16…  one for each rank: process id << 2 | how far it has come
 //! ```
-//! What follows the board, from [`Board::bytes`] on, is the transport's.
+//! What follows the page is the transport's.
 
 use super::sys::SharedWords;
 use rustix::fs::MemfdFlags;
@@ -16,12 +16,11 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 const MAGIC: u32 = 0x7477_6d31;
 const RANKS: usize = 1;
-const PAGES: usize = 2;
-const ABORTED: usize = 3;
-const ABORT_CODE: usize = 4;
+const ABORTED: usize = 2;
 const SLOTS: usize = 16;
-const PAGE: usize = 4096;
-const WORD: usize = size_of::<u32>();
+/// Words of the page.
+const WORDS: usize = 1024;
+const BYTES: usize = WORDS * size_of::<u32>();
 
 /// How far a rank has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,35 +40,33 @@ pub struct Board {
 }
 
 impl Board {
-    /// Bytes that the board of so many ranks takes: whole pages.
-    pub fn bytes(ranks: u32) -> usize {
-        ((SLOTS + ranks as usize) * WORD).next_multiple_of(PAGE)
-    }
+    /// The most ranks that have room on a board.
+    pub const MOST_RANKS: u32 = (WORDS - SLOTS) as u32;
 
     /// Makes the memory of a node, as yet without the transport's part, and its board. The memory has no name, so that
     /// nothing is left of it when the last process is gone.
     pub fn create(ranks: u32) -> io::Result<(Board, OwnedFd)> {
+        if ranks > Board::MOST_RANKS {
+            return Err(io::Error::other(format!("{ranks} ranks; a host takes {} of a job", Board::MOST_RANKS)));
+        }
         let file = rustix::fs::memfd_create("twowire-job", MemfdFlags::CLOEXEC)?;
-        let bytes = Board::bytes(ranks);
-        rustix::fs::ftruncate(&file, bytes as u64)?;
-        let board = Board { memory: SharedWords::map(&file, bytes / WORD)? };
+        rustix::fs::ftruncate(&file, BYTES as u64)?;
+        let board = Board { memory: SharedWords::map(&file, WORDS)? };
         board.word(RANKS).store(ranks, Release);
-        board.word(PAGES).store((bytes / PAGE) as u32, Release);
         board.word(0).store(MAGIC, Release);
         Ok((board, file))
     }
 
     /// Maps the board of a memory that somebody else made for a job of so many ranks.
     pub fn open(file: impl AsFd, ranks: u32) -> io::Result<Board> {
-        let bytes = Board::bytes(ranks);
         let length = rustix::fs::fstat(&file)?.st_size;
-        if u64::try_from(length).is_ok_and(|length| length < bytes as u64) {
-            return Err(io::Error::other(format!("the job's memory has {length} bytes; {bytes} were expected")));
+        if u64::try_from(length).is_ok_and(|length| length < BYTES as u64) {
+            return Err(io::Error::other(format!("the job's memory has {length} bytes; {BYTES} were expected")));
         }
-        let board = Board { memory: SharedWords::map(&file, bytes / WORD)? };
+        let board = Board { memory: SharedWords::map(&file, WORDS)? };
         let (magic, found) = (board.word(0).load(Acquire), board.word(RANKS).load(Acquire));
         match (magic, found) {
-            (MAGIC, found) if found == ranks => Ok(board),
+            (MAGIC, found) if found == ranks && ranks <= Board::MOST_RANKS => Ok(board),
             (MAGIC, found) => Err(io::Error::other(format!("the job's memory is of {found} ranks, not {ranks}"))),
             _ => Err(io::Error::other("the job's memory was made by another version of the library")),
         }
@@ -99,17 +96,14 @@ impl Board {
         unpack(self.slot(rank).load(Acquire))
     }
 
-    /// Notes that a rank ends the job with a code; the first that does so counts.
-    pub fn abort(&self, rank: u32, code: i32) {
-        if self.word(ABORTED).compare_exchange(0, rank + 1, AcqRel, Acquire).is_ok() {
-            self.word(ABORT_CODE).store(code.cast_unsigned(), Release);
-        }
+    /// Notes that a rank ends the job, and has said why; the first that does so counts.
+    pub fn abort(&self, rank: u32) {
+        let _ = self.word(ABORTED).compare_exchange(0, rank + 1, AcqRel, Acquire);
     }
 
-    /// The rank that ended the job, and its code.
-    pub fn aborted(&self) -> Option<(u32, i32)> {
-        let rank = self.word(ABORTED).load(Acquire).checked_sub(1)?;
-        Some((rank, self.word(ABORT_CODE).load(Acquire).cast_signed()))
+    /// The rank that ended the job.
+    pub fn aborted(&self) -> Option<u32> {
+        self.word(ABORTED).load(Acquire).checked_sub(1)
     }
 }
 
@@ -133,24 +127,29 @@ mod tests {
 
     #[test]
     fn all_see_one_board() {
-        let (made, file) = Board::create(1500).unwrap();
-        let opened = Board::open(&file, 1500).unwrap();
-        assert_eq!(opened.get(1499), (0, Progress::Absent));
-        opened.claim(1499, 4_194_303).unwrap();
-        assert_eq!(made.get(1499), (4_194_303, Progress::Running));
-        assert_eq!(made.claim(1499, 5), Err((4_194_303, Progress::Running)));
-        opened.set(1499, 4_194_303, Progress::Finalized);
-        assert_eq!(made.get(1499), (4_194_303, Progress::Finalized));
-        assert_eq!(made.get(1498), (0, Progress::Absent));
+        let (made, file) = Board::create(1008).unwrap();
+        let opened = Board::open(&file, 1008).unwrap();
+        assert_eq!(opened.get(1007), (0, Progress::Absent));
+        opened.claim(1007, 4_194_303).unwrap();
+        assert_eq!(made.get(1007), (4_194_303, Progress::Running));
+        assert_eq!(made.claim(1007, 5), Err((4_194_303, Progress::Running)));
+        opened.set(1007, 4_194_303, Progress::Finalized);
+        assert_eq!(made.get(1007), (4_194_303, Progress::Finalized));
+        assert_eq!(made.get(1006), (0, Progress::Absent));
     }
 
     #[test]
     fn the_first_abort_counts() {
         let (board, _file) = Board::create(2).unwrap();
         assert_eq!(board.aborted(), None);
-        board.abort(0, -7);
-        board.abort(1, 3);
-        assert_eq!(board.aborted(), Some((0, -7)));
+        board.abort(0);
+        board.abort(1);
+        assert_eq!(board.aborted(), Some(0));
+    }
+
+    #[test]
+    fn more_ranks_than_there_is_room_for_are_refused() {
+        assert!(Board::create(1009).unwrap_err().to_string().contains("1009 ranks; a host takes 1008"));
     }
 
     #[test]

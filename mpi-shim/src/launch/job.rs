@@ -17,9 +17,8 @@ pub struct Job {
     pub appnum: Option<u32>,
     /// The processes on this node, in rising order; this one is among them.
     pub local: Vec<u32>,
-    /// Memory that the processes of this node share, zero at first; none in a job of one. Its first
-    /// [`transport_offset`](Job::transport_offset) bytes are the launcher's; the transport sizes it (all ranks to the
-    /// same length) and uses what follows.
+    /// Memory that the processes of this node share, zero at first; none in a job of one. Its first page is
+    /// the launcher's; the transport sizes it (all ranks to the same length) and uses what follows.
     pub memory: Option<OwnedFd>,
     pub(super) board: Option<Board>,
     pub(super) launcher: Mutex<Launcher>,
@@ -50,19 +49,6 @@ impl Job {
         }
     }
 
-    /// Where the transport's part of the memory begins.
-    pub fn transport_offset(&self) -> usize {
-        Board::bytes(self.size)
-    }
-
-    /// The process id of a rank of this node; none before it initialised MPI.
-    pub fn process(&self, rank: u32) -> Option<u32> {
-        match &self.board {
-            Some(board) => Some(board.get(rank).0).filter(|&process| process != 0),
-            None => Some(std::process::id()),
-        }
-    }
-
     /// Says that this process uses MPI again, after [`leave`](Job::leave): a session after another.
     pub fn rejoin(&self) {
         self.note(Progress::Running);
@@ -86,10 +72,10 @@ impl Job {
         }
     }
 
-    /// Ends the whole job with an exit code.
+    /// Ends the whole job with an exit code. Whoever calls this has said why.
     pub fn abort(&self, code: i32) -> ! {
         if let Some(board) = &self.board {
-            board.abort(self.rank, code);
+            board.abort(self.rank);
         }
         // Nobody waits for the lock: another thread that aborts as well has told the launcher.
         if let Ok(mut launcher) = self.launcher.try_lock() {

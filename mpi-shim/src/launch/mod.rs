@@ -7,7 +7,7 @@
 //! | Open MPI, PRRTE, Slurm | `PMIX_NAMESPACE`: the library `libpmix.so.2`, if it is there; the same |
 //! | nobody | a job of one |
 //!
-//! `mpirun` and the processes see one another on the [`board`], in the first pages of the memory: who has come, who has
+//! `mpirun` and the processes see one another on the [`board`], on the first page of the memory: who has come, who has
 //! finalised, who aborts. No message is exchanged at start, so nothing grows with the job but a word for each rank.
 
 pub mod board;
@@ -66,6 +66,12 @@ fn by_ticket(Ticket { rank, size, appnum, holder }: Ticket) -> Result<Job> {
             );
             return Err(Error::new(MPI_ERR_OTHER, text));
         }
+    }
+    // Ranks die with mpirun; those that it did not start itself die with what stands in between.
+    let parent = rustix::process::getppid().map_or(0, |parent| parent.as_raw_pid());
+    if parent.cast_unsigned() != holder.process {
+        let set = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+        set.map_err(|error| failed("dying with the parent")(error.into()))?;
     }
     Ok(Job {
         rank,

@@ -1,5 +1,6 @@
 //! The command line: options of the whole job, and programs between colons.
 
+use mpi_abi::launch::board::Board;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,7 +75,7 @@ pub(crate) enum Request {
 }
 
 /// The most processes that a job can have.
-const MOST_RANKS: u32 = 1 << 16;
+const MOST_RANKS: u32 = Board::MOST_RANKS;
 
 /// Reads the arguments behind the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, String> {
@@ -245,11 +246,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         assert!(error("").contains("no program"));
-        assert!(error("-n 0 a").contains("-n 0: expected a number from 1 to 65536"));
+        assert!(error("-n 0 a").contains("-n 0: expected a number from 1 to 1008"));
         assert!(error("-n").contains("-n: a value must follow"));
         assert!(error("--frobnicate a").contains("unknown option --frobnicate"));
         assert!(error("--bind-to socket a").contains("expected core or none"));
-        assert!(error("-n 65536 a : b").contains("at most 65536"));
+        assert!(error("-n 1008 a : b").contains("at most 1008"));
         assert!(error("a : -n 3").contains("without a program"));
     }
 }

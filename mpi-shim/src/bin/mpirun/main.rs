@@ -1,6 +1,6 @@
 //! `mpirun`: starts the processes of an MPI job on this machine; `mpirun --help`, `docs/mpi.md`.
 //!
-//! The job's memory is a file without a name that every rank inherits. On its first pages (`mpi_abi::launch::board`) the
+//! The job's memory is a file without a name that every rank inherits. On its first page (`mpi_abi::launch::board`) the
 //! ranks note how far they have come, so that an end without `MPI_Finalize` is told from a good one. There is no
 //! other connection between `mpirun` and the ranks: output goes straight to where ours goes unless lines are labelled.
 

@@ -149,10 +149,6 @@ impl Job<'_> {
                 (format!("{who} ended without MPI_Init, which others called"), 1)
             }
             (Some(0), _) => return,
-            (Some(_), _) if self.board.aborted().is_some_and(|(aborter, _)| aborter == rank) => {
-                let code = self.board.aborted().map_or(1, |(_, code)| code);
-                (format!("{who} aborted with code {code}"), if code & 0xff == 0 { 1 } else { code & 0xff })
-            }
             (Some(code), _) => (format!("{who} ended with exit code {code}"), code),
             (None, signal) => {
                 let signal = signal.unwrap_or(libc::SIGKILL);
@@ -168,7 +164,10 @@ impl Job<'_> {
             self.code = if self.code == 0 { code } else { self.code };
             return;
         }
-        eprintln!("mpirun: {failure}; the job is ended");
+        // A rank that aborts has said why.
+        if self.board.aborted().is_none() {
+            eprintln!("mpirun: {failure}; the job is ended");
+        }
         self.end(code, Duration::from_millis(PATIENCE_MS));
         self.tell_all(libc::SIGTERM);
     }
