@@ -102,6 +102,9 @@ impl Buffer {
 
     /// Copies the first `len` bytes to another buffer of this process.
     pub fn copy_to(&self, to: &Buffer, len: usize) {
+        if len == 0 {
+            return; // an empty buffer may be at a null address
+        }
         if let Some(address) = self.run() {
             // SAFETY: whoever made the buffer promised that its bytes can be read.
             to.write(0, unsafe { std::slice::from_raw_parts(address.cast_const(), len) });
