@@ -168,6 +168,44 @@ pub trait Port {
     fn wait(&mut self, deadline: Time) -> Result<(), PortError>;
 }
 
+impl<P: Port + ?Sized> Port for Box<P> {
+    fn unique_id(&self) -> UniqueId {
+        (**self).unique_id()
+    }
+
+    fn limits(&self) -> PortLimits {
+        (**self).limits()
+    }
+
+    fn now(&self) -> Time {
+        (**self).now()
+    }
+
+    fn can_send(&self) -> bool {
+        (**self).can_send()
+    }
+
+    fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
+        (**self).send(transmit)
+    }
+
+    fn flush(&mut self) -> Result<(), PortError> {
+        (**self).flush()
+    }
+
+    fn join(&mut self, group: Group) -> Result<(), PortError> {
+        (**self).join(group)
+    }
+
+    fn recv(&mut self) -> Result<Option<Received>, PortError> {
+        (**self).recv()
+    }
+
+    fn wait(&mut self, deadline: Time) -> Result<(), PortError> {
+        (**self).wait(deadline)
+    }
+}
+
 /// Runs a state machine over a port until `stop` says so or `deadline` has passed; says whether `stop` did.
 pub fn drive<P: Protocol + ?Sized>(
     port: &mut (impl Port + ?Sized),

@@ -119,7 +119,7 @@ impl Arguments {
         let comm = &state.comms.get(self.comm)?.comm;
         let (asked, naming) = p2p::asking(comm, Plane::User, self.rank, self.tag)?;
         let Some(engine) = &mut state.engine else { return Ok(p2p::FROM_NOBODY) };
-        Ok(engine.receive(&mut state.requests, asked, buffer, naming))
+        engine.receive(&mut state.requests, asked, buffer, naming)
     }
 }
 

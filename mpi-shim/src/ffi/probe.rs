@@ -19,7 +19,7 @@ mpi! {
 
     /// Looks for a message.
     fn MPI_Iprobe, PMPI_Iprobe(source: c_int, tag: c_int, comm: MPI_Comm, flag: *mut c_int, status: *mut MPI_Status) on comm, {
-        p2p::advance();
+        p2p::advance()?;
         let found = look(&mut state::enter(), source, tag, comm)?;
         if let Some(found) = &found {
             set_status(status, found);
@@ -40,7 +40,7 @@ mpi! {
     fn MPI_Improbe, PMPI_Improbe(
         source: c_int, tag: c_int, comm: MPI_Comm, flag: *mut c_int, message: *mut MPI_Message, status: *mut MPI_Status
     ) on comm, {
-        p2p::advance();
+        p2p::advance()?;
         let found = take(&mut state::enter(), source, tag, comm)?;
         if let Some((handle, found)) = &found {
             set_status(status, found);

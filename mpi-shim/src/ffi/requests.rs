@@ -26,7 +26,7 @@ mpi! {
         let request = one(request)?;
         let mut done = p2p::is_complete(&state::enter(), *request)?;
         if !done {
-            p2p::advance();
+            p2p::advance()?;
             done = p2p::is_complete(&state::enter(), *request)?;
         }
         set(flag, done.into())?;
@@ -59,7 +59,7 @@ mpi! {
         count: c_int, requests: *mut MPI_Request, flag: *mut c_int, statuses: *mut MPI_Status
     ) on (), {
         let requests = many(count, requests)?;
-        p2p::advance();
+        p2p::advance()?;
         let all = {
             let state = state::enter();
             requests.iter().try_fold(true, |all, &request| Ok(all & p2p::is_complete(&state, request)?))?
@@ -82,7 +82,7 @@ mpi! {
         count: c_int, requests: *mut MPI_Request, index: *mut c_int, flag: *mut c_int, status: *mut MPI_Status
     ) on (), {
         let requests = many(count, requests)?;
-        p2p::advance();
+        p2p::advance()?;
         let found = any(&state::enter(), requests)?;
         set(flag, found.is_some().into())?;
         match found {
@@ -105,7 +105,7 @@ mpi! {
         incount: c_int, requests: *mut MPI_Request, outcount: *mut c_int, indices: *mut c_int, statuses: *mut MPI_Status
     ) on (), {
         let requests = many(incount, requests)?;
-        p2p::advance();
+        p2p::advance()?;
         let found = any(&state::enter(), requests)?;
         finish_some(requests, found != Some(Any::Inactive), outcount, indices, statuses)
     }
@@ -124,7 +124,7 @@ mpi! {
     fn MPI_Request_get_status, PMPI_Request_get_status(
         request: MPI_Request, flag: *mut c_int, status: *mut MPI_Status
     ) on (), {
-        p2p::advance();
+        p2p::advance()?;
         let seen = p2p::status(request)?;
         set(flag, seen.is_some().into())?;
         if let Some(seen) = seen {
@@ -138,7 +138,7 @@ mpi! {
         count: c_int, requests: *const MPI_Request, flag: *mut c_int, statuses: *mut MPI_Status
     ) on (), {
         let requests = many(count, requests.cast_mut())?;
-        p2p::advance();
+        p2p::advance()?;
         let seen = requests.iter().map(|&request| p2p::status(request)).collect::<Result<Vec<_>>>()?;
         set(flag, seen.iter().all(Option::is_some).into())?;
         if seen.iter().all(Option::is_some) {
@@ -154,7 +154,7 @@ mpi! {
         count: c_int, requests: *const MPI_Request, index: *mut c_int, flag: *mut c_int, status: *mut MPI_Status
     ) on (), {
         let requests = many(count, requests.cast_mut())?;
-        p2p::advance();
+        p2p::advance()?;
         let found = any(&state::enter(), requests)?;
         set(flag, found.is_some().into())?;
         let Some(Any::Done(place)) = found else {
@@ -173,7 +173,7 @@ mpi! {
         incount: c_int, requests: *const MPI_Request, outcount: *mut c_int, indices: *mut c_int, statuses: *mut MPI_Status
     ) on (), {
         let requests = many(incount, requests.cast_mut())?;
-        p2p::advance();
+        p2p::advance()?;
         if any(&state::enter(), requests)? == Some(Any::Inactive) {
             return set(outcount, MPI_UNDEFINED);
         }

@@ -2,6 +2,7 @@
 
 use super::board::{Board, Progress};
 use super::pmi1::Pmi1;
+use super::seats::Seat;
 use super::sys::pmix::Pmix;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +21,8 @@ pub struct Job {
     /// Memory that the processes of this node share, zero at first; none in a job of one. Its first page is
     /// the launcher's; the transport sizes it (all ranks to the same length) and uses what follows.
     pub memory: Option<OwnedFd>,
+    /// This process's seat on a fabric, where the job has one.
+    pub seat: Option<Seat>,
     pub(super) board: Option<Board>,
     pub(super) launcher: Mutex<Launcher>,
 }
@@ -44,6 +47,7 @@ impl Job {
             appnum: None,
             local: vec![0],
             memory: None,
+            seat: None,
             board: None,
             launcher: Mutex::new(Launcher::Silent),
         }

@@ -14,6 +14,7 @@ pub mod board;
 mod job;
 mod mapping;
 mod pmi1;
+pub mod seats;
 mod sys;
 pub mod ticket;
 
@@ -35,6 +36,19 @@ use ticket::{Holder, Ticket, VARIABLE};
 ///
 /// Our `mpirun` removes the variables of other launchers, so where both are found, the other launcher is the inner one.
 pub fn discover() -> Result<Job> {
+    let mut job = by_environment()?;
+    if let Some(path) = std::env::var_os(seats::VARIABLE)
+        && job.size > 1
+    {
+        let failed = |error: String| Error::new(MPI_ERR_OTHER, format!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+        job.seat = Some(seats::parse(&text, job.rank, job.size).map_err(failed)?);
+        job.local = vec![job.rank];
+    }
+    Ok(job)
+}
+
+fn by_environment() -> Result<Job> {
     if std::env::var_os("PMIX_NAMESPACE").is_some() {
         return by_pmix();
     }
@@ -79,6 +93,7 @@ fn by_ticket(Ticket { rank, size, appnum, holder }: Ticket) -> Result<Job> {
         appnum: Some(appnum),
         local: (0..size).collect(),
         memory: Some(memory),
+        seat: None,
         board: Some(board),
         launcher: Mutex::new(Launcher::Silent),
     })
@@ -137,7 +152,16 @@ fn foreign(
     if let Err((process, _)) = board.claim(rank, std::process::id()) {
         return Err(Error::new(MPI_ERR_OTHER, format!("rank {rank} of this job is process {process} already")));
     }
-    Ok(Job { rank, size, appnum, local, memory: Some(memory), board: Some(board), launcher: Mutex::new(launcher) })
+    Ok(Job {
+        rank,
+        size,
+        appnum,
+        local,
+        memory: Some(memory),
+        seat: None,
+        board: Some(board),
+        launcher: Mutex::new(launcher),
+    })
 }
 
 /// What a process manager keeps for the processes of a job.

@@ -1,22 +1,45 @@
-//! The way to a process: its ring, and what waits for room in it.
+//! The way to a process: its ring or the fabric, and what waits for room.
 use super::buffer::Buffer;
-use super::engine::Pushed;
 use super::matching::Key;
 use super::message::Kind;
 use crate::abi::MPI_Request;
+use crate::error::Result;
+use crate::transport::remote::{Remote, RemoteHeader};
 use crate::transport::shm::{Producer, Word};
 use std::collections::VecDeque;
+use std::ops::Range;
 
-/// The way to a process of this node.
+/// The way to a process.
 #[derive(Debug)]
 pub(super) struct Link {
-    ring: Producer,
+    way: Way,
     eager: usize,
     /// What waits, in order.
-    pub queue: VecDeque<Outgoing>,
+    pub(super) queue: VecDeque<Outgoing>,
 }
 
-/// Something to be written into a ring.
+#[derive(Debug)]
+enum Way {
+    /// A ring to the process at this place of the node.
+    Ring(Producer, usize),
+    /// The fabric, to this process, which may have asked for announcements in place of data.
+    Fabric { process: u32, throttled: bool },
+}
+
+/// How much of something was written.
+pub(super) enum Pushed {
+    /// All.
+    All,
+    /// Some; this is left.
+    Some(Outgoing),
+    /// Nothing: there is no room.
+    None,
+}
+
+/// Over a fabric, the longest piece of a message whose data was asked for.
+const PIECE: usize = 256 << 10;
+
+/// Something to be written.
 #[derive(Clone, Debug)]
 pub(super) enum Outgoing {
     /// A message with its data.
@@ -76,9 +99,23 @@ impl Outgoing {
 }
 
 impl Link {
-    /// The way by a ring; messages of up to `eager` bytes go at once, if the ring takes them.
-    pub(super) fn new(ring: Producer, eager: usize) -> Link {
-        Link { eager: eager.min(ring.max_payload()), ring, queue: VecDeque::new() }
+    /// The way by a ring to the process at `place`; messages of up to `eager` bytes go at once, if the ring takes them.
+    pub(super) fn by_ring(ring: Producer, place: usize, eager: usize) -> Link {
+        Link { eager: eager.min(ring.max_payload()), way: Way::Ring(ring, place), queue: VecDeque::new() }
+    }
+
+    /// The way over the fabric.
+    pub(super) fn by_fabric(process: u32, eager: usize) -> Link {
+        Link { eager, way: Way::Fabric { process, throttled: false }, queue: VecDeque::new() }
+    }
+
+    /// The place of the process, if it is on this node.
+    #[inline]
+    pub(super) fn place(&self) -> Option<usize> {
+        match self.way {
+            Way::Ring(_, place) => Some(place),
+            Way::Fabric { .. } => None,
+        }
     }
 
     /// The longest message that is sent before anybody has asked for it.
@@ -90,67 +127,108 @@ impl Link {
     /// True if data may be sent at once.
     #[inline]
     pub(super) fn is_free(&self) -> bool {
-        self.queue.is_empty() && !self.ring.throttled()
+        self.queue.is_empty() && !self.is_throttled()
     }
 
     /// True if the receiver wants announcements in place of data.
+    #[inline]
     pub(super) fn is_throttled(&self) -> bool {
-        self.ring.throttled()
+        match &self.way {
+            Way::Ring(ring, _) => ring.throttled(),
+            Way::Fabric { throttled, .. } => *throttled,
+        }
+    }
+
+    /// A receiver of another node says what it wants.
+    pub(super) fn set_throttled(&mut self, on: bool) {
+        if let Way::Fabric { throttled, .. } = &mut self.way {
+            *throttled = on;
+        }
     }
 
     /// Writes a whole message, if there is room.
     #[inline]
-    pub(super) fn push_eager(&mut self, key: Key, buffer: &Buffer) -> bool {
-        let word = Word { kind: Kind::Eager as u8, prefix: 0, payload: buffer.len() as u16, tag: key.tag };
-        self.ring.push(word, key.context, &[], |first, second| fill(buffer, 0, first, second))
+    pub(super) fn push_eager(&mut self, remote: &mut Option<Remote>, key: Key, buffer: &Buffer) -> Result<bool> {
+        self.push_data(remote, Kind::Eager, key, &[], buffer, 0..buffer.len())
     }
 
     /// Writes as much of something as there is room for.
-    pub(super) fn push(&mut self, outgoing: &Outgoing) -> Pushed {
+    pub(super) fn push(&mut self, remote: &mut Option<Remote>, outgoing: &Outgoing) -> Result<Pushed> {
         let pushed = match outgoing {
-            Outgoing::Eager { key, buffer, synchronous: false, .. } => self.push_eager(*key, buffer),
+            Outgoing::Eager { key, buffer, synchronous: false, .. } => self.push_eager(remote, *key, buffer)?,
             Outgoing::Eager { key, buffer, request, .. } => {
-                let prefix = [usize::from(*request) as u64];
-                self.push_data(Kind::Synchronous, *key, &prefix, buffer, 0, buffer.len())
+                let numbers = [usize::from(*request) as u64];
+                self.push_data(remote, Kind::Synchronous, *key, &numbers, buffer, 0..buffer.len())?
             }
             Outgoing::Control { kind, key, numbers, count } => {
-                let word = Word { kind: *kind as u8, prefix: 8 * *count as u8, payload: 0, tag: key.tag };
-                self.ring.push(word, key.context, &numbers[..*count], |_, _| {})
+                self.write(remote, *kind, *key, &numbers[..*count], 0, |_, _| {})?
             }
             Outgoing::Stream { key, buffer, position, len, receive, request } => {
-                let piece = (len - position).min(self.ring.max_payload());
-                if !self.push_data(Kind::Data, *key, &[*receive], buffer, *position, piece) {
-                    return Pushed::None;
+                let piece = (len - position).min(self.longest_piece());
+                if !self.push_data(remote, Kind::Data, *key, &[*receive], buffer, *position..position + piece)? {
+                    return Ok(Pushed::None);
                 }
                 let position = position + piece;
                 if position < *len {
                     let (key, buffer, len, receive, request) = (*key, buffer.clone(), *len, *receive, *request);
-                    return Pushed::Some(Outgoing::Stream { key, buffer, position, len, receive, request });
+                    return Ok(Pushed::Some(Outgoing::Stream { key, buffer, position, len, receive, request }));
                 }
                 true
             }
         };
-        if pushed { Pushed::All } else { Pushed::None }
+        Ok(if pushed { Pushed::All } else { Pushed::None })
     }
 
+    fn longest_piece(&self) -> usize {
+        match &self.way {
+            Way::Ring(ring, _) => ring.max_payload(),
+            Way::Fabric { .. } => PIECE,
+        }
+    }
+
+    #[inline]
     fn push_data(
         &mut self,
+        remote: &mut Option<Remote>,
         kind: Kind,
         key: Key,
-        prefix: &[u64],
+        numbers: &[u64],
         buffer: &Buffer,
-        position: usize,
-        len: usize,
-    ) -> bool {
-        let word = Word { kind: kind as u8, prefix: 8 * prefix.len() as u8, payload: len as u16, tag: key.tag };
-        self.ring.push(word, key.context, prefix, |first, second| fill(buffer, position, first, second))
+        range: Range<usize>,
+    ) -> Result<bool> {
+        self.write(remote, kind, key, numbers, range.len(), |first, second| {
+            buffer.read(range.start, first);
+            if !second.is_empty() {
+                buffer.read(range.start + first.len(), second);
+            }
+        })
     }
-}
 
-#[inline]
-fn fill(buffer: &Buffer, position: usize, first: &mut [u8], second: &mut [u8]) {
-    buffer.read(position, first);
-    if !second.is_empty() {
-        buffer.read(position + first.len(), second);
+    /// Writes a message of `len` bytes of payload, which come in one or two pieces from `fill`; false if there is no room.
+    #[inline]
+    fn write(
+        &mut self,
+        remote: &mut Option<Remote>,
+        kind: Kind,
+        key: Key,
+        numbers: &[u64],
+        len: usize,
+        fill: impl FnOnce(&mut [u8], &mut [u8]),
+    ) -> Result<bool> {
+        match &mut self.way {
+            Way::Ring(ring, _) => {
+                let prefix = 8 * numbers.len() as u8;
+                let word = Word { kind: kind as u8, prefix, payload: len as u16, tag: key.tag };
+                Ok(ring.push(word, key.context, numbers, fill))
+            }
+            Way::Fabric { process, .. } => {
+                let Some(remote) = remote else { return Ok(false) };
+                let mut all = [0; 3];
+                all[..numbers.len()].copy_from_slice(numbers);
+                let numbers = (all, numbers.len());
+                let header = RemoteHeader { kind: kind as u8, tag: key.tag, context: key.context, numbers };
+                remote.send(*process, header, len, |payload| fill(payload, &mut []))
+            }
+        }
     }
 }

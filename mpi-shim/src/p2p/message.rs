@@ -1,7 +1,7 @@
-//! What goes through a ring, and what is kept of it until somebody asks.
+//! What goes through a ring or over the fabric, and what is kept of it until somebody asks.
 use crate::abi::MPI_Request;
 
-/// The kinds of messages in a ring; what their prefix holds.
+/// The kinds of messages; what their prefix holds.
 ///
 /// ```text
 /// sender                               receiver
@@ -13,6 +13,7 @@ use crate::abi::MPI_Request;
 ///   Announced (bytes, address, send) ---->          where it cannot
 ///                <- Wanted (send, receive, bytes)
 ///   Data (receive; data) ... ------------>
+///                <--------------- Throttle (on)      it holds much that nobody asked for
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -29,12 +30,15 @@ pub(super) enum Kind {
     Wanted,
     /// A piece of it.
     Data,
+    /// Announce messages in place of sending their data (1), or no longer (0): to a process of another node; within a node
+    /// a flag in shared memory says that.
+    Throttle,
 }
 
 impl Kind {
     /// The kind of this number.
     pub(super) fn of(number: u8) -> Option<Kind> {
-        [Kind::Eager, Kind::Synchronous, Kind::Announced, Kind::Done, Kind::Wanted, Kind::Data]
+        [Kind::Eager, Kind::Synchronous, Kind::Announced, Kind::Done, Kind::Wanted, Kind::Data, Kind::Throttle]
             .into_iter()
             .find(|&kind| kind as u8 == number)
     }
@@ -56,8 +60,8 @@ pub struct Message {
 pub enum Sender {
     /// This process.
     Oneself,
-    /// The process at this place of the node.
-    Place(usize),
+    /// Another process.
+    Process(u32),
 }
 
 /// A message's data.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `matching` | which receive takes which message |
 //! | `message` | what goes through a ring |
-//! | `link`, `source` | the ways to other processes, and from them |
+//! | `link`, `ways`, `source` | the ways to other processes, and from them |
 //! | `engine` | all of them together |
 //! | `request`, `buffer` | operations under way, and their memory |
 //! | `completion` | what becomes of complete ones |
@@ -20,6 +20,7 @@ mod message;
 mod progress;
 mod request;
 mod source;
+mod ways;
 
 pub use attached::{Attached, AttachedBuffers, Owner, release_sent};
 pub use buffer::Buffer;
@@ -112,7 +113,7 @@ pub fn irecv(
 ) -> Result<MPI_Request> {
     let (asked, naming) = asking(comm, plane, source, tag)?;
     let (engine, requests) = state.messages()?;
-    Ok(engine.receive(requests, asked, buffer, naming))
+    engine.receive(requests, asked, buffer, naming)
 }
 
 /// What a user's receive from one rank asks for.
@@ -154,5 +155,5 @@ pub fn take(state: &mut State, comm: &Comm, source: i32, tag: i32) -> Result<Opt
 pub fn receive_taken(state: &mut State, taken: Taken, buffer: Buffer) -> Result<MPI_Request> {
     let naming = Naming::Rank(taken.status.MPI_SOURCE);
     let (engine, requests) = state.messages()?;
-    Ok(engine.receive_taken(requests, taken.key, taken.message, buffer, naming))
+    engine.receive_taken(requests, taken.key, taken.message, buffer, naming)
 }

@@ -21,6 +21,9 @@ const SLEEP: Duration = Duration::from_millis(50);
 /// The same where another thread may have been woken in this one's place.
 const SHARED_SLEEP: Duration = Duration::from_millis(1);
 
+/// The same where messages may come over a fabric while this process sleeps for those of its node, or the other way round.
+const MIXED_SLEEP: Duration = Duration::from_micros(100);
+
 static CROWDED: AtomicBool = AtomicBool::new(false);
 
 /// Says whether this node has more processes of the job than cores.
@@ -85,11 +88,18 @@ impl Default for Idle {
 
 /// Sleeps until this process is sent something.
 fn sleep() {
-    let segment = {
-        let state = state::enter();
-        state.engine.as_ref().and_then(|engine| engine.segment().cloned())
-    };
     let limit = if state::is_shared_by_threads() { SHARED_SLEEP } else { SLEEP };
+    let segment = {
+        let mut state = state::enter();
+        let Some(engine) = &mut state.engine else { return };
+        let segment = engine.segment().cloned();
+        // Who has both sleeps where it can be woken sooner by the other: not long.
+        let limit = if segment.is_some() { MIXED_SLEEP } else { limit };
+        if engine.wait_remote(limit) {
+            return;
+        }
+        segment
+    };
     let Some(segment) = segment else { return std::thread::yield_now() };
     segment.sleep(limit, has_work);
 }
@@ -104,7 +114,7 @@ pub fn wait_until<T>(mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> 
             if let Some(value) = ready(&mut state)? {
                 return Ok(value);
             }
-            (poll(&mut state), !state.activities.is_empty())
+            (poll(&mut state)?, !state.activities.is_empty())
         };
         if active {
             run_activities();
@@ -114,20 +124,24 @@ pub fn wait_until<T>(mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> 
 }
 
 /// Makes some progress.
-pub fn advance() {
+pub fn advance() -> Result<()> {
     let active = {
         let mut state = state::enter();
-        poll(&mut state);
+        poll(&mut state)?;
         !state.activities.is_empty()
     };
     if active {
         run_activities();
     }
+    Ok(())
 }
 
 #[inline]
-fn poll(state: &mut State) -> bool {
-    state.messages().is_ok_and(|(engine, requests)| engine.poll(requests))
+fn poll(state: &mut State) -> Result<bool> {
+    match &mut state.engine {
+        Some(engine) => engine.poll(&mut state.requests),
+        None => Ok(false),
+    }
 }
 
 /// Lets each activity do what it can, without a guard: it may call the user's functions, which may call MPI.

@@ -62,11 +62,11 @@ impl Waiter {
                         return;
                     }
                 }
-                p2p::advance();
+                progress();
             }
         }
         for _ in 0..YIELDS {
-            p2p::advance();
+            progress();
             if ready() {
                 return;
             }
@@ -77,7 +77,12 @@ impl Waiter {
         }
         while !ready() {
             self.segment.sleep(SLEEP, || ready() || p2p::has_work());
-            p2p::advance();
+            progress();
         }
     }
+}
+
+/// Progress with messages. If the fabric fails, the next call that waits for a message says so.
+fn progress() {
+    let _ = p2p::advance();
 }

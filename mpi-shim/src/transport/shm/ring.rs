@@ -185,6 +185,27 @@ pub struct Head {
     pub word: Word,
     /// Its context.
     pub context: u64,
+    place: Place,
+    unit: u64,
+}
+
+impl Head {
+    /// A number of the message's prefix.
+    #[inline]
+    pub fn prefix(&self, index: usize) -> u64 {
+        debug_assert!(index < PREFIX / 8);
+        // SAFETY: within the ring; eight bytes do not cross its end.
+        unsafe { self.place.pieces(self.unit, HEADER + 8 * index, 8)[0].0.cast::<u64>().read() }
+    }
+
+    /// The payload, in one or two pieces.
+    #[inline]
+    pub fn payload(&self) -> (&[u8], &[u8]) {
+        let len = usize::from(self.word.payload).min(self.place.count as usize * UNIT);
+        let [first, second] = self.place.pieces(self.unit, HEADER + usize::from(self.word.prefix), len);
+        // SAFETY: within the ring; the writer does not touch these units before `consume`, which comes after.
+        unsafe { (slice::from_raw_parts(first.0, first.1), slice::from_raw_parts(second.0, second.1)) }
+    }
 }
 
 /// The reading side.
@@ -211,25 +232,7 @@ impl Consumer {
         }
         // SAFETY: the word says that the message is there; its header is within the unit.
         let context = unsafe { self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>().read() };
-        Some(Head { word: Word::unpack(word), context })
-    }
-
-    /// A number of the next message's prefix.
-    #[inline]
-    pub fn prefix(&self, index: usize) -> u64 {
-        debug_assert!(index < PREFIX / 8);
-        // SAFETY: within the ring; eight bytes do not cross its end.
-        unsafe { self.place.pieces(self.head, HEADER + 8 * index, 8)[0].0.cast::<u64>().read() }
-    }
-
-    /// The next message's payload, in one or two pieces.
-    #[inline]
-    pub fn payload(&self, head: &Head) -> (&[u8], &[u8]) {
-        let word = head.word;
-        let len = usize::from(word.payload).min(self.place.count as usize * UNIT);
-        let [first, second] = self.place.pieces(self.head, HEADER + usize::from(word.prefix), len);
-        // SAFETY: within the ring; the writer does not touch these units before `consume`.
-        unsafe { (slice::from_raw_parts(first.0, first.1), slice::from_raw_parts(second.0, second.1)) }
+        Some(Head { word: Word::unpack(word), context, place: self.place, unit: self.head })
     }
 
     /// Goes on to the message after `head`.
