@@ -42,7 +42,7 @@ impl Ways {
         let segment = match &job.memory {
             Some(memory) if job.local.len() > 1 => {
                 let memory = memory.try_clone().map_err(|error| Error::new(MPI_ERR_OTHER, error.to_string()))?;
-                Some(Arc::new(Segment::map(memory, job.transport_offset(), me, job.local.len())?))
+                Some(Arc::new(Segment::map(memory, me, job.local.len())?))
             }
             _ => None,
         };

@@ -1,8 +1,8 @@
 //! Processes of one node: rings in memory that they share, and copies out of another process's memory.
 //!
 //! ```text
-//! first pages   the launcher's
-//! a page        how much of the free area is given out
+//! page 0        the launcher's
+//! page 1        how much of the free area is given out
 //! processes     a line each: its id, and the word that it sleeps on
 //! senders       for each process, a bit for each process that ever sent to it
 //! tails         a line for each pair, receiver by receiver: how far it has read

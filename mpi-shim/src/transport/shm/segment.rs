@@ -28,7 +28,6 @@ struct Process {
 /// The parts' offsets, a function of how many processes there are.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
-    used: usize,
     processes: usize,
     senders: usize,
     tails: usize,
@@ -41,7 +40,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(offset: usize, count: usize) -> Layout {
+    fn new(count: usize) -> Layout {
         // All rings together stay within some gigabytes of addresses, and a ring within the caches.
         let ring = match count {
             0..=64 => 64 << 10,
@@ -49,13 +48,12 @@ impl Layout {
             _ => 8 << 10,
         };
         let words = count.div_ceil(64).next_multiple_of(LINE / 8);
-        let used = offset.next_multiple_of(PAGE);
-        let processes = used + PAGE;
+        let processes = 2 * PAGE;
         let senders = processes + count * LINE;
         let tails = (senders + count * words * 8).next_multiple_of(PAGE);
         let rings = (tails + count * count * LINE).next_multiple_of(PAGE);
         let free = rings + count * count * ring;
-        Layout { used, processes, senders, tails, rings, free, words, ring }
+        Layout { processes, senders, tails, rings, free, words, ring }
     }
 }
 
@@ -76,9 +74,9 @@ unsafe impl Send for Segment {}
 unsafe impl Sync for Segment {}
 
 impl Segment {
-    /// Maps the memory, of which the first `offset` bytes are somebody else's; this process is number `me` of the node's `count`.
-    pub fn map(memory: OwnedFd, offset: usize, me: usize, count: usize) -> Result<Segment> {
-        let layout = Layout::new(offset, count);
+    /// Maps the memory; this process is number `me` of the node's `count`.
+    pub fn map(memory: OwnedFd, me: usize, count: usize) -> Result<Segment> {
+        let layout = Layout::new(count);
         let no_memory =
             |error| Error::new(MPI_ERR_NO_MEM, format!("the node's shared memory cannot be mapped: {error}"));
         // Every process asks for the same length, so the order does not matter.
@@ -171,8 +169,8 @@ impl Segment {
 
     /// Takes `len` bytes of the free area, for ever: zeros, which any process of the node can map by the offset.
     pub fn allocate(&self, len: usize) -> u64 {
-        // SAFETY: that page is ours, and the word aligned.
-        let used = unsafe { AtomicU64::from_ptr(self.base.add(self.layout.used).cast()) };
+        // SAFETY: the second page is ours, and the word aligned.
+        let used = unsafe { AtomicU64::from_ptr(self.base.add(PAGE).cast()) };
         self.layout.free as u64 + used.fetch_add(len.next_multiple_of(PAGE) as u64, Ordering::Relaxed)
     }
 
