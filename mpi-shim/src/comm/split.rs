@@ -133,7 +133,7 @@ mod tests {
         let wishes = [(1, 5), (2, 0), (1, -7), (1, 5), (MPI_UNDEFINED, 0)].map(|(color, key)| Wish { color, key });
         assert_eq!(part(&group, &wishes, 1).members(), [12, 10, 13]);
         assert_eq!(part(&group, &wishes, 2).members(), [11]);
-        assert_eq!(part(&group, &wishes, 3).members(), []);
+        assert!(part(&group, &wishes, 3).members().is_empty());
     }
 
     #[test]

@@ -165,7 +165,7 @@ mod tests {
         let cart = Cart::new(&[2, 3], &[false, true]).unwrap();
         assert_eq!(cart.neighbours(0), [MPI_PROC_NULL, 3, 2, 1]);
         assert_eq!(cart.neighbours(5), [2, MPI_PROC_NULL, 4, 3]);
-        assert_eq!(Cart::new(&[], &[]).unwrap().neighbours(0), []);
+        assert!(Cart::new(&[], &[]).unwrap().neighbours(0).is_empty());
     }
 
     #[test]
