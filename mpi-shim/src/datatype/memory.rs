@@ -180,6 +180,24 @@ unsafe fn some_runs<D: Direction>(runs: &[Run], user: *mut u8, skip: usize, take
     }
 }
 
+/// Calls a loop that has the length of its copies as a constant where that is a common one.
+macro_rules! for_length {
+    ($len:expr, $loop:ident::<$direction:ident>($($argument:expr),*)) => {
+        match $len {
+            1 => $loop::<$direction, 1>($($argument),*, 1),
+            2 => $loop::<$direction, 2>($($argument),*, 2),
+            4 => $loop::<$direction, 4>($($argument),*, 4),
+            8 => $loop::<$direction, 8>($($argument),*, 8),
+            12 => $loop::<$direction, 12>($($argument),*, 12),
+            16 => $loop::<$direction, 16>($($argument),*, 16),
+            24 => $loop::<$direction, 24>($($argument),*, 24),
+            32 => $loop::<$direction, 32>($($argument),*, 32),
+            64 => $loop::<$direction, 64>($($argument),*, 64),
+            len => $loop::<$direction, 0>($($argument),*, len),
+        }
+    };
+}
+
 /// Copies `count` whole layouts that lie `stride` bytes apart.
 ///
 /// # Safety
@@ -195,6 +213,11 @@ unsafe fn many<D: Direction>(layout: &Layout, user: *mut u8, stride: isize, coun
         Layout::Strided { offset, stride: step, count: times, len } if step.wrapping_mul(*times as isize) == stride => {
             // SAFETY: above; the copies follow one another at the same step.
             unsafe { strided::<D>(user.wrapping_offset(*offset), *step, count * times, *len, packed) }
+        }
+        Layout::Strided { offset, stride: step, count: times, len } => {
+            let user = user.wrapping_offset(*offset);
+            // SAFETY: above.
+            unsafe { for_length!(*len, nested_loop::<D>(user, (stride, count), (*step, *times), packed)) }
         }
         _ => {
             let size = layout.size();
@@ -241,24 +264,6 @@ unsafe fn whole<D: Direction>(layout: &Layout, user: *mut u8, packed: *mut u8) {
     }
 }
 
-/// Calls a loop that has the length of its copies as a constant where that is a common one.
-macro_rules! for_length {
-    ($len:expr, $loop:ident::<$direction:ident>($($argument:expr),*)) => {
-        match $len {
-            1 => $loop::<$direction, 1>($($argument),*, 1),
-            2 => $loop::<$direction, 2>($($argument),*, 2),
-            4 => $loop::<$direction, 4>($($argument),*, 4),
-            8 => $loop::<$direction, 8>($($argument),*, 8),
-            12 => $loop::<$direction, 12>($($argument),*, 12),
-            16 => $loop::<$direction, 16>($($argument),*, 16),
-            24 => $loop::<$direction, 24>($($argument),*, 24),
-            32 => $loop::<$direction, 32>($($argument),*, 32),
-            64 => $loop::<$direction, 64>($($argument),*, 64),
-            len => $loop::<$direction, 0>($($argument),*, len),
-        }
-    };
-}
-
 /// Copies `count` runs of `len` bytes that lie `stride` bytes apart.
 ///
 /// # Safety
@@ -270,6 +275,7 @@ unsafe fn strided<D: Direction>(user: *mut u8, stride: isize, count: usize, len:
 
 /// # Safety
 /// As for [`repeat`]; `N` is `len`, or 0 where that is not known at compile time.
+#[inline(always)]
 unsafe fn strided_loop<D: Direction, const N: usize>(
     mut user: *mut u8,
     stride: isize,
@@ -283,6 +289,25 @@ unsafe fn strided_loop<D: Direction, const N: usize>(
         unsafe { D::copy(user, packed, len) };
         user = user.wrapping_offset(stride);
         packed = packed.wrapping_add(len);
+    }
+}
+
+/// Copies outer loops of inner loops of runs of `len` bytes; the loops are given by their strides and counts.
+///
+/// # Safety
+/// As for [`repeat`]; `N` is `len`, or 0 where that is not known at compile time.
+unsafe fn nested_loop<D: Direction, const N: usize>(
+    mut user: *mut u8,
+    outer: (isize, usize),
+    inner: (isize, usize),
+    mut packed: *mut u8,
+    len: usize,
+) {
+    for _ in 0..outer.1 {
+        // SAFETY: the caller's promise.
+        unsafe { strided_loop::<D, N>(user, inner.0, inner.1, packed, len) };
+        user = user.wrapping_offset(outer.0);
+        packed = packed.wrapping_add(inner.1 * len);
     }
 }
 

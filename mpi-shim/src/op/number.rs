@@ -1,6 +1,7 @@
 //! The numbers that operations calculate with.
 
 use super::soft::{Binary80, Binary128};
+use std::hint::select_unpredictable;
 
 /// A number with sums, products and an order.
 pub(super) trait Number: Copy {
@@ -117,54 +118,54 @@ soft_floats!(Quad Binary128 Extended Binary80);
 pub(super) struct Half(pub(super) u16);
 
 impl Half {
-    /// The same number, wider.
+    /// The same number, wider. All cases are calculated and one is selected, so that loops can be vectorised.
+    #[inline(always)]
     pub(super) fn widen(self) -> f32 {
         let sign = u32::from(self.0 >> 15) << 31;
-        let exponent = u32::from(self.0 >> 10 & 0x1f);
-        let fraction = u32::from(self.0 & 0x3ff);
-        match exponent {
-            // 2^-24 is the unit of subnormal numbers.
-            0 => f32::from_bits((fraction as f32 * f32::from_bits(103 << 23)).to_bits() | sign),
-            0x1f => f32::from_bits(sign | 0xff << 23 | fraction << 13),
-            _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-        }
+        let magnitude = u32::from(self.0 & 0x7fff);
+        // 2^-24 is the unit of subnormal numbers.
+        let subnormal = (magnitude as i32 as f32 * f32::from_bits(103 << 23)).to_bits();
+        let rebias = select_unpredictable(magnitude < 0x7c00, 112 << 23, 224 << 23);
+        let normal = (magnitude << 13) + rebias;
+        f32::from_bits(sign | select_unpredictable(magnitude < 0x400, subnormal, normal))
     }
 
     /// The nearest number, ties to even.
+    #[inline(always)]
     pub(super) fn narrow(value: f32) -> Self {
         let bits = value.to_bits();
-        let sign = (bits >> 16) as u16 & 0x8000;
+        let sign = bits >> 16 & 0x8000;
         let magnitude = bits & 0x7fff_ffff;
-        if magnitude > 0xff << 23 {
-            return Self(sign | 0x7e00);
-        }
-        if magnitude < 113 << 23 {
-            // Subnormal: adding 0.5 leaves the fraction, in units of 2^-24, rounded in the last bits of the sum.
-            let sum = f32::from_bits(magnitude) + 0.5;
-            return Self(sign | (sum.to_bits() - 0.5_f32.to_bits()) as u16);
-        }
-        let rounded = magnitude - (112 << 23) + 0xfff + (magnitude >> 13 & 1);
-        Self(sign | (rounded >> 13).min(0x7c00) as u16)
+        // Adding 0.5 leaves a subnormal number's fraction, in units of 2^-24, rounded in the last bits of the sum.
+        let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0.5_f32.to_bits());
+        let rounded = magnitude.wrapping_sub(112 << 23).wrapping_add(0xfff + (magnitude >> 13 & 1));
+        let normal = (rounded >> 13).min(0x7c00);
+        let finite = select_unpredictable(magnitude < 113 << 23, subnormal, normal);
+        Self((sign | select_unpredictable(magnitude > 0xff << 23, 0x7e00, finite)) as u16)
     }
 }
 
 impl Number for Half {
-    const VECTOR: bool = false;
+    const VECTOR: bool = true;
 
+    #[inline(always)]
     fn plus(self, other: Self) -> Self {
         Self::narrow(self.widen() + other.widen())
     }
 
+    #[inline(always)]
     fn times(self, other: Self) -> Self {
         Self::narrow(self.widen() * other.widen())
     }
 
+    #[inline(always)]
     fn less(self, other: Self) -> bool {
         self.widen() < other.widen()
     }
 }
 
 impl Component for Half {
+    #[inline(always)]
     fn negated(self) -> Self {
         Self(self.0 ^ 0x8000)
     }

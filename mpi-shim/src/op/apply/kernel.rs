@@ -3,6 +3,7 @@
 use crate::datatype::{Basic, Float, Width};
 use crate::op::Kind;
 use crate::op::number::{Complex, Extended, Half, Number, Quad};
+use std::mem::MaybeUninit;
 
 /// Combines two arrays into a third one, which may be either of them.
 pub(super) type Kernel = unsafe fn(*const u8, *const u8, *mut u8, usize);
@@ -93,6 +94,10 @@ where
 
 /// What is done to two elements.
 trait Operator<T> {
+    /// True if the result is one of the two. Written over that one, the compiler makes stores under a mask of it, which
+    /// take four times as long; so such results are written elsewhere first.
+    const SELECTS: bool;
+
     fn combine(left: T, right: T) -> T;
 }
 
@@ -122,10 +127,12 @@ trait ForNumbers:
 }
 
 macro_rules! operators {
-    ($($name:ident: $bound:ident, |$left:ident, $right:ident| $result:expr;)*) => {$(
+    ($($name:ident: $bound:ident, $selects:literal, |$left:ident, $right:ident| $result:expr;)*) => {$(
         struct $name;
 
         impl<T: $bound> Operator<T> for $name {
+            const SELECTS: bool = $selects;
+
             #[inline(always)]
             fn combine($left: T, $right: T) -> T {
                 $result
@@ -135,16 +142,16 @@ macro_rules! operators {
 }
 
 operators! {
-    Sum: Number, |left, right| left.plus(right);
-    Product: Number, |left, right| left.times(right);
-    Minimum: Number, |left, right| if left.less(right) { left } else { right };
-    Maximum: Number, |left, right| if right.less(left) { left } else { right };
-    BitAnd: Bits, |left, right| left & right;
-    BitOr: Bits, |left, right| left | right;
-    BitXor: Bits, |left, right| left ^ right;
-    And: Bits, |left, right| T::truth(left.is_true() & right.is_true());
-    Or: Bits, |left, right| T::truth(left.is_true() | right.is_true());
-    Xor: Bits, |left, right| T::truth(left.is_true() ^ right.is_true());
+    Sum: Number, false, |left, right| left.plus(right);
+    Product: Number, false, |left, right| left.times(right);
+    Minimum: Number, true, |left, right| if left.less(right) { left } else { right };
+    Maximum: Number, true, |left, right| if right.less(left) { left } else { right };
+    BitAnd: Bits, false, |left, right| left & right;
+    BitOr: Bits, false, |left, right| left | right;
+    BitXor: Bits, false, |left, right| left ^ right;
+    And: Bits, false, |left, right| T::truth(left.is_true() & right.is_true());
+    Or: Bits, false, |left, right| T::truth(left.is_true() | right.is_true());
+    Xor: Bits, false, |left, right| T::truth(left.is_true() ^ right.is_true());
 }
 
 impl ForNumbers for Sum {}
@@ -209,30 +216,54 @@ unsafe fn run_avx2<T: Number, O: Operator<T>>(left: *const T, right: *const T, o
 /// As for [`run`].
 #[inline(always)]
 unsafe fn body<T: Number, O: Operator<T>>(left: *const T, right: *const T, out: *mut T, count: usize) {
-    // SAFETY (all loops): the indices are below `count`; the rest is the caller's promise.
-    if std::ptr::eq(out, right) {
-        for index in 0..count {
-            // SAFETY: above.
-            unsafe {
-                let result = O::combine(left.add(index).read_unaligned(), out.add(index).read_unaligned());
-                out.add(index).write_unaligned(result);
-            }
-        }
-    } else if std::ptr::eq(out, left) {
-        for index in 0..count {
-            // SAFETY: above.
-            unsafe {
-                let result = O::combine(out.add(index).read_unaligned(), right.add(index).read_unaligned());
-                out.add(index).write_unaligned(result);
-            }
-        }
+    let over = std::ptr::eq(out, right) || std::ptr::eq(out, left);
+    // SAFETY (all arms): the caller's promise; an alias of `out` has the elements of the operand that it replaces.
+    if O::SELECTS && over {
+        // SAFETY: above.
+        unsafe { staged::<T, O>(left, right, out, count) }
+    } else if std::ptr::eq(out, right) {
+        // SAFETY: above.
+        unsafe { each::<T, O>(left, out, out, count) }
+    } else if over {
+        // SAFETY: above.
+        unsafe { each::<T, O>(out, right, out, count) }
     } else {
-        for index in 0..count {
-            // SAFETY: above.
-            unsafe {
-                let result = O::combine(left.add(index).read_unaligned(), right.add(index).read_unaligned());
-                out.add(index).write_unaligned(result);
-            }
+        // SAFETY: above.
+        unsafe { each::<T, O>(left, right, out, count) }
+    }
+}
+
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn each<T: Number, O: Operator<T>>(left: *const T, right: *const T, out: *mut T, count: usize) {
+    for index in 0..count {
+        // SAFETY: the index is below `count`; the rest is the caller's promise.
+        unsafe {
+            let result = O::combine(left.add(index).read_unaligned(), right.add(index).read_unaligned());
+            out.add(index).write_unaligned(result);
         }
+    }
+}
+
+/// The loop by way of a place in the cache.
+///
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+unsafe fn staged<T: Number, O: Operator<T>>(left: *const T, right: *const T, out: *mut T, count: usize) {
+    let mut stage = MaybeUninit::<[u64; 256]>::uninit();
+    let room = size_of_val(&stage) / size_of::<T>();
+    let mut done = 0;
+    while done < count {
+        let now = (count - done).min(room);
+        // SAFETY: `now` elements from `done` on are within `count`, and within the stage, where they are written
+        // before they are copied.
+        unsafe {
+            each::<T, O>(left.add(done), right.add(done), stage.as_mut_ptr().cast(), now);
+            let to = out.add(done).cast::<u8>();
+            std::ptr::copy_nonoverlapping(stage.as_ptr().cast::<u8>(), to, now * size_of::<T>());
+        }
+        done += now;
     }
 }
