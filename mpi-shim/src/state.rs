@@ -8,7 +8,7 @@
 use crate::abi::{self, MPI_Comm, MPI_Datatype, MPI_Group, MPI_Op, MPI_Request};
 use crate::attribute::Attributes;
 use crate::comm::CommEntry;
-use crate::datatype::{self, Datatype};
+use crate::datatype::{self, Datatype, F90};
 use crate::errhandler::Errhandler;
 use crate::error::{Error, Result};
 use crate::error_codes::ErrorCodes;
@@ -48,8 +48,8 @@ pub struct State {
     pub groups: Table<Arc<Group>>,
     /// Datatypes.
     pub datatypes: Table<Arc<Datatype>>,
-    /// Predefined datatypes without names.
-    pub unnamed: datatype::Unnamed,
+    /// Predefined datatypes of Fortran's kinds: one for each request, as the standard wants it.
+    pub kinds: BTreeMap<F90, MPI_Datatype>,
     /// Operations.
     pub ops: Table<Arc<Op>>,
     /// Info objects.
@@ -111,7 +111,7 @@ impl State {
                 usize::from(abi::MPI_DATATYPE_NULL),
                 datatype::predefined(),
             ),
-            unnamed: datatype::Unnamed::default(),
+            kinds: BTreeMap::new(),
             ops: Table::new(kind(4, abi::MPI_ERR_OP, "operation"), usize::from(abi::MPI_OP_NULL), op::predefined()),
             requests: Table::new(kind(5, abi::MPI_ERR_REQUEST, "request"), usize::from(abi::MPI_REQUEST_NULL), vec![]),
             infos: Table::new(

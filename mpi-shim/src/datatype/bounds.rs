@@ -17,11 +17,14 @@ pub(super) struct Span {
 }
 
 /// The bounds of a type map, as the standard defines them: markers win over data, and without a marker the upper
-/// bound is rounded up until the extent keeps the strictest alignment among the elements.
+/// bound is rounded up until the extent keeps the strictest alignment among the elements. The gap that this leaves at the
+/// end of a type belongs to it when other types are made of it, wherever they put it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
     /// From the first to the last byte of data; none without data.
     data: Option<Span>,
+    /// The end of the last part, with the gap at its end; means nothing without data.
+    end: isize,
     lower_marker: Option<isize>,
     upper_marker: Option<isize>,
     alignment: usize,
@@ -29,11 +32,11 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// Those of a type without entries.
-    pub(super) const EMPTY: Self = Self { data: None, lower_marker: None, upper_marker: None, alignment: 1 };
+    pub(super) const EMPTY: Self = Self { data: None, end: 0, lower_marker: None, upper_marker: None, alignment: 1 };
 
     /// Those of `size` bytes at 0.
     pub(super) fn block(size: usize, alignment: usize) -> Self {
-        Self { data: Some(Span { low: 0, high: size as isize }), alignment, ..Self::EMPTY }
+        Self { data: Some(Span { low: 0, high: size as isize }), end: size as isize, alignment, ..Self::EMPTY }
     }
 
     /// The lower bound.
@@ -47,8 +50,10 @@ impl Bounds {
             return Ok(upper);
         }
         let lower = self.lower();
-        let Some(data) = self.data else { return Ok(lower) };
-        let extent = data.high.checked_sub(lower).ok_or_else(|| too_large("the extent"))?;
+        if self.data.is_none() {
+            return Ok(lower);
+        }
+        let extent = self.end.checked_sub(lower).ok_or_else(|| too_large("the extent"))?;
         let alignment = self.alignment as isize;
         let rounded = extent.checked_add(alignment - 1 - (extent - 1).rem_euclid(alignment));
         rounded.and_then(|rounded| lower.checked_add(rounded)).ok_or_else(|| too_large("the upper bound"))
@@ -68,6 +73,11 @@ impl Bounds {
     pub(super) fn resized(self, lower: isize, extent: isize) -> Result<Self> {
         let upper = lower.checked_add(extent).ok_or_else(|| too_large("the upper bound"))?;
         Ok(Self { lower_marker: Some(lower), upper_marker: Some(upper), ..self })
+    }
+
+    /// Those of a part of another type.
+    pub(super) fn as_part(self) -> Result<Self> {
+        Ok(Self { end: self.upper()?, ..self })
     }
 
     /// Moved by so many bytes.
@@ -93,6 +103,7 @@ impl Bounds {
         let hull = |a: Span, b: Span| Span { low: a.low.min(b.low), high: a.high.max(b.high) };
         Self {
             data: both(self.data, other.data, hull),
+            end: both(self.data.map(|_| self.end), other.data.map(|_| other.end), isize::max).unwrap_or(0),
             lower_marker: both(self.lower_marker, other.lower_marker, isize::min),
             upper_marker: both(self.upper_marker, other.upper_marker, isize::max),
             alignment: self.alignment.max(other.alignment),
@@ -105,9 +116,10 @@ impl Bounds {
                 Some(span) => Some(Span { low: low(span.low)?, high: high(span.high)? }),
                 None => None,
             };
+            let end = if data.is_some() { high(self.end)? } else { 0 };
             let lower_marker = self.lower_marker.map_or(Some(None), |at| low(at).map(Some))?;
             let upper_marker = self.upper_marker.map_or(Some(None), |at| high(at).map(Some))?;
-            Some(Self { data, lower_marker, upper_marker, ..self })
+            Some(Self { data, end, lower_marker, upper_marker, ..self })
         };
         moved().ok_or_else(|| too_large("the extent"))
     }

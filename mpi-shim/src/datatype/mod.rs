@@ -29,7 +29,6 @@ use crate::error::Result;
 use layout::Layout;
 use predefined::PREDEFINED;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -250,15 +249,6 @@ impl Datatype {
     fn layout(&self) -> &Layout {
         &self.core.map.layout
     }
-}
-
-/// The predefined types without names that a program asked for: one for each request, as the standard wants it.
-#[derive(Debug, Default)]
-pub struct Unnamed {
-    /// Fortran's kinds.
-    pub f90: BTreeMap<F90, MPI_Datatype>,
-    /// Pairs, by the handles of value and index.
-    pub pairs: BTreeMap<(usize, usize), MPI_Datatype>,
 }
 
 /// The predefined datatypes, from `MPI_DATATYPE_NULL` on.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     pub(super) entries: Vec<(Basic, isize)>,
+    /// The end of the last part, with the gap at its end.
+    end: Option<isize>,
     lower: Option<isize>,
     upper: Option<isize>,
 }
@@ -25,7 +27,8 @@ impl Model {
                 vec![(value, 0), (index, at as isize)]
             }
         };
-        Self { entries, ..Self::default() }
+        let end = entries.iter().map(|entry| entry.1 + entry.0.size() as isize).max();
+        Self { entries, end, ..Self::default() }
     }
 
     pub(super) fn size(&self) -> usize {
@@ -40,7 +43,7 @@ impl Model {
         if let Some(upper) = self.upper {
             return upper - self.lower();
         }
-        let Some(end) = self.entries.iter().map(|entry| entry.1 + entry.0.size() as isize).max() else { return 0 };
+        let Some(end) = self.end else { return 0 };
         let alignment = self.entries.iter().map(|entry| entry.0.alignment() as isize).max().unwrap_or(1);
         let mut extent = end - self.lower();
         while extent % alignment != 0 {
@@ -62,6 +65,8 @@ impl Model {
             let theirs = theirs.map(|theirs| theirs + at);
             mine.map_or(theirs, |mine| Some(theirs.map_or(mine, |theirs| choose(mine, theirs))))
         };
+        let end = other.end.map(|_| other.lower() + other.extent());
+        self.end = hull(self.end, end, isize::max);
         self.lower = hull(self.lower, other.lower, isize::min);
         self.upper = hull(self.upper, other.upper, isize::max);
     }

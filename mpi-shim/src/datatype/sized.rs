@@ -1,4 +1,4 @@
-//! Types that are found by what they can hold: Fortran's kinds, sizes, and pairs of a value and an index.
+//! Types that are found by what they hold: Fortran's kinds, sizes, and pairs of a value and an index.
 
 use super::basic::{Basic, Float, Width};
 use super::contents::Contents;
@@ -6,9 +6,8 @@ use super::predefined::{Family, PREDEFINED, Shape};
 use super::typemap::TypeMap;
 use super::{Core, Datatype, Role};
 use crate::abi::{
-    MPI_COMBINER_F90_COMPLEX, MPI_COMBINER_F90_INTEGER, MPI_COMBINER_F90_REAL, MPI_COMBINER_VALUE_INDEX, MPI_Datatype,
-    MPI_ERR_ARG, MPI_TYPECLASS_COMPLEX, MPI_TYPECLASS_INTEGER, MPI_TYPECLASS_REAL, MPI_UNDEFINED,
-    MPIX_TYPECLASS_LOGICAL,
+    MPI_COMBINER_F90_COMPLEX, MPI_COMBINER_F90_INTEGER, MPI_COMBINER_F90_REAL, MPI_Datatype, MPI_ERR_ARG,
+    MPI_TYPECLASS_COMPLEX, MPI_TYPECLASS_INTEGER, MPI_TYPECLASS_REAL, MPI_UNDEFINED, MPIX_TYPECLASS_LOGICAL,
 };
 use crate::error::{Error, Result};
 use std::ffi::c_int;
@@ -68,20 +67,6 @@ impl Datatype {
         let role = Role { family, shape: Shape::One(basic) };
         let contents = Contents::new(combiner).integers(&arguments);
         Ok(Self::of_core(Core::new(TypeMap::of_shape(role.shape)?, contents, Some(role))?))
-    }
-
-    /// The type of pairs of these two for `MPI_MINLOC` and `MPI_MAXLOC`, where there can be one and no named one is it.
-    pub fn value_index(value: &Self, index: &Self) -> Result<Option<Self>> {
-        use Family::{CInteger, Floating, FortranInteger, MultiLanguage};
-        let (Some(values), Some(indices)) = (value.role(), index.role()) else { return Ok(None) };
-        let integer = |family| matches!(family, CInteger | FortranInteger | MultiLanguage);
-        if !(integer(values.family) || values.family == Floating) || !integer(indices.family) {
-            return Ok(None);
-        }
-        let (Shape::One(first), Shape::One(second)) = (values.shape, indices.shape) else { return Ok(None) };
-        let role = Role { family: Family::Pair, shape: Shape::Pair(first, second) };
-        let contents = Contents::new(MPI_COMBINER_VALUE_INDEX).types([value, index]);
-        Ok(Some(Self::of_core(Core::new(TypeMap::of_shape(role.shape)?, contents, Some(role))?)))
     }
 }
 

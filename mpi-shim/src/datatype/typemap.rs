@@ -61,7 +61,7 @@ impl TypeMap {
             return Ok(Self::EMPTY);
         }
         Ok(Self {
-            bounds: self.bounds.repeated(count, stride)?,
+            bounds: self.bounds.as_part()?.repeated(count, stride)?,
             signature: self.signature.repeated(count)?,
             layout: self.layout.clone().repeated(count, stride),
         })
@@ -90,7 +90,7 @@ impl TypeMap {
         let mut layouts = Vec::with_capacity(blocks.size_hint().0);
         for Block { displacement, count, map } in blocks.filter(|block| block.count > 0) {
             let extent = map.bounds.extent()?;
-            bounds = bounds.union(map.bounds.repeated(count, extent)?.shifted(displacement)?);
+            bounds = bounds.union(map.bounds.as_part()?.repeated(count, extent)?.shifted(displacement)?);
             layouts.push(map.layout.clone().repeated(count, extent).shifted(displacement));
         }
         Ok(Self { bounds, layout: Layout::sequence(layouts), signature })

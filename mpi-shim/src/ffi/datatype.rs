@@ -28,39 +28,22 @@ fn derive(old: MPI_Datatype, new: *mut MPI_Datatype, make: impl FnOnce(&Datatype
 /// The predefined type without a name of one of Fortran's kinds; always the same one.
 fn set_f90(new: *mut MPI_Datatype, request: F90) -> Result<()> {
     let mut state = state::enter();
-    if let Some(&known) = state.unnamed.f90.get(&request) {
+    if let Some(&known) = state.kinds.get(&request) {
         return set(new, known);
     }
     let made = Datatype::f90(request)?;
-    let handle = keep_permanently(&mut state, made)?;
-    state.unnamed.f90.insert(request, handle);
+    let handle = keep(&mut state, made);
+    state.datatype(handle)?.make_permanent(handle);
+    state.kinds.insert(request, handle);
     set(new, handle)
 }
 
-fn keep_permanently(state: &mut State, datatype: Datatype) -> Result<MPI_Datatype> {
-    let handle = keep(state, datatype);
-    state.datatype(handle)?.make_permanent(handle);
-    Ok(handle)
-}
-
-/// The type of pairs of two types, or `MPI_DATATYPE_NULL`.
+/// The type of pairs of two types where the standard names one, or `MPI_DATATYPE_NULL`.
 fn value_index(value: MPI_Datatype, index: MPI_Datatype) -> Result<MPI_Datatype> {
-    let mut state = state::enter();
-    let (values, indices) = (state.datatype(value)?.clone(), state.datatype(index)?.clone());
-    if let Some(named) = datatype::named_pair(value, index) {
-        return Ok(named);
-    }
-    let key = (value.0, index.0);
-    if let Some(&known) = state.unnamed.pairs.get(&key) {
-        return Ok(known);
-    }
-    if !values.is_predefined() || !indices.is_predefined() {
-        return Ok(MPI_DATATYPE_NULL);
-    }
-    let Some(pair) = Datatype::value_index(&values, &indices)? else { return Ok(MPI_DATATYPE_NULL) };
-    let handle = keep_permanently(&mut state, pair)?;
-    state.unnamed.pairs.insert(key, handle);
-    Ok(handle)
+    let state = state::enter();
+    state.datatype(value)?;
+    state.datatype(index)?;
+    Ok(datatype::named_pair(value, index).unwrap_or(MPI_DATATYPE_NULL))
 }
 
 /// The dimensions of a distributed array.

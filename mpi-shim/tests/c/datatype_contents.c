@@ -173,11 +173,6 @@ static void of_unnamed_predefined_types(void) {
     OK(MPI_Type_create_f90_complex(6, 30, &type));
     OK(MPI_Type_get_envelope(type, &ni, &na, &nd, &combiner));
     CHECK(combiner == MPI_COMBINER_F90_COMPLEX && ni == 2);
-    OK(MPI_Type_get_value_index(MPI_FLOAT, MPI_INT64_T, &type));
-    OK(MPI_Type_get_envelope(type, &ni, &na, &nd, &combiner));
-    CHECK(combiner == MPI_COMBINER_VALUE_INDEX && ni == 0 && na == 0 && nd == 2);
-    OK(MPI_Type_get_contents(type, 0, 0, 2, NULL, NULL, types));
-    CHECK(types[0] == MPI_FLOAT && types[1] == MPI_INT64_T);
 }
 
 int main(int argc, char **argv) {

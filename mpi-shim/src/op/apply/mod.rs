@@ -12,7 +12,6 @@ use crate::abi::{MPI_Count, MPI_Datatype};
 use crate::datatype::{Datatype, Shape};
 use crate::error::Result;
 use crate::state;
-use pair::PairLayout;
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
@@ -143,10 +142,9 @@ unsafe fn predefined(
     let shape = datatype.role().map(|role| role.shape);
     match (shape, kind) {
         (Some(Shape::Pair(value, index)), Kind::Minloc | Kind::Maxloc) => {
-            let layout = PairLayout { value, index, stride: datatype.extent(), largest: kind == Kind::Maxloc };
-            let Some(locate) = layout.kernel() else { return Err(super::undefined(kind, datatype)) };
+            let Some(locate) = pair::kernel(value, index) else { return Err(super::undefined(kind, datatype)) };
             // SAFETY: the caller's promise.
-            unsafe { locate(layout, left, right, out, count) }
+            unsafe { locate(kind == Kind::Maxloc, left, right, out, count) }
         }
         (Some(Shape::One(basic)), _) => {
             let Some(kernel) = kernel::of(kind, basic) else { return Err(super::undefined(kind, datatype)) };

@@ -1,101 +1,61 @@
 //! `MPI_MINLOC` and `MPI_MAXLOC`: the extreme value, and the lowest index that has it.
 
 use crate::datatype::{Basic, Float, Width};
-use crate::op::number::{Extended, Half, Number, Quad};
+use crate::op::number::{Extended, Number, Quad};
+use std::mem::offset_of;
 
-/// How pairs lie in memory, and which is looked for.
+/// Takes which is looked for (the largest value, rather than the smallest), and two arrays to combine into a third one.
+type Kernel = unsafe fn(bool, *const u8, *const u8, *mut u8, usize);
+
+/// A pair as a C compiler lays it out.
 #[derive(Clone, Copy)]
-pub(super) struct PairLayout {
-    pub(super) value: Basic,
-    pub(super) index: Basic,
-    /// Bytes from one pair to the next.
-    pub(super) stride: isize,
-    /// The largest value, rather than the smallest.
-    pub(super) largest: bool,
+#[repr(C)]
+struct Pair<V, I> {
+    value: V,
+    index: I,
 }
 
-type Kernel = unsafe fn(PairLayout, *const u8, *const u8, *mut u8, usize);
-
-impl PairLayout {
-    /// The loop for values of this type, if they have an order.
-    pub(super) fn kernel(self) -> Option<Kernel> {
-        Some(match self.value {
-            Basic::Signed(Width::W1) => locate::<i8>,
-            Basic::Signed(Width::W2) => locate::<i16>,
-            Basic::Signed(Width::W4) => locate::<i32>,
-            Basic::Signed(Width::W8) | Basic::Long => locate::<i64>,
-            Basic::Signed(Width::W16) => locate::<i128>,
-            Basic::Unsigned(Width::W1) => locate::<u8>,
-            Basic::Unsigned(Width::W2) => locate::<u16>,
-            Basic::Unsigned(Width::W4) => locate::<u32>,
-            Basic::Unsigned(Width::W8) | Basic::UnsignedLong => locate::<u64>,
-            Basic::Unsigned(Width::W16) => locate::<u128>,
-            Basic::Real(Float::Half) => locate::<Half>,
-            Basic::Real(Float::Single) => locate::<f32>,
-            Basic::Real(Float::Double) => locate::<f64>,
-            Basic::Real(Float::Extended) => locate::<Extended>,
-            Basic::Real(Float::Quad) => locate::<Quad>,
-            _ => return None,
-        })
-    }
-
-    /// Where the index is in a pair, as a C compiler lays it out.
-    fn index_offset(self) -> usize {
-        self.value.size().next_multiple_of(self.index.alignment())
-    }
+/// The loop over pairs of these types.
+pub(super) fn kernel(value: Basic, index: Basic) -> Option<Kernel> {
+    const INT: Basic = Basic::Signed(Width::W4);
+    Some(match (value, index) {
+        (Basic::Signed(Width::W2), INT) => locate::<i16, i32>,
+        (INT, INT) => locate::<i32, i32>,
+        (Basic::Long, INT) => locate::<i64, i32>,
+        (Basic::Real(Float::Single), INT) => locate::<f32, i32>,
+        (Basic::Real(Float::Double), INT) => locate::<f64, i32>,
+        (Basic::Real(Float::Extended), INT) => locate::<Extended, i32>,
+        (Basic::Real(Float::Quad), INT) => locate::<Quad, i32>,
+        (Basic::Real(Float::Single), Basic::Real(Float::Single)) => locate::<f32, f32>,
+        (Basic::Real(Float::Double), Basic::Real(Float::Double)) => locate::<f64, f64>,
+        _ => return None,
+    })
 }
 
 /// # Safety
 /// `count` pairs at `left` and `right` are readable, and at `out` writable; `out` may be either of the others.
-unsafe fn locate<V: Number>(pairs: PairLayout, left: *const u8, right: *const u8, out: *mut u8, count: usize) {
-    let index = pairs.index_offset();
-    for step in 0..count as isize {
-        let at = step * pairs.stride;
-        let (left, right, out) = (left.wrapping_offset(at), right.wrapping_offset(at), out.wrapping_offset(at));
-        // SAFETY: the caller's promise.
-        let (a, b) = unsafe { (left.cast::<V>().read_unaligned(), right.cast::<V>().read_unaligned()) };
-        let first = if a.less(b) {
-            !pairs.largest
-        } else if b.less(a) {
-            pairs.largest
-        } else {
-            // SAFETY: an index follows each value.
-            unsafe { index_less(pairs.index, left.wrapping_add(index), right.wrapping_add(index)) }
-        };
-        let chosen = if first { left } else { right };
-        // SAFETY: the caller's promise; `out` may be where the chosen pair is.
+unsafe fn locate<V: Number, I: Number>(largest: bool, left: *const u8, right: *const u8, out: *mut u8, count: usize) {
+    for step in 0..count {
+        let at = step * size_of::<Pair<V, I>>();
+        // SAFETY: the caller's promise; `at` is the place of one of the pairs.
         unsafe {
-            std::ptr::copy(chosen, out, pairs.value.size());
-            std::ptr::copy(chosen.wrapping_add(index), out.wrapping_add(index), pairs.index.size());
+            let (a, b) = (read::<V, I>(left.add(at)), read::<V, I>(right.add(at)));
+            let (less, greater) = (a.value.less(b.value), b.value.less(a.value));
+            let first = if less || greater { greater == largest } else { a.index.less(b.index) };
+            let chosen = if first { a } else { b };
+            out.add(at).cast::<V>().write_unaligned(chosen.value);
+            out.add(at + offset_of!(Pair<V, I>, index)).cast::<I>().write_unaligned(chosen.index);
         }
     }
 }
 
-/// True if the index at `left` is less than the one at `right`.
-///
 /// # Safety
-/// Both can be read.
-unsafe fn index_less(index: Basic, left: *const u8, right: *const u8) -> bool {
-    /// # Safety
-    /// Both can be read.
-    unsafe fn less<T: Number>(left: *const u8, right: *const u8) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe { left.cast::<T>().read_unaligned().less(right.cast::<T>().read_unaligned()) }
-    }
-    let less = match index {
-        Basic::Signed(Width::W1) => less::<i8>,
-        Basic::Signed(Width::W2) => less::<i16>,
-        Basic::Signed(Width::W4) => less::<i32>,
-        Basic::Signed(Width::W16) => less::<i128>,
-        Basic::Unsigned(Width::W1) => less::<u8>,
-        Basic::Unsigned(Width::W2) => less::<u16>,
-        Basic::Unsigned(Width::W4) => less::<u32>,
-        Basic::Unsigned(Width::W8) | Basic::UnsignedLong => less::<u64>,
-        Basic::Unsigned(Width::W16) => less::<u128>,
-        Basic::Real(Float::Single) => less::<f32>,
-        Basic::Real(Float::Double) => less::<f64>,
-        _ => less::<i64>,
-    };
+/// Value and index at `place` are readable; what is between them is not looked at.
+unsafe fn read<V: Number, I: Number>(place: *const u8) -> Pair<V, I> {
     // SAFETY: the caller's promise.
-    unsafe { less(left, right) }
+    unsafe {
+        let value = place.cast::<V>().read_unaligned();
+        let index = place.add(offset_of!(Pair<V, I>, index)).cast::<I>().read_unaligned();
+        Pair { value, index }
+    }
 }

@@ -373,21 +373,13 @@ fn pair(value: Basic, index: Basic, extent: usize, v: i64, i: i64) -> Vec<u8> {
 
 #[test]
 fn locations_of_extremes_are_those_of_the_model() {
-    let named = |name: &str| types().find(|each| each.name().to_str() == Ok(name)).unwrap();
-    let mut all: Vec<Arc<Datatype>> = types().filter(|each| each.role().unwrap().family == Family::Pair).collect();
+    let all: Vec<Arc<Datatype>> = types().filter(|each| each.role().unwrap().family == Family::Pair).collect();
     assert_eq!(all.len(), 9);
-    for value in ["MPI_INT8_T", "MPI_UINT16_T", "MPI_UNSIGNED_LONG", "MPI_REAL16", "MPI_INTEGER16", "MPI_DOUBLE"] {
-        for index in ["MPI_INT8_T", "MPI_SHORT", "MPI_UINT64_T", "MPI_INTEGER16", "MPI_LONG"] {
-            all.push(Datatype::value_index(&named(value), &named(index)).unwrap().unwrap().into());
-        }
-    }
     let mut rng = fastrand::Rng::with_seed(11);
     for datatype in all {
         let Some(Shape::Pair(value, index)) = datatype.role().map(|role| role.shape) else { panic!("a pair") };
         let extent = datatype.extent() as usize;
-        let small = matches!(value, Basic::Unsigned(_) | Basic::UnsignedLong);
-        let lowest = if small { 0 } else { -4 };
-        let mut numbers = || (0..50).map(|_| (rng.i64(lowest..4), rng.i64(0..9))).collect::<Vec<_>>();
+        let mut numbers = || (0..50).map(|_| (rng.i64(-4..4), rng.i64(0..9))).collect::<Vec<_>>();
         let (left, right) = (numbers(), numbers());
         let bytes = |all: &[(i64, i64)]| -> Vec<u8> {
             all.iter().flat_map(|&(v, i)| pair(value, index, extent, v, i)).collect()
