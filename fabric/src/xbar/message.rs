@@ -13,12 +13,14 @@ pub(super) const MAX_MESSAGE: usize = 4096;
 
 /// A message in either direction. Some come with a file descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub enum Message {
     /// Asks to be this host; an empty name asks for the front end.
     Attach {
+        /// How frames are to go.
         attachment: Attachment,
         /// Wanted size of each ring.
         ring_bytes: u32,
+        /// The host's name in the topology.
         name: String,
     },
     /// Look at the rings. Also the answer's direction has it.
@@ -26,7 +28,18 @@ pub(super) enum Message {
     /// Something to do, or to tell.
     Command(String),
     /// The caller is this host now. Comes with the rings or the datagram socket.
-    Attached { attachment: Attachment, ring_bytes: u32, max_payload: u32, id: UniqueId, name: String },
+    Attached {
+        /// How frames go.
+        attachment: Attachment,
+        /// Size of each ring.
+        ring_bytes: u32,
+        /// The largest payload that the crossbars carry, in bytes.
+        max_payload: u32,
+        /// Of the host's card.
+        id: UniqueId,
+        /// The host's name in the topology.
+        name: String,
+    },
     /// The command is done. Comes with a file if there is something to tell.
     Done,
     /// It cannot be, for this reason; or the attachment is over.
@@ -93,7 +106,7 @@ mod kind {
 
 impl Message {
     /// The message's bytes. A text that is too long is cut.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let start = |kind, attachment| Prefix { kind, version: VERSION, attachment, zero: 0 }.as_bytes().to_vec();
         let mut bytes = match self {
             Message::Attach { attachment, ring_bytes, name } => {
@@ -123,7 +136,7 @@ impl Message {
     }
 
     /// Reads a message. Text that is no UTF-8 is read as well as possible.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Message, MessageError> {
+    pub fn parse(bytes: &[u8]) -> Result<Message, MessageError> {
         let malformed = || MessageError::Malformed(bytes.len());
         let (prefix, rest) = Prefix::ref_from_prefix(bytes).map_err(|_| malformed())?;
         if prefix.version != VERSION {

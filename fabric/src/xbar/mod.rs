@@ -28,7 +28,7 @@ mod sys;
 
 pub use control::{Control, ControlError, HostState, PortLine};
 pub use crowd::Crowd;
-pub use message::MessageError;
+pub use message::{Message, MessageError};
 pub use port::{AttachError, AttachOptions, XbarPort};
 pub use ring::RingError;
 pub use server::{ServeError, Server, ServerConfig};

@@ -11,6 +11,9 @@ mod ordinary;
 mod route_table;
 #[path = "../../../fuzz/bodies/topology.rs"]
 mod topology;
+#[cfg(target_os = "linux")]
+#[path = "../../../fuzz/bodies/xbar_message.rs"]
+mod xbar_message;
 
 use ordinary::{corpus, fuzz};
 use twowire_fabric::wire::{Header, Kind};
@@ -40,6 +43,12 @@ fn route_tables() {
 #[test]
 fn ethernet_frames() {
     fuzz("ethernet", 100_000, ethernet::run);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn messages_of_xbar() {
+    fuzz("xbar_message", 100_000, xbar_message::run);
 }
 
 #[test]
