@@ -158,7 +158,7 @@ impl Call {
             report_ms: l.report_ms.get(),
             symbol: l.symbol.get(),
             group: Group(l.group.get()),
-            challenge: l.challenge.read(Kind::Call)?,
+            challenge: l.challenge.read(),
             offering: Offering::parse(Kind::Call, l.offering)?,
             part: l.part,
             parts: l.parts,

@@ -317,7 +317,7 @@ impl Offer {
             epoch: l.epoch.get(),
             to: number(Kind::Offer, "to", l.to.get())?,
             report_ms: l.report_ms.get(),
-            challenge: l.challenge.read(Kind::Offer)?,
+            challenge: l.challenge.read(),
             offering: Offering::parse(Kind::Offer, l.offering)?,
         };
         Ok((offer, size_of::<OfferLayout>()))

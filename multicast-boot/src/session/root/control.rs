@@ -5,6 +5,7 @@ use super::super::progress::{BootEvent, FailureReason, NodeFailure, Outcome, Rea
 use super::super::strangers::Strangers;
 use super::super::timing::Timing;
 use super::Guest;
+use super::cookies::Cookies;
 use super::gate::Gate;
 use super::member::Member;
 use crate::node_ranges::NodeRanges;
@@ -29,6 +30,13 @@ pub(super) enum Invitation {
     Mapped(u32),
     /// To cards.
     Called(Call),
+}
+
+/// How nodes come in, and who is believed.
+pub(super) struct Door {
+    pub(super) invitation: Invitation,
+    pub(super) gate: Option<Gate>,
+    pub(super) cookies: Cookies,
 }
 
 /// What an image is to each node.
@@ -72,9 +80,12 @@ pub(crate) struct Control {
     pub(super) terms: Terms,
     pub(super) invitation: Invitation,
     pub(super) gate: Option<Gate>,
+    pub(super) cookies: Cookies,
     pub(super) strangers: Strangers,
     /// When the next node that takes part, and in whose name somebody asks for an offer, may get one.
     pub(super) doubtful_offers_from: Time,
+    /// Those that wait for theirs, in turn: so a flood of questions in the names of all takes none its turn.
+    pub(super) doubted: VecDeque<usize>,
     pub(crate) members: Vec<Member>,
     /// The index of each node's member, by [`NodeNumber::index`].
     by_number: Vec<Option<usize>>,
@@ -99,11 +110,11 @@ impl Control {
     pub(super) fn new(
         timing: Timing,
         session: u32,
-        invitation: Invitation,
-        gate: Option<Gate>,
+        door: Door,
         signed_manifest: Bytes,
         members: Vec<Member>,
     ) -> Control {
+        let Door { invitation, gate, cookies } = door;
         let mut by_number = vec![None; members.iter().map(|m| m.number.index() + 1).max().unwrap_or(0)];
         members.iter().enumerate().for_each(|(index, m)| by_number[m.number.index()] = Some(index));
         let spacing = timing.report_spacing * u32::try_from(members.len()).unwrap_or(u32::MAX);
@@ -112,8 +123,10 @@ impl Control {
             session,
             invitation,
             gate,
+            cookies,
             strangers: Strangers::default(),
             doubtful_offers_from: Time::ZERO,
+            doubted: VecDeque::new(),
             signed_manifest,
             exhausted: VecDeque::new(),
             terms: Terms::Normal(Vec::new()),

@@ -58,6 +58,8 @@ pub(crate) struct Member {
     pub(crate) query_at: Time,
     /// Somebody has asked for an offer in its name since it was heard: it may have started anew.
     pub(crate) may_be_new: bool,
+    /// It is among those that wait for an offer because of that.
+    pub(crate) is_doubted: bool,
     /// It may hand over.
     pub(crate) released: bool,
 }
@@ -90,6 +92,7 @@ impl Member {
             queries: 0,
             query_at: Time::ZERO,
             may_be_new: false,
+            is_doubted: false,
             released: false,
         }
     }

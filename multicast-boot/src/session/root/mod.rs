@@ -5,6 +5,7 @@ mod admission;
 mod answers;
 mod call_parts;
 pub(crate) mod control;
+mod cookies;
 mod gate;
 pub(crate) mod member;
 mod outbox;
@@ -21,7 +22,8 @@ use admission::Admission;
 pub(crate) use admission::{Cards, SharedCards};
 use call_parts::CallParts;
 pub(crate) use control::Terms;
-use control::{Control, Invitation, Phase};
+use control::{Control, Door, Invitation, Phase};
+use cookies::Cookies;
 pub use gate::Gate;
 use member::Member;
 use std::sync::{Arc, Mutex};
@@ -60,14 +62,16 @@ pub struct BootRoot {
 impl BootRoot {
     /// A root that will bring `image` to these nodes of the mapped fabric, along trees.
     pub fn new(config: RootConfig, image: PackedImage, plan: Plan, nodes: &[NodeNumber], seed: u64) -> BootRoot {
-        let session = fastrand::Rng::with_seed(seed).u32(1..);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let session = rng.u32(1..);
         let paths = |to| plan.routes.routes(NodeNumber::FRONT_END, to).into_iter().map(Path::from).collect();
         let member = |&number: &NodeNumber| Member::new(number, plan.card(number), paths(number));
         let members = nodes.iter().map(member).collect();
         let (epoch, signed_manifest) = (plan.epoch, image.signed_manifest().as_bytes().clone());
         let mover = TreeRoot::new(session, image, plan, nodes, config.timing, seed);
         let invitation = Invitation::Mapped(epoch);
-        let control = Control::new(config.timing, session, invitation, config.gate, signed_manifest, members);
+        let door = Door { invitation, gate: config.gate, cookies: Cookies::new(&mut rng) };
+        let control = Control::new(config.timing, session, door, signed_manifest, members);
         BootRoot { control, mover: Box::new(mover), admission: None, parts: CallParts::new(usize::MAX) }
     }
 
@@ -99,7 +103,8 @@ impl BootRoot {
         let call = Call { session, root, report_ms, symbol, group: NODES, challenge, offering, part, parts };
         let admission = Admission::new(config, call, signed_manifest.clone(), cards);
         let invitation = Invitation::Called(call);
-        let mut control = Control::new(config.timing, session, invitation, config.gate.clone(), signed_manifest, known);
+        let door = Door { invitation, gate: config.gate.clone(), cookies: Cookies::new(&mut rng) };
+        let mut control = Control::new(config.timing, session, door, signed_manifest, known);
         (control.expected, control.stays) = (config.expected.max(1), config.stays);
         control.terms = terms;
         let parts = CallParts::new(config.max_payload);
@@ -289,7 +294,8 @@ impl Protocol for BootRoot {
 
     fn poll_timeout(&self) -> Option<Time> {
         let calls = self.admission.as_ref().map_or(Time::MAX, |admission| admission.next_timeout());
-        let at = self.control.deadline.min(self.mover.next_timeout()).min(calls);
+        let control = self.control.deadline.min(self.control.next_doubtful_offer());
+        let at = control.min(self.mover.next_timeout()).min(calls);
         (at != Time::MAX && !self.is_done()).then_some(at)
     }
 }

@@ -10,12 +10,17 @@ use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Assign, Call, Instruct, Offer, Relayed};
 use twowire_fabric::wire::{Header, Packet};
 
+/// The time between two offers to nodes that may or may not have started anew, in units of the time that a report takes:
+/// such an offer costs the root about as much as a chunk, or less.
+const DOUBTFUL_OFFERS: u32 = 5;
+
 /// To fewer nodes the root sends a frame each.
 const MIN_RELAYED: usize = 8;
 
 impl Control {
     /// The next frame that is due to a node.
     pub(super) fn poll_transmit(&mut self, now: Time, mover: &dyn RootMover) -> Option<Transmit> {
+        self.offer_to_doubted(now);
         loop {
             let index = self.outbox.pop_front()?;
             self.members[index].due.queued = false;
@@ -28,6 +33,22 @@ impl Control {
             let packet = if self.may_relay(index, &packet) { self.with_others(now, packet, mover) } else { packet };
             return Some(Transmit::new(path, packet));
         }
+    }
+
+    /// Offers the image to the next node in whose name somebody has said that it has started anew, if it is time.
+    fn offer_to_doubted(&mut self, now: Time) {
+        if now >= self.doubtful_offers_from
+            && let Some(index) = self.doubted.pop_front()
+        {
+            self.members[index].is_doubted = false;
+            self.doubtful_offers_from = now + DOUBTFUL_OFFERS * self.timing.report_spacing;
+            self.offer(index);
+        }
+    }
+
+    /// When the next one of them gets its offer; [`Time::MAX`] if there is none.
+    pub(super) fn next_doubtful_offer(&self) -> Time {
+        if self.doubted.is_empty() { Time::MAX } else { self.doubtful_offers_from }
     }
 
     /// True if a frame to a node may go together with others: on a mapped fabric each node reaches all others. Only a
@@ -76,7 +97,9 @@ impl Control {
             let (manifest, offering) = (self.signed_manifest.clone(), member.offering);
             return Some(match self.invitation {
                 Invitation::Mapped(epoch) => {
-                    let (to, challenge) = (member.number, self.gate.as_ref().map(Gate::challenge));
+                    let to = member.number;
+                    let cookie = member.incarnation.map(|_| self.cookies.of(to));
+                    let challenge = self.gate.as_ref().map(Gate::challenge).or(cookie);
                     Packet::with_payload(Offer { session, epoch, to, report_ms, challenge, offering }, manifest)
                 }
                 Invitation::Called(call) => Packet::with_payload(Call { report_ms, offering, ..call }, manifest),
