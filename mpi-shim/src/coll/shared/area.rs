@@ -3,7 +3,7 @@
 use super::INLINE;
 use crate::coll::schedule::Data;
 use crate::coll::shared::establish;
-use crate::coll::shared::wait::Waiter;
+use crate::coll::shared::wait::{Awaited, Waiter};
 use crate::p2p::Buffer;
 use crate::transport::shm::Area;
 use std::ptr;
@@ -18,7 +18,8 @@ const PAGE: usize = 4096;
 pub(super) struct Head {
     /// The operation that the rest belongs to; written last.
     number: AtomicU64,
-    unused: AtomicU64,
+    /// Where the member ran when it wrote this, counted from 1; 0 before that.
+    core: AtomicU64,
     /// Data, or addresses.
     words: [AtomicU64; INLINE / 8],
 }
@@ -175,7 +176,7 @@ impl Shared {
         let mut settled = u64::MAX;
         for rank in (0..self.size).filter(|&rank| rank != self.rank) {
             let done = self.done(rank);
-            self.waiter.until(|| done.load(Ordering::Acquire) >= number);
+            self.waiter.until(Awaited::Somewhere, || done.load(Ordering::Acquire) >= number);
             settled = settled.min(done.load(Ordering::Relaxed));
         }
         self.settled.store(settled.min(self.number.load(Ordering::Relaxed)), Ordering::Relaxed);
@@ -184,7 +185,11 @@ impl Shared {
     /// Tells the others that this member's head and slot are written.
     #[inline]
     pub(super) fn publish(&self, number: u64) {
-        self.head(self.rank, number).number.store(number, Ordering::Release);
+        let head = self.head(self.rank, number);
+        if self.is_crowded() {
+            head.core.store(self.waiter.note_core(), Ordering::Relaxed);
+        }
+        head.number.store(number, Ordering::Release);
         self.waiter.wake_all();
     }
 
@@ -192,17 +197,29 @@ impl Shared {
     #[inline]
     pub(super) fn await_head(&self, rank: usize, number: u64) {
         let head = self.head(rank, number);
-        self.waiter.until(|| head.number.load(Ordering::Acquire) >= number);
+        self.waiter.until(Awaited::On(&head.core), || head.number.load(Ordering::Acquire) >= number);
     }
 
     /// Waits for the heads of all members, who therefore have ended what was before.
     #[inline]
     pub(super) fn await_all(&self, number: u64) {
-        // From the next rank on, so that not all look at the same line at once.
-        for rank in (self.rank + 1..self.size).chain(0..self.rank) {
-            self.await_head(rank, number);
+        // Those first for whom this core must be given away: the others come meanwhile.
+        for rank in self.others() {
+            if self.waiter.is_nearby(&self.head(rank, number).core) {
+                self.await_head(rank, number);
+            }
+        }
+        for rank in self.others() {
+            let head = self.head(rank, number);
+            self.waiter.until(Awaited::LastOne, || head.number.load(Ordering::Acquire) >= number);
         }
         self.seen_all(number);
+    }
+
+    /// The other members, from the next one on, so that not all look at the same one at once.
+    #[inline]
+    pub(super) fn others(&self) -> impl Iterator<Item = usize> + use<> {
+        (self.rank + 1..self.size).chain(0..self.rank)
     }
 
     /// Everybody's head was seen: they have ended what was before.

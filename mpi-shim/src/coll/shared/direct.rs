@@ -142,7 +142,7 @@ impl Shared {
 
     /// Reads the other members' blocks from their announced places, `offset` bytes behind them.
     fn fetch_all(&self, number: u64, into: &Blocks, offset: usize) -> Result<()> {
-        for rank in (self.rank() + 1..self.size()).chain(0..self.rank()) {
+        for rank in self.others() {
             let from = self.announced(rank, number) + offset as u64;
             let place = into.of(rank);
             let room = Flat::room(&place);
@@ -175,7 +175,7 @@ impl Shared {
         let scratch = scratch.as_mut_ptr().cast::<u8>();
         for (position, len) in chunks(count * width, room) {
             let position = first * width + position;
-            for rank in (self.rank() + 1..size).chain(0..self.rank()) {
+            for rank in self.others() {
                 let from = self.announced(rank, number) + position as u64;
                 // SAFETY: the scratch memory has room for every member's operand.
                 unsafe { self.fetch(rank, from, scratch.add(rank * room).expose_provenance(), len)? };
@@ -185,9 +185,15 @@ impl Shared {
                 // SAFETY: within the scratch memory.
                 false => unsafe { scratch.add(rank * room).cast_const() },
             };
-            // SAFETY: as above; the total is where no operand was put.
+            // Folded at once where it is wanted, or where no operand was put.
+            let own = self.address(self.rank(), number, 1).load(Ordering::Relaxed) as usize;
+            let total = match own == 0 || own == mine.address || root.is_some_and(|root| root != self.rank()) {
+                // SAFETY: within the scratch memory.
+                true => unsafe { scratch.add(self.rank() * room) },
+                false => ptr::with_exposed_provenance_mut(own + position),
+            };
+            // SAFETY: the caller's result, and the scratch memory.
             unsafe {
-                let total = scratch.add(self.rank() * room);
                 folding.fold(size, operand, total, len / width.max(1))?;
                 self.hand_out(number, total, position, len, root)?;
             }
@@ -212,6 +218,7 @@ impl Shared {
             // SAFETY: the caller's promise, and the own result.
             unsafe {
                 match rank == self.rank() {
+                    true if from.addr() == to as usize => {}
                     true => ptr::copy_nonoverlapping(from, ptr::with_exposed_provenance_mut(to as usize), len),
                     false => self.push(rank, from.expose_provenance(), to, len)?,
                 }

@@ -86,7 +86,7 @@ impl Shared {
         let own = self.deposit(number, mine.address, len);
         self.publish(number);
         let outcome = self.fold_all(number, own, Folding { op, datatype }, result.address, len);
-        self.finish(number);
+        self.end(number);
         outcome
     }
 
@@ -100,9 +100,7 @@ impl Shared {
 
     /// Folds the contributions of all members to `result`.
     fn fold_all(&self, number: u64, own: *const u8, folding: Folding<'_>, result: usize, len: usize) -> Result<()> {
-        for rank in (self.rank() + 1..self.size()).chain(0..self.rank()) {
-            self.await_head(rank, number);
-        }
+        self.await_all(number);
         let operand = |rank| if rank == self.rank() { own } else { self.contribution(rank, number, len).cast_const() };
         let count = len.checked_div(folding.datatype.size()).unwrap_or(0);
         // SAFETY: the caller's buffer, and slots that were published. The own operand is not in the result.

@@ -57,12 +57,12 @@ impl Shared {
                 // SAFETY: the caller's buffer, and the own slot.
                 unsafe { write_part(&own, position, place, len) };
             }
-            for rank in (self.rank() + 1..self.size()).chain(0..self.rank()) {
-                self.await_head(rank, number);
+            self.await_all(number);
+            for rank in self.others() {
                 // SAFETY: the caller's buffer, and a slot that was published.
                 unsafe { write_part(&all.of(rank), position, self.contribution(rank, number, len), len) };
             }
-            self.finish(number);
+            self.end(number);
         }
         Ok(())
     }
@@ -79,23 +79,16 @@ impl Shared {
                 unsafe { read_part(&out.of(rank), position, place.add(rank * len), len) };
             }
             self.publish(number);
+            self.await_all(number);
             for rank in (me..size).chain(0..me) {
-                self.await_head(rank, number);
                 // SAFETY: the caller's buffer, and a slot that was published, with a block for each member.
                 unsafe {
                     let from = self.contribution(rank, number, len * size).add(me * len);
                     write_part(&into.of(rank), position, from, len);
                 }
             }
-            self.finish(number);
+            self.end(number);
         }
         Ok(())
-    }
-
-    /// Ends an operation for which everybody's head was seen.
-    #[inline]
-    pub(super) fn finish(&self, number: u64) {
-        self.seen_all(number);
-        self.end(number);
     }
 }

@@ -4,16 +4,32 @@ use crate::p2p;
 use crate::transport::shm::Segment;
 use std::hint::spin_loop;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Looks between two looks for messages, while there is a core for everybody.
 const LOOKS: u32 = 64;
 /// Rounds of looks before the core is offered to others.
 const ROUNDS: u32 = 500;
+/// Looks before the core is offered, while who is awaited runs on another one: about as long as a switch takes.
+const LOOKS_AWAY: u32 = 60;
+/// The same where nobody on this core is awaited, so that offering it helps nobody of the job.
+const LOOKS_ALONE: u32 = 500;
 /// Offers of the core before the process sleeps.
 const YIELDS: u32 = 400;
 /// The longest sleep: against whatever may be lost, such as a process that died.
 const SLEEP: Duration = Duration::from_millis(50);
+
+/// Who is awaited.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Awaited<'a> {
+    /// A member that was seen on this core last.
+    On(&'a AtomicU64),
+    /// One on another core, while nobody on this one is awaited any more.
+    LastOne,
+    /// Nobody knows where.
+    Somewhere,
+}
 
 /// Waits for members of a communicator, and wakes them.
 #[derive(Debug)]
@@ -23,17 +39,35 @@ pub(super) struct Waiter {
     others: Box<[usize]>,
     /// Whether there are more processes than cores.
     crowded: bool,
+    /// Where this process was seen last, counted from 1.
+    core: AtomicU64,
 }
 
 impl Waiter {
     pub(super) fn new(segment: Arc<Segment>, others: Box<[usize]>, crowded: bool) -> Waiter {
-        Waiter { segment, others, crowded }
+        Waiter { segment, others, crowded, core: AtomicU64::new(0) }
     }
 
     /// Whether there are more processes than cores.
     #[inline]
     pub(super) fn is_crowded(&self) -> bool {
         self.crowded
+    }
+
+    /// Finds out on which core this process runs, counted from 1.
+    #[inline]
+    pub(super) fn note_core(&self) -> u64 {
+        // SAFETY: the call takes no arguments.
+        let core = unsafe { libc::sched_getcpu() } as u64 + 1;
+        self.core.store(core, Ordering::Relaxed);
+        core
+    }
+
+    /// Whether a member was seen last on the core of this process, or nowhere yet.
+    #[inline]
+    pub(super) fn is_nearby(&self, core: &AtomicU64) -> bool {
+        let core = core.load(Ordering::Relaxed);
+        core == 0 || core == self.core.load(Ordering::Relaxed)
     }
 
     /// Wakes the members that sleep. After something was published.
@@ -46,39 +80,64 @@ impl Waiter {
 
     /// Waits until `ready`, making progress with messages meanwhile.
     #[inline]
-    pub(super) fn until(&self, ready: impl Fn() -> bool) {
+    pub(super) fn until(&self, awaited: Awaited<'_>, ready: impl Fn() -> bool) {
         if !ready() {
-            self.wait(&ready);
+            self.wait(awaited, &ready);
         }
     }
 
     #[inline(never)]
-    fn wait(&self, ready: &dyn Fn() -> bool) {
-        if !self.crowded {
-            for _ in 0..ROUNDS {
-                for _ in 0..LOOKS {
-                    spin_loop();
-                    if ready() {
-                        return;
-                    }
-                }
-                progress();
-            }
-        }
-        for _ in 0..YIELDS {
-            progress();
-            if ready() {
-                return;
-            }
-            std::thread::yield_now();
-            if ready() {
-                return;
-            }
+    fn wait(&self, awaited: Awaited<'_>, ready: &dyn Fn() -> bool) {
+        let found = if self.crowded { self.look_away(awaited, ready) } else { self.look(ready) };
+        if found || self.give_way(awaited, ready) {
+            return;
         }
         while !ready() {
             self.segment.sleep(SLEEP, || ready() || p2p::has_work());
             progress();
         }
+    }
+
+    /// Looks for a while, and for messages now and then; whether it was worth it.
+    fn look(&self, ready: &dyn Fn() -> bool) -> bool {
+        for _ in 0..ROUNDS {
+            for _ in 0..LOOKS {
+                spin_loop();
+                if ready() {
+                    return true;
+                }
+            }
+            progress();
+        }
+        false
+    }
+
+    /// Looks for a while if that is not in the way of who is awaited; whether it was worth it.
+    fn look_away(&self, awaited: Awaited<'_>, ready: &dyn Fn() -> bool) -> bool {
+        let looks = match awaited {
+            Awaited::LastOne => LOOKS_ALONE,
+            Awaited::On(core) if !self.is_nearby(core) => LOOKS_AWAY,
+            Awaited::On(_) | Awaited::Somewhere => return false,
+        };
+        (0..looks).any(|_| {
+            spin_loop();
+            ready()
+        })
+    }
+
+    /// Offers the core to others, again and again; whether what was awaited came.
+    fn give_way(&self, awaited: Awaited<'_>, ready: &dyn Fn() -> bool) -> bool {
+        for _ in 0..YIELDS {
+            progress();
+            if ready() {
+                return true;
+            }
+            std::thread::yield_now();
+            if ready() || (self.crowded && self.look_away(awaited, ready)) {
+                return true;
+            }
+        }
+        false
     }
 }
 
