@@ -228,16 +228,10 @@ impl Shared {
         self.settled.store(number - 1, Ordering::Relaxed);
     }
 
-    /// Ends an operation: what others wrote for it is not read any more.
+    /// Ends an operation: what others wrote for it is not read here any more.
     #[inline]
     pub(super) fn end(&self, number: u64) {
         self.done(self.rank).store(number, Ordering::Release);
-    }
-
-    /// The same, and somebody may be waiting for it.
-    #[inline]
-    pub(super) fn end_aloud(&self, number: u64) {
-        self.end(number);
         self.waiter.wake_all();
     }
 

@@ -87,7 +87,7 @@ impl Shared {
 
     /// Ends an operation in which others used the caller's buffers.
     fn end_together(&self, number: u64) {
-        self.end_aloud(number);
+        self.end(number);
         self.settle(number);
     }
 
