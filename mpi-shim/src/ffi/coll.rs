@@ -317,9 +317,9 @@ pub(super) fn forbid_in_place(address: *const c_void) -> Result<()> {
     }
 }
 
-/// The error of two buffers that must differ, and do not.
+/// The error of two buffers that must differ, and do not. From `MPI_BOTTOM` on, the types say where the buffers are.
 pub(super) fn forbid_alias(out: &Data, into: &Data) -> Result<()> {
-    match out.address == into.address && out.bytes() > 0 && into.bytes() > 0 {
+    match out.address != 0 && out.address == into.address && out.bytes() > 0 && into.bytes() > 0 {
         false => Ok(()),
         true => Err(Error::new(MPI_ERR_BUFFER, "the send buffer is the receive buffer: use MPI_IN_PLACE instead")),
     }
