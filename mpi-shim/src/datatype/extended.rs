@@ -45,3 +45,32 @@ pub(super) fn from_quad(quad: u128) -> u128 {
     let integer = if exponent == 0 { 0 } else { INTEGER_BIT };
     sign << 79 | exponent << 64 | integer | (rounded & (INTEGER_BIT - 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_number_is_taken_and_the_even_one_of_two() {
+        let one = 0x3fff << 112;
+        let x87 = |exponent: u128, fraction: u128| exponent << 64 | INTEGER_BIT | fraction;
+        let last = 1 << DROPPED;
+        for (fraction, expected) in [
+            (0, x87(0x3fff, 0)),
+            (last, x87(0x3fff, 1)),
+            (last / 2, x87(0x3fff, 0)),
+            (last / 2 + 1, x87(0x3fff, 1)),
+            (last + last / 2, x87(0x3fff, 2)),
+            (last + last / 2 - 1, x87(0x3fff, 1)),
+            ((1 << 112) - 1, x87(0x4000, 0)),
+        ] {
+            assert_eq!(from_quad(one | fraction), expected, "fraction {fraction:#x}");
+        }
+        let largest = (0x7ffe << 112) | ((1 << 112) - 1);
+        assert_eq!(from_quad(largest), x87(0x7fff, 0), "infinity");
+        assert_eq!(from_quad((1 << 112) - 1), x87(1, 0), "the smallest normal number");
+        assert_eq!(from_quad(1 << 127 | 1 << DROPPED), 1 << 79 | 1, "the smallest subnormal number");
+        assert_eq!(from_quad(to_quad(x87(0x7fff, 1))), x87(0x7fff, 1 << 62 | 1), "a NaN stays one");
+        assert_eq!(to_quad(1 << 64), EXPONENT << 112 | 1 << 111, "no integer bit: invalid");
+    }
+}
