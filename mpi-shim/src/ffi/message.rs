@@ -147,13 +147,14 @@ pub(super) fn handle(request: Option<MPI_Request>) -> MPI_Request {
     request.unwrap_or(COMPLETE)
 }
 
-/// Writes a status, where the caller wants it: all but its error field.
+/// Writes a status, where the caller wants it: all but its error field, which only the empty status has.
 #[inline]
 pub(super) fn set_status(place: *mut MPI_Status, status: &MPI_Status) {
     if !place.is_null() {
         // SAFETY: the standard requires that a status which is not MPI_STATUS_IGNORE can be written.
         unsafe {
-            let error = (*place).MPI_ERROR;
+            let empty = status.MPI_SOURCE == MPI_ANY_SOURCE;
+            let error = if empty { status.MPI_ERROR } else { (*place).MPI_ERROR };
             place.write(status.with_error(error));
         }
     }
