@@ -37,6 +37,18 @@ int main(int argc, char **argv) {
     FAILS(MPI_Allgatherv(data, 0, MPI_INT, other, NULL, counts, MPI_INT, comm), MPI_ERR_ARG);
     FAILS(MPI_Reduce_scatter(data, other, bad, MPI_INT, MPI_SUM, comm), MPI_ERR_COUNT);
     FAILS(MPI_Neighbor_allgather(data, 1, MPI_INT, other, 1, MPI_INT, comm), MPI_ERR_TOPOLOGY);
+    /* MPI_BOTTOM on both sides is no alias: the datatypes hold the addresses. */
+    MPI_Aint from, to;
+    MPI_Datatype absolute[2];
+    int one = 1, zero = 0;
+    OK(MPI_Get_address(&rank, &from));
+    OK(MPI_Get_address(&other[1], &to));
+    OK(MPI_Type_create_hindexed(1, &one, &from, MPI_INT, &absolute[0]));
+    OK(MPI_Type_create_hindexed(1, &one, &to, MPI_INT, &absolute[1]));
+    for (int i = 0; i < 2; i++) OK(MPI_Type_commit(&absolute[i]));
+    OK(MPI_Alltoallw(MPI_BOTTOM, &one, &zero, &absolute[0], MPI_BOTTOM, &one, &zero, &absolute[1], MPI_COMM_SELF));
+    CHECK_EQ(other[1], rank);
+    for (int i = 0; i < 2; i++) OK(MPI_Type_free(&absolute[i]));
     /* And the communicator still works. */
     data[0] = rank + 1;
     OK(MPI_Allreduce(data, other, 1, MPI_INT, MPI_SUM, comm));

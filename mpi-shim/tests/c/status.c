@@ -71,6 +71,12 @@ int main(int argc, char **argv) {
     OK(MPI_Get_elements(&status, MPI_SHORT_INT, &number));
     CHECK_EQ(number, 3);
 
+    /* With nothing to wait for, the status is the empty one, with its error field. */
+    MPI_Request none = MPI_REQUEST_NULL;
+    OK(MPI_Status_set_error(&status, MPI_ERR_RANK));
+    OK(MPI_Waitany(1, &none, &number, &status));
+    CHECK(number == MPI_UNDEFINED && status.MPI_ERROR == MPI_SUCCESS && status.MPI_TAG == MPI_ANY_TAG);
+
     FAILS(MPI_Get_count(&status, MPI_DATATYPE_NULL, &number), MPI_ERR_TYPE);
     FAILS(MPI_Status_set_elements(&status, MPI_INT, -1), MPI_ERR_COUNT);
     FAILS(MPI_Status_set_tag(MPI_STATUS_IGNORE, 1), MPI_ERR_ARG);
