@@ -168,7 +168,10 @@ impl Shared {
 
     fn fold_from_all(&self, number: u64, mine: &Data, folding: Folding<'_>, root: Option<usize>) -> Result<()> {
         let (width, size) = (folding.datatype.size(), self.size());
-        let (first, count) = share(mine.count, size, self.rank());
+        let (first, count) = match root {
+            Some(root) if size == 2 => share_of_two(mine.count, self.rank(), root),
+            _ => share(mine.count, size, self.rank()),
+        };
         let room = whole(OPERANDS / (size + 1), width);
         // All operands but the own one, and the total in its place.
         let mut scratch = self.scratch(room * size);
@@ -226,6 +229,12 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// The share of one of two members when only the root wants the result: the root's is larger, since the other one hands its own over.
+fn share_of_two(count: usize, rank: usize, root: usize) -> (usize, usize) {
+    let first = count / 8 * if root == 0 { 5 } else { 3 };
+    if rank == 0 { (0, first) } else { (first, count - first) }
 }
 
 #[cold]
