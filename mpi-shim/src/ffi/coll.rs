@@ -207,6 +207,11 @@ impl Site {
         }
     }
 
+    /// An operation, whatever it is applied to.
+    pub(super) fn any_op(&self, op: MPI_Op) -> Result<Arc<Op>> {
+        self.state.op(op).cloned()
+    }
+
     /// An operation that takes this type.
     pub(super) fn op(&self, op: MPI_Op, datatype: MPI_Datatype) -> Result<Arc<Op>> {
         let op = self.state.op(op)?;

@@ -23,7 +23,9 @@ unsafe fn reduce<C: Integer>(
     op: MPI_Op,
     root: c_int,
 ) -> Result<Call> {
-    let (op, root) = (site.op(op, datatype)?, site.root(root)?);
+    let root = site.root(root)?;
+    // Who has nothing to do may name any type.
+    let op = if root == Root::Elsewhere { site.any_op(op)? } else { site.op(op, datatype)? };
     let (mine, result) = match root {
         Root::Elsewhere => (crate::coll::schedule::run(0, 0), None),
         Root::Here => {
