@@ -5,4 +5,5 @@
 //! The other side, what runs on each node, is [`twowire_multicast_boot::phase1`].
 
 pub mod cli;
+pub mod job;
 pub mod up;

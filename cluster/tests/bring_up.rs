@@ -52,7 +52,9 @@ fn options(fabric: &str, initrd: &NamedTempFile, faults: &[&str], seed: u64) -> 
 
 fn bring_up(fabric: &str, faults: &[&str], seed: u64) -> UpReport {
     let initrd = initrd(600_000);
-    up(&options(fabric, &initrd, faults, seed), &Progress::new(true)).unwrap_or_else(|e| panic!("seed {seed}: {e}"))
+    up(&options(fabric, &initrd, faults, seed), &Progress::new(true))
+        .unwrap_or_else(|e| panic!("seed {seed}: {e}"))
+        .report
 }
 
 /// The report without what the clock on the wall adds.
@@ -91,7 +93,7 @@ fn bring_up_nodes_with(secret: Option<ClusterSecret>, options: &UpOptions) -> Up
     let mut port = simulate(&topology, front_end, &setup, &[], options.seed);
     let offered = Offered { image: bootable.image, secret: Some(ClusterSecret::new(&[1; SECRET_LEN])) };
     let (plan, outputs) = (plan::of_topology(&topology, front_end).unwrap(), Outputs::open(options).unwrap());
-    phases::run(options, &mut port, &plan, &offered, outputs, &Progress::new(true)).unwrap()
+    phases::run(options, &mut port, &plan, &offered, outputs, &Progress::new(true)).unwrap().0
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn a_replaced_card_changes_no_route_and_no_number() {
         (options.topo_out, options.map) = (Some(saved(name)), map);
         options.routes_out = Some(saved(name).with_extension("routes"));
         let report = up(&options, &Progress::new(true)).unwrap();
-        assert_eq!(report.nodes_failed, [], "{faults:?}");
+        assert_eq!(report.report.nodes_failed, [], "{faults:?}");
     };
     run(&[], "before.topo", None);
     let read = |name: &str| std::fs::read_to_string(saved(name)).unwrap();

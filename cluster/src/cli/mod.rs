@@ -4,6 +4,7 @@ mod completions;
 mod image;
 mod info;
 mod key;
+mod mpi_check;
 mod phase1;
 mod print;
 mod up;
@@ -44,6 +45,9 @@ enum Command {
     Phase1(phase1::Phase1Args),
     /// Shows which fabric providers this build has, and why the others are not available
     Info(info::InfoArgs),
+    /// What each rank of the job at the end of `up` runs
+    #[command(hide = true)]
+    MpiCheck,
     /// Prints a completion script for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Key(command) => key::run(command),
         Command::Phase1(args) => phase1::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::MpiCheck => mpi_check::run(),
         Command::Completions(args) => completions::run(&args),
     };
     result.map_or_else(|failure| failure.report("twowire"), |()| ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! `twowire up`.
 
 use super::print::{print_json, print_text};
+use crate::job;
 use crate::up::{self, ImageSource, Progress, UpError, UpOptions};
 use clap::Args;
 use std::path::PathBuf;
@@ -75,6 +76,9 @@ pub(super) struct UpArgs {
     /// How long to wait for nodes that are missing once all others are up (fabric time)
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
     node_timeout: Duration,
+    /// Ranks of the MPI job at the end: processes attached to nodes' places on crossbars in real time; 0 for no job
+    #[arg(long, value_name = "RANKS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=64))]
+    job: u32,
     /// Prints one JSON object instead of lines and tables
     #[arg(long)]
     json: bool,
@@ -85,13 +89,18 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: UpArgs) -> Result<(), Failure> {
-    let json = args.json;
+    let (json, ranks) = (args.json, args.job as usize);
     let options = options(args)?;
-    let report = up::up(&options, &Progress::new(json)).map_err(|error| match error {
+    let mut cluster = up::up(&options, &Progress::new(json)).map_err(|error| match error {
         UpError::Usage(message) => Failure::Usage(message),
         UpError::Interrupted => Failure::Interrupted,
         other => Failure::failed(other),
     })?;
+    if ranks > 0 {
+        let program = std::env::current_exe().map_err(Failure::failed)?;
+        cluster.report.job = Some(job::run(&cluster, ranks, &program, &["mpi-check"]).map_err(Failure::failed)?);
+    }
+    let report = cluster.report;
     if json {
         print_json(&report)?
     } else {

@@ -96,8 +96,21 @@ impl UpError {
     }
 }
 
+/// A cluster that is up.
+#[derive(Debug)]
+pub struct Cluster {
+    /// What was done, and which nodes failed.
+    pub report: UpReport,
+    /// The mapped fabric.
+    pub map: FabricMap,
+    /// Its routes, proven.
+    pub routes: phases::Routes,
+    /// The cabling that was simulated.
+    pub wiring: Topology,
+}
+
 /// Brings a cluster up. Nodes that fail are in the report; an error means that the work could not be done at all.
-pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError> {
+pub fn up(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError> {
     interrupt::catch();
     let FabricSpec::Sim(simulated) = &options.fabric else {
         let what = "`up` brings up simulated fabrics, as `sim:pink`";
@@ -121,7 +134,9 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<UpReport, UpError>
         stores: Arc::new(SharedStores::default()),
     };
     let mut port = simulate(&topology, front_end, &setup, &faults, options.seed);
-    phases::run(options, &mut port, &plan, &Offered { image: bootable.image, secret }, outputs, progress)
+    let offered = Offered { image: bootable.image, secret };
+    let (report, map, routes) = phases::run(options, &mut port, &plan, &offered, outputs, progress)?;
+    Ok(Cluster { report, map, routes, wiring: topology })
 }
 
 /// The plan: a saved map, the intended cabling, or the simulated topology as it was asked for.

@@ -41,7 +41,7 @@ const LOAD_PATIENCE: Duration = Duration::from_millis(25);
 const JOIN_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// The routes of a map, proven.
-type Routes = Arc<Verified<RouteSet>>;
+pub type Routes = Arc<Verified<RouteSet>>;
 
 /// What the nodes are offered, and who may take it.
 pub struct Offered {
@@ -51,7 +51,7 @@ pub struct Offered {
     pub secret: Option<ClusterSecret>,
 }
 
-/// Runs all phases.
+/// Runs all phases; what was done, the map with the cards that were seen last, and its routes.
 pub fn run(
     options: &UpOptions,
     port: &mut dyn Fabric,
@@ -59,7 +59,7 @@ pub fn run(
     offered: &Offered,
     outputs: Outputs,
     progress: &Progress,
-) -> Result<UpReport, UpError> {
+) -> Result<(UpReport, FabricMap, Routes), UpError> {
     let report = UpReport {
         seed: options.seed,
         epoch: EPOCH,
@@ -76,8 +76,9 @@ pub fn run(
     bring_up.load_routes(&mut front_end)?;
     let failures = bring_up.boot_all(&mut front_end, &map, &routes, offered)?;
     bring_up.conclude(failures, unplaced);
-    outputs.save(&with_cards(&map, &front_end), &routes)?;
-    Ok(bring_up.report)
+    let seen = with_cards(&map, &front_end);
+    outputs.save(&seen, &routes)?;
+    Ok((bring_up.report, seen, routes))
 }
 
 /// What all phases share.

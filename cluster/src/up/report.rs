@@ -1,12 +1,13 @@
 //! What `twowire up` says at its end: one JSON object, or a table for people.
 
+use crate::job::JobReport;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::Duration;
 use twowire_fabric::time::Time;
 
-/// The whole of a bring-up. Two runs with the same seed and flags differ in `wall_ms` alone.
+/// The whole of a bring-up. Two runs with the same seed and flags differ in `wall_ms` and the figures of `job` alone.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpReport {
     /// Hosts found, the front end among them.
@@ -41,6 +42,9 @@ pub struct UpReport {
     pub phases: Vec<PhaseReport>,
     /// Every node that is not up.
     pub nodes_failed: Vec<NodeFailure>,
+    /// The MPI job at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobReport>,
     /// Faults that were asked for after the time at which all was over.
     pub faults_unused: Vec<String>,
 }
@@ -146,6 +150,9 @@ impl UpReport {
             "nodes".to_owned(),
             format!("{} of {} up", group(self.nodes_up), group(self.nodes_expected)),
         ]);
+        if let Some(job) = &self.job {
+            table.add_row(vec!["MPI job".to_owned(), job_line(job)]);
+        }
         table
     }
 
@@ -181,6 +188,19 @@ impl UpReport {
         }
         table
     }
+}
+
+fn job_line(job: &JobReport) -> String {
+    let figures = &job.figures;
+    format!(
+        "{} ranks over crossbars in real time, {} values right, 8 bytes {:.1} us, 1 MiB {:.0} MB/s ({} and {})",
+        figures.ranks,
+        group(figures.verified.unsigned_abs()),
+        figures.latency_us,
+        figures.bandwidth_mb_per_s,
+        job.nodes[0],
+        job.nodes.get(1).map_or("itself", String::as_str),
+    )
 }
 
 fn plain_table() -> Table {
