@@ -68,11 +68,20 @@ pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
 /// Ends the use that [`begin`] began.
 pub fn end() -> Result<()> {
     // What was sent and is not waited for by anybody leaves first.
+    {
+        let mut state = state::enter();
+        if let (1, Some(engine)) = (state.models, &mut state.engine) {
+            engine.prepare_to_leave();
+        }
+    }
     p2p::wait_until(|state| Ok((state.models > 1 || p2p::is_settled(state)).then_some(())))?;
     let mut state = state::enter();
     state.models -= 1;
     if state.models == 0 {
         state.parked = state.engine.take();
+        if let Some(engine) = &mut state.parked {
+            engine.leave()?;
+        }
         if let Some(job) = &state.job {
             job.leave();
         }

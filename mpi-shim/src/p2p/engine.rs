@@ -95,6 +95,18 @@ impl Engine {
         self.ways.is_flushed()
     }
 
+    /// This process leaves once what it sent has arrived: that others have left before is no failure then.
+    pub fn prepare_to_leave(&mut self) {
+        if let Some(remote) = &mut self.ways.remote {
+            remote.prepare_to_leave();
+        }
+    }
+
+    /// Takes leave of the processes of other nodes.
+    pub fn leave(&mut self) -> Result<()> {
+        self.ways.remote.as_mut().map_or(Ok(()), |remote| remote.leave())
+    }
+
     /// Waits for something to come over the fabric, at most for `limit`; false if there is no fabric.
     pub fn wait_remote(&mut self, limit: Duration) -> bool {
         self.ways.wait_remote(limit)

@@ -27,14 +27,16 @@ pub struct Remote {
     endpoint: PortEndpoint<Box<dyn Port>>,
     peers: Vec<Peer>,
     process_of: FxHashMap<UniqueId, u32>,
-    /// Messages that are not yet known to have arrived.
-    undelivered: usize,
+    /// This process leaves: who cannot be reached any longer has left before.
+    leaving: bool,
 }
 
 struct Peer {
     card: UniqueId,
     paths: Vec<Path>,
     connected: bool,
+    /// Messages that are not yet known to have arrived.
+    undelivered: usize,
 }
 
 /// A message's header.
@@ -69,11 +71,15 @@ impl Remote {
         // Every start of a process is an incarnation of its own.
         let incarnation = RandomState::new().build_hasher().finish();
         let endpoint = PortEndpoint::new(port, EndpointConfig::default(), incarnation);
-        let peer =
-            |peer: &crate::launch::seats::Peer| Peer { card: peer.card, paths: peer.paths.clone(), connected: false };
+        let peer = |peer: &crate::launch::seats::Peer| Peer {
+            card: peer.card,
+            paths: peer.paths.clone(),
+            connected: false,
+            undelivered: 0,
+        };
         let peers: Vec<Peer> = seat.peers.iter().map(peer).collect();
         let process_of = peers.iter().enumerate().map(|(process, peer)| (peer.card, process as u32)).collect();
-        Ok(Remote { endpoint, peers, process_of, undelivered: 0 })
+        Ok(Remote { endpoint, peers, process_of, leaving: false })
     }
 
     /// Sends a message of `len` bytes of payload, which `fill` writes; false if too much is under way to that process.
@@ -94,7 +100,7 @@ impl Remote {
         fill(&mut message[start..]);
         match self.endpoint.send(peer.card, message.into()) {
             Ok(_) => {
-                self.undelivered += 1;
+                peer.undelivered += 1;
                 Ok(true)
             }
             Err(SendError::WouldBlock { .. }) => Ok(false),
@@ -113,7 +119,14 @@ impl Remote {
                         return Ok(Some(incoming));
                     }
                 }
-                Event::Delivered { .. } => self.undelivered = self.undelivered.saturating_sub(1),
+                Event::Delivered { peer, .. } => {
+                    if let Some(peer) = self.peer(peer) {
+                        peer.undelivered = peer.undelivered.saturating_sub(1);
+                    }
+                }
+                // It has left, with all that it wanted of this process.
+                Event::Disconnected { peer } => self.forget(peer),
+                Event::PeerUnreachable { peer, .. } if self.leaving => self.forget(peer),
                 Event::PeerUnreachable { peer, reason } => {
                     let who =
                         self.process_of.get(&peer).map_or("a stranger".into(), |process| format!("process {process}"));
@@ -131,9 +144,36 @@ impl Remote {
         Some(Incoming { process, header, payload: message.slice(len..) })
     }
 
+    fn peer(&mut self, card: UniqueId) -> Option<&mut Peer> {
+        self.process_of.get(&card).map(|&process| &mut self.peers[process as usize])
+    }
+
+    /// A peer is gone; another message to it would connect again.
+    fn forget(&mut self, card: UniqueId) {
+        if let Some(peer) = self.peer(card) {
+            (peer.connected, peer.undelivered) = (false, 0);
+        }
+    }
+
     /// True once everything that was sent has arrived.
     pub fn is_settled(&self) -> bool {
-        self.undelivered == 0
+        self.peers.iter().all(|peer| peer.undelivered == 0)
+    }
+
+    /// From now on peers that cannot be reached are no failure.
+    pub fn prepare_to_leave(&mut self) {
+        self.leaving = true;
+    }
+
+    /// Takes leave of all peers: none of them waits for this process any longer.
+    pub fn leave(&mut self) -> Result<()> {
+        let known: Vec<UniqueId> = self.endpoint.machine().peers().collect();
+        for card in known {
+            self.endpoint.disconnect(card);
+            self.forget(card);
+        }
+        self.leaving = false;
+        self.wait(Duration::ZERO)
     }
 
     /// Waits for something to come, at most for `limit`.
@@ -149,7 +189,7 @@ fn port_failed(error: &PortError) -> Error {
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote").field("undelivered", &self.undelivered).finish_non_exhaustive()
+        f.debug_struct("Remote").field("peers", &self.peers.len()).finish_non_exhaustive()
     }
 }
 
