@@ -45,8 +45,20 @@ fn succeeds(dir: &Path, args: &[&str]) -> String {
 #[test]
 fn up_prints_phases_and_a_table_or_one_json_object() {
     let dir = place();
-    let text = succeeds(dir.path(), &["up", "--fabric", SMALL, "--initrd", "initrd"]);
-    for word in ["map", "routes", "load", "boot", "roll-call", "15 of 15 up", "Pink, 2003", "no cycle"] {
+    let text = succeeds(dir.path(), &["up", "--fabric", SMALL, "--initrd", "initrd", "--job", "3"]);
+    for word in [
+        "MPI job",
+        "3 ranks over crossbars in real time",
+        "3,009 values right",
+        "map",
+        "routes",
+        "load",
+        "boot",
+        "roll-call",
+        "15 of 15 up",
+        "Pink, 2003",
+        "no cycle",
+    ] {
         assert!(text.contains(word), "`{word}` is missing in\n{text}");
     }
     let json = succeeds(dir.path(), &["up", "--fabric", SMALL, "--initrd", "initrd", "--json", "--seed", "9"]);

@@ -77,25 +77,30 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
     node_timeout: Duration,
     /// Ranks of the MPI job at the end: processes attached to nodes' places on crossbars in real time; 0 for no job
-    #[arg(long, value_name = "RANKS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=64))]
-    job: u32,
+    /// [default: 8, or as many as nodes are up]
+    #[arg(long, value_name = "RANKS", value_parser = clap::value_parser!(u32).range(0..=64))]
+    job: Option<u32>,
     /// Prints one JSON object instead of lines and tables
     #[arg(long)]
     json: bool,
 }
+
+/// Ranks of the job at the end.
+const DEFAULT_RANKS: usize = 8;
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; write for example 500ms or 2s"))
 }
 
 pub(super) fn run(args: UpArgs) -> Result<(), Failure> {
-    let (json, ranks) = (args.json, args.job as usize);
+    let (json, job) = (args.json, args.job);
     let options = options(args)?;
     let mut cluster = up::up(&options, &Progress::new(json)).map_err(|error| match error {
         UpError::Usage(message) => Failure::Usage(message),
         UpError::Interrupted => Failure::Interrupted,
         other => Failure::failed(other),
     })?;
+    let ranks = job.map_or(DEFAULT_RANKS.min(cluster.report.nodes_up), |ranks| ranks as usize);
     if ranks > 0 {
         let program = std::env::current_exe().map_err(Failure::failed)?;
         cluster.report.job = Some(job::run(&cluster, ranks, &program, &["mpi-check"]).map_err(Failure::failed)?);
