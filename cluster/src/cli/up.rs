@@ -2,7 +2,7 @@
 
 use super::print::{print_json, print_text};
 use crate::job;
-use crate::up::{self, ImageSource, Progress, UpError, UpOptions};
+use crate::up::{self, Cluster, ImageSource, Progress, UpError, UpOptions};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -101,17 +101,23 @@ pub(super) fn run(args: UpArgs) -> Result<(), Failure> {
         other => Failure::failed(other),
     })?;
     let ranks = job.map_or(DEFAULT_RANKS.min(cluster.report.nodes_up), |ranks| ranks as usize);
-    if ranks > 0 {
-        let program = std::env::current_exe().map_err(Failure::failed)?;
-        cluster.report.job = Some(job::run(&cluster, ranks, &program, &["mpi-check"]).map_err(Failure::failed)?);
-    }
+    let job = if ranks > 0 { run_job(&mut cluster, ranks) } else { Ok(()) };
     let report = cluster.report;
     if json {
         print_json(&report)?
     } else {
         print_text(&format!("\n{}", report.to_text()))?
     }
+    job?;
     if report.nodes_failed.is_empty() { Ok(()) } else { Err(Failure::Reported) }
+}
+
+/// Runs the MPI job at the end: its ranks are this program again.
+fn run_job(cluster: &mut Cluster, ranks: usize) -> Result<(), Failure> {
+    let program = std::env::current_exe().map_err(Failure::failed)?;
+    let done = job::run(cluster, ranks, &program, &["mpi-check"]).map_err(Failure::failed)?;
+    cluster.report.job = Some(done);
+    Ok(())
 }
 
 fn options(args: UpArgs) -> Result<UpOptions, Failure> {
