@@ -1,24 +1,31 @@
 //! Processes that share no memory with this one: messages over a fabric, by the reliable endpoint.
 //!
 //! ```text
-//! byte  0      1          2..4    4..8   8..16     16..16+8*numbers   then
-//!       kind   numbers    zero    tag    context   numbers            payload       all little-endian
+//! byte  0      1          2..4       4..8   8..16     16..16+8*numbers   then
+//!       kind   numbers    sequence   tag    context   numbers            payload       all little-endian
 //! ```
+//! A connection may be lost and stand again; what was not known to have arrived is then sent again, and by its sequence number, which counts the
+//! messages to a process, the receiver finds out what it has already. A process that ends says `BYE` to all that it knows.
 
 use crate::abi::{MPI_ERR_OTHER, MPI_ERR_PROC_ABORTED};
 use crate::error::{Error, Result};
-use crate::launch::seats::Seat;
+use crate::launch::seats::{self, Seat};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
-use twowire_fabric::endpoint::{Endpoint, EndpointConfig, Event, PortEndpoint, SendError};
+use twowire_fabric::endpoint::{Endpoint, EndpointConfig, Event, PortEndpoint, SendError, UnreachableReason};
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Path, Port, PortError};
 use twowire_fabric::provider;
 
 const HEADER: usize = 16;
+/// The kind of the last message to a process.
+const BYE: u8 = 0xff;
+/// How long a process that ends waits for the others to hear of it.
+const FAREWELL: Duration = Duration::from_secs(3);
 /// Most numbers of a message.
 const NUMBERS: usize = 3;
 
@@ -35,8 +42,19 @@ struct Peer {
     card: UniqueId,
     paths: Vec<Path>,
     connected: bool,
-    /// Messages that are not yet known to have arrived.
-    undelivered: usize,
+    /// Messages that are not yet known to have arrived, in order.
+    undelivered: VecDeque<Bytes>,
+    /// The sequence number of the next message to it, and from it.
+    next: (u16, u16),
+    /// It said that it ends.
+    gone: bool,
+}
+
+impl Peer {
+    fn new(peer: &seats::Peer) -> Peer {
+        let (card, paths) = (peer.card, peer.paths.clone());
+        Peer { card, paths, connected: false, undelivered: VecDeque::new(), next: (0, 0), gone: false }
+    }
 }
 
 /// A message's header.
@@ -71,13 +89,7 @@ impl Remote {
         // Every start of a process is an incarnation of its own.
         let incarnation = RandomState::new().build_hasher().finish();
         let endpoint = PortEndpoint::new(port, EndpointConfig::default(), incarnation);
-        let peer = |peer: &crate::launch::seats::Peer| Peer {
-            card: peer.card,
-            paths: peer.paths.clone(),
-            connected: false,
-            undelivered: 0,
-        };
-        let peers: Vec<Peer> = seat.peers.iter().map(peer).collect();
+        let peers: Vec<Peer> = seat.peers.iter().map(Peer::new).collect();
         let process_of = peers.iter().enumerate().map(|(process, peer)| (peer.card, process as u32)).collect();
         Ok(Remote { endpoint, peers, process_of, leaving: false })
     }
@@ -90,22 +102,49 @@ impl Remote {
         len: usize,
         fill: impl FnOnce(&mut [u8]),
     ) -> Result<bool> {
+        let mut message = header.to_bytes(self.peers[process as usize].next.0, len);
+        let start = message.len() - len;
+        fill(&mut message[start..]);
+        self.send_bytes(process, message.into())
+    }
+
+    fn send_bytes(&mut self, process: u32, message: Bytes) -> Result<bool> {
         let peer = &mut self.peers[process as usize];
         if !peer.connected {
             peer.connected = true;
             self.endpoint.connect(peer.card, peer.paths.clone());
         }
-        let mut message = header.to_bytes(len);
-        let start = message.len() - len;
-        fill(&mut message[start..]);
-        match self.endpoint.send(peer.card, message.into()) {
+        match self.endpoint.send(peer.card, message.clone()) {
             Ok(_) => {
-                peer.undelivered += 1;
+                peer.next.0 = peer.next.0.wrapping_add(1);
+                peer.undelivered.push_back(message);
                 Ok(true)
             }
             Err(SendError::WouldBlock { .. }) => Ok(false),
             Err(error) => Err(Error::new(MPI_ERR_OTHER, format!("a message to process {process}: {error}"))),
         }
+    }
+
+    /// The connection to a peer was lost: what may not have arrived is sent again.
+    fn send_again(&mut self, card: UniqueId) -> Result<()> {
+        let Some(&process) = self.process_of.get(&card) else { return Ok(()) };
+        let peer = &mut self.peers[process as usize];
+        peer.connected = false;
+        let again = std::mem::take(&mut peer.undelivered);
+        if peer.gone || (self.leaving && again.is_empty()) {
+            return Ok(());
+        }
+        peer.next.0 = peer.next.0.wrapping_sub(again.len() as u16);
+        for message in again {
+            // The endpoint had room for all of these before.
+            if !self.send_bytes(process, message)? {
+                return Err(Error::new(
+                    MPI_ERR_OTHER,
+                    format!("messages to process {process} could not be sent again"),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The next message that came, if there is one.
@@ -121,26 +160,29 @@ impl Remote {
                 }
                 Event::Delivered { peer, .. } => {
                     if let Some(peer) = self.peer(peer) {
-                        peer.undelivered = peer.undelivered.saturating_sub(1);
+                        peer.undelivered.pop_front();
                     }
                 }
-                // It has left, with all that it wanted of this process.
-                Event::Disconnected { peer } => self.forget(peer),
-                Event::PeerUnreachable { peer, .. } if self.leaving => self.forget(peer),
-                Event::PeerUnreachable { peer, reason } => {
-                    let who =
-                        self.process_of.get(&peer).map_or("a stranger".into(), |process| format!("process {process}"));
-                    return Err(Error::new(MPI_ERR_PROC_ABORTED, format!("{who} cannot be reached: {reason}")));
-                }
+                Event::Disconnected { peer } => self.send_again(peer)?,
+                Event::PeerUnreachable { peer, reason } => self.unreachable(peer, reason)?,
                 _ => {}
             }
         }
     }
 
-    /// A message of a process of the job; others' are dropped.
-    fn incoming(&self, peer: UniqueId, message: Bytes) -> Option<Incoming> {
+    /// A message of a process of the job that was not there before; others are dropped.
+    fn incoming(&mut self, peer: UniqueId, message: Bytes) -> Option<Incoming> {
         let &process = self.process_of.get(&peer)?;
-        let (header, len) = RemoteHeader::parse(&message)?;
+        let (header, sequence, len) = RemoteHeader::parse(&message)?;
+        let peer = &mut self.peers[process as usize];
+        if sequence != peer.next.1 {
+            return None;
+        }
+        peer.next.1 = sequence.wrapping_add(1);
+        peer.gone = header.kind == BYE;
+        if peer.gone {
+            return None;
+        }
         Some(Incoming { process, header, payload: message.slice(len..) })
     }
 
@@ -148,16 +190,22 @@ impl Remote {
         self.process_of.get(&card).map(|&process| &mut self.peers[process as usize])
     }
 
-    /// A peer is gone; another message to it would connect again.
-    fn forget(&mut self, card: UniqueId) {
-        if let Some(peer) = self.peer(card) {
-            (peer.connected, peer.undelivered) = (false, 0);
+    /// A peer that has ended, or from which this process takes leave, need not be reached.
+    fn unreachable(&mut self, card: UniqueId, reason: UnreachableReason) -> Result<()> {
+        let leaving = self.leaving;
+        let Some(&process) = self.process_of.get(&card) else { return Ok(()) };
+        let peer = &mut self.peers[process as usize];
+        (peer.connected, peer.undelivered) = (false, VecDeque::new());
+        if peer.gone || leaving {
+            return Ok(());
         }
+        let text = format!("process {process} cannot be reached: {reason}");
+        Err(Error::new(MPI_ERR_PROC_ABORTED, text))
     }
 
     /// True once everything that was sent has arrived.
     pub fn is_settled(&self) -> bool {
-        self.peers.iter().all(|peer| peer.undelivered == 0)
+        self.peers.iter().all(|peer| peer.undelivered.is_empty())
     }
 
     /// From now on peers that cannot be reached are no failure.
@@ -168,9 +216,19 @@ impl Remote {
     /// Takes leave of all peers: none of them waits for this process any longer.
     pub fn leave(&mut self) -> Result<()> {
         let known: Vec<UniqueId> = self.endpoint.machine().peers().collect();
+        let bye = RemoteHeader { kind: BYE, tag: 0, context: 0, numbers: ([0; NUMBERS], 0) };
+        for card in &known {
+            if let Some(&process) = self.process_of.get(card) {
+                self.send(process, bye, 0, |_| {})?;
+            }
+        }
+        let until = self.endpoint.now() + FAREWELL;
+        while !self.is_settled() && self.endpoint.now() < until {
+            while self.poll()?.is_some() {}
+            self.wait(Duration::from_millis(1))?;
+        }
         for card in known {
             self.endpoint.disconnect(card);
-            self.forget(card);
         }
         self.leaving = false;
         self.wait(Duration::ZERO)
@@ -195,10 +253,11 @@ impl fmt::Debug for Remote {
 
 impl RemoteHeader {
     /// The header, and room for a payload of `len` bytes.
-    fn to_bytes(self, len: usize) -> Vec<u8> {
+    fn to_bytes(self, sequence: u16, len: usize) -> Vec<u8> {
         let (numbers, count) = self.numbers;
         let mut bytes = Vec::with_capacity(HEADER + 8 * count + len);
-        bytes.extend_from_slice(&[self.kind, count as u8, 0, 0]);
+        bytes.extend_from_slice(&[self.kind, count as u8]);
+        bytes.extend_from_slice(&sequence.to_le_bytes());
         bytes.extend_from_slice(&self.tag.to_le_bytes());
         bytes.extend_from_slice(&self.context.to_le_bytes());
         for number in &numbers[..count] {
@@ -208,9 +267,9 @@ impl RemoteHeader {
         bytes
     }
 
-    /// The header of a message, and where its payload begins.
-    fn parse(message: &[u8]) -> Option<(RemoteHeader, usize)> {
-        let (&[kind, count, 0, 0], rest) = message.split_first_chunk::<4>()? else { return None };
+    /// The header of a message, its sequence number, and where its payload begins.
+    fn parse(message: &[u8]) -> Option<(RemoteHeader, u16, usize)> {
+        let (&[kind, count, low, high], rest) = message.split_first_chunk::<4>()?;
         let (tag, rest) = rest.split_first_chunk::<4>()?;
         let (context, mut rest) = rest.split_first_chunk::<8>()?;
         let count = usize::from(count);
@@ -221,7 +280,8 @@ impl RemoteHeader {
             rest = after;
         }
         let (tag, context) = (i32::from_le_bytes(*tag), u64::from_le_bytes(*context));
-        Some((RemoteHeader { kind, tag, context, numbers: (numbers, count) }, HEADER + 8 * count))
+        let header = RemoteHeader { kind, tag, context, numbers: (numbers, count) };
+        Some((header, u16::from_le_bytes([low, high]), HEADER + 8 * count))
     }
 }
 
@@ -232,17 +292,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_header_is_read_as_it_was_written(kind: u8, tag: i32, context: u64, all: [u64; NUMBERS], count in 0..=NUMBERS, len in 0..100usize) {
+        fn a_header_is_read_as_it_was_written(kind: u8, tag: i32, context: u64, all: [u64; NUMBERS], sequence: u16, count in 0..=NUMBERS, len in 0..100usize) {
             let mut numbers = [0; NUMBERS];
             numbers[..count].copy_from_slice(&all[..count]);
             let header = RemoteHeader { kind, tag, context, numbers: (numbers, count) };
-            let bytes = header.to_bytes(len);
-            prop_assert_eq!(RemoteHeader::parse(&bytes), Some((header, bytes.len() - len)));
+            let bytes = header.to_bytes(sequence, len);
+            prop_assert_eq!(RemoteHeader::parse(&bytes), Some((header, sequence, bytes.len() - len)));
         }
 
         #[test]
         fn no_bytes_are_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            if let Some((_, len)) = RemoteHeader::parse(&bytes) {
+            if let Some((_, _, len)) = RemoteHeader::parse(&bytes) {
                 prop_assert!(len <= bytes.len());
             }
         }
