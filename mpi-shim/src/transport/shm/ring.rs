@@ -9,9 +9,9 @@
 //!              bytes      bytes
 //! ```
 //! The first eight bytes are one word, written last: not zero says that the whole message is there. So a short message
-//! goes from one cache to the other once, and a burst of them two at a time. A writer keeps the words of the next few units
-//! cleared, so what an earlier lap left where the next message will begin is never taken for a header. It clears them after it has
-//! published: that brings the lines into its cache before they are needed, and delays no message.
+//! goes from one cache to the other once, and a burst of them two at a time. A writer clears the word where the next message will begin before
+//! it publishes this one, so what an earlier lap left there is never taken for a header. (Clearing further ahead, after the message is
+//! published, was tried: it made short messages 7 % slower.)
 //!
 //! The reader says how far it has read by a count of units in the pair's tail, each quarter of the ring; the writer looks there only
 //! when the ring seems full.
@@ -106,16 +106,11 @@ pub struct Producer {
     head: u64,
     /// Units that the reader was done with when last asked.
     read: u64,
-    /// From `head` up to here all units' words are cleared.
-    clear: u64,
 }
-
-/// Units that are cleared ahead of the next message.
-const AHEAD: u64 = 4;
 
 impl Producer {
     pub(super) fn new(place: Place) -> Producer {
-        Producer { place, head: 0, read: 0, clear: 1 }
+        Producer { place, head: 0, read: 0 }
     }
 
     /// The longest payload of a message: a quarter of the ring.
@@ -148,23 +143,10 @@ impl Producer {
             fill(slice::from_raw_parts_mut(first.0, first.1), slice::from_raw_parts_mut(second.0, second.1));
         }
         let next = self.head + units;
-        if self.clear <= next {
-            self.place.word(next).store(0, Ordering::Relaxed);
-            self.clear = next + 1;
-        }
+        self.place.word(next).store(0, Ordering::Relaxed);
         self.place.word(self.head).store(word.pack(), Ordering::Release);
         self.head = next;
-        self.clear_ahead();
         true
-    }
-
-    #[inline]
-    fn clear_ahead(&mut self) {
-        let end = (self.head + AHEAD).min(self.read + self.place.count);
-        while self.clear < end {
-            self.place.word(self.clear).store(0, Ordering::Relaxed);
-            self.clear += 1;
-        }
     }
 
     /// Room for so many units, and for the cleared word behind them.
