@@ -65,8 +65,9 @@ pub(crate) fn build_with(name: &str, options: &[&str]) -> PathBuf {
     let own = std::env::current_exe().expect("a test has a path");
     let folder = profile_folder().join("mpi-c-tests").join(own.file_name().expect("a file"));
     std::fs::create_dir_all(&folder).expect("the target directory can be written");
-    // Tests of one binary run at once, so a program appears whole or not at all.
-    let (program, part) = (folder.join(name), folder.join(format!("{name}.{:?}", std::thread::current().id())));
+    // Tests of one binary run at once, as threads or as processes, so a program appears whole or not at all.
+    let mine = format!("{name}.{}.{:?}", std::process::id(), std::thread::current().id());
+    let (program, part) = (folder.join(name), folder.join(mine));
     let mut mpicc = Command::new(env!("CARGO_BIN_EXE_mpicc"));
     let output = mpicc.args(options).arg("-o").arg(&part).arg(&source).arg("-lm").output().expect("mpicc starts");
     assert!(output.status.success(), "{} does not build: {}", source.display(), shown(&output));
