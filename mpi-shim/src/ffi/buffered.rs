@@ -1,31 +1,32 @@
 //! Buffered sends, and the buffers that are attached for them.
+use super::integer::{count, forms};
 use super::message::{Arguments, handle};
-use super::{count, counted, mpi, set};
+use super::{mpi, set};
 use crate::abi::{MPI_BUFFER_AUTOMATIC, MPI_BYTE, MPI_Comm, MPI_Datatype, MPI_ERR_BUFFER, MPI_Request, MPI_Session};
 use crate::error::{Error, Result};
 use crate::p2p::{self, Activity, Attached, COMPLETE, Mode, Owner};
 use crate::state;
 use std::ffi::{c_int, c_void};
 
-counted! {
+forms! {
     /// Sends from the attached buffer: returns at once.
-    fn MPI_Bsend, PMPI_Bsend, MPI_Bsend_c, PMPI_Bsend_c(
+    fn MPI_Bsend, PMPI_Bsend / MPI_Bsend_c, PMPI_Bsend_c(
         buf: *const c_void, count: Count, datatype: MPI_Datatype, dest: c_int, tag: c_int, comm: MPI_Comm
     ) on comm, { send(&Arguments::new(buf, count, datatype, dest, tag, comm)).map(|_| ()) }
 
     /// The same with a request, which is complete.
-    fn MPI_Ibsend, PMPI_Ibsend, MPI_Ibsend_c, PMPI_Ibsend_c(
+    fn MPI_Ibsend, PMPI_Ibsend / MPI_Ibsend_c, PMPI_Ibsend_c(
         buf: *const c_void, count: Count, datatype: MPI_Datatype, dest: c_int, tag: c_int, comm: MPI_Comm,
         request: *mut MPI_Request
     ) on comm, { set(request, send(&Arguments::new(buf, count, datatype, dest, tag, comm))?) }
 
     /// Attaches the process's buffer.
-    fn MPI_Buffer_attach, PMPI_Buffer_attach, MPI_Buffer_attach_c, PMPI_Buffer_attach_c(
+    fn MPI_Buffer_attach, PMPI_Buffer_attach / MPI_Buffer_attach_c, PMPI_Buffer_attach_c(
         buffer: *mut c_void, size: Count
     ) on (), { attach(Owner::Process, buffer, size.into()) }
 
     /// Detaches the process's buffer, when its messages are sent.
-    fn MPI_Buffer_detach, PMPI_Buffer_detach, MPI_Buffer_detach_c, PMPI_Buffer_detach_c(
+    fn MPI_Buffer_detach, PMPI_Buffer_detach / MPI_Buffer_detach_c, PMPI_Buffer_detach_c(
         buffer_addr: *mut *mut c_void, size: *mut Count
     ) on (), {
         let (address, len) = detach(Owner::Process)?;
@@ -34,7 +35,7 @@ counted! {
     }
 
     /// Attaches a communicator's buffer.
-    fn MPI_Comm_attach_buffer, PMPI_Comm_attach_buffer, MPI_Comm_attach_buffer_c, PMPI_Comm_attach_buffer_c(
+    fn MPI_Comm_attach_buffer, PMPI_Comm_attach_buffer / MPI_Comm_attach_buffer_c, PMPI_Comm_attach_buffer_c(
         comm: MPI_Comm, buffer: *mut c_void, size: Count
     ) on comm, {
         state::enter().comm(comm)?;
@@ -42,7 +43,7 @@ counted! {
     }
 
     /// Detaches a communicator's buffer.
-    fn MPI_Comm_detach_buffer, PMPI_Comm_detach_buffer, MPI_Comm_detach_buffer_c, PMPI_Comm_detach_buffer_c(
+    fn MPI_Comm_detach_buffer, PMPI_Comm_detach_buffer / MPI_Comm_detach_buffer_c, PMPI_Comm_detach_buffer_c(
         comm: MPI_Comm, buffer_addr: *mut *mut c_void, size: *mut Count
     ) on comm, {
         let (address, len) = detach(Owner::Comm(comm))?;
@@ -51,12 +52,12 @@ counted! {
     }
 
     /// Attaches a session's buffer.
-    fn MPI_Session_attach_buffer, PMPI_Session_attach_buffer, MPI_Session_attach_buffer_c, PMPI_Session_attach_buffer_c(
+    fn MPI_Session_attach_buffer, PMPI_Session_attach_buffer / MPI_Session_attach_buffer_c, PMPI_Session_attach_buffer_c(
         session: MPI_Session, buffer: *mut c_void, size: Count
     ) on session, { attach(Owner::Session(session), buffer, size.into()) }
 
     /// Detaches a session's buffer.
-    fn MPI_Session_detach_buffer, PMPI_Session_detach_buffer, MPI_Session_detach_buffer_c, PMPI_Session_detach_buffer_c(
+    fn MPI_Session_detach_buffer, PMPI_Session_detach_buffer / MPI_Session_detach_buffer_c, PMPI_Session_detach_buffer_c(
         session: MPI_Session, buffer_addr: *mut *mut c_void, size: *mut Count
     ) on session, {
         let (address, len) = detach(Owner::Session(session))?;

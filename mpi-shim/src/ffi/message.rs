@@ -1,5 +1,5 @@
 //! The arguments of messages, checked, and what is common to the calls that send and receive.
-use super::count;
+use super::integer::count;
 use crate::abi::{
     MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_Comm, MPI_Datatype, MPI_ERR_BUFFER, MPI_ERR_TAG, MPI_ERR_TYPE, MPI_PROC_NULL,
     MPI_Request, MPI_Status,

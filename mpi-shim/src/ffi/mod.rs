@@ -111,32 +111,6 @@ macro_rules! mpi {
 }
 pub(crate) use mpi;
 
-/// Defines functions whose counts are `int` in one form and `MPI_Count` in the other, named `Count` in their arguments:
-/// `fn MPI_X, PMPI_X, MPI_X_c, PMPI_X_c(...) on ..., { body }`, all of a file at once.
-macro_rules! counted {
-    ($($(#[$meta:meta])* fn $name:ident, $profiled:ident, $large:ident, $large_profiled:ident
-       ($($arg:ident: $type:ty),* $(,)?) on $target:expr, $body:block)*) => {
-        mod plain {
-            use super::*;
-            type Count = std::ffi::c_int;
-            $crate::ffi::mpi! { $($(#[$meta])* fn $name, $profiled($($arg: $type),*) on $target, $body)* }
-        }
-        mod large {
-            use super::*;
-            type Count = $crate::abi::MPI_Count;
-            $crate::ffi::mpi! { $($(#[$meta])* fn $large, $large_profiled($($arg: $type),*) on $target, $body)* }
-        }
-    };
-}
-pub(crate) use counted;
-
-/// A count that is not negative.
-#[inline]
-fn count(count: impl Into<i64>) -> Result<usize> {
-    let count = count.into();
-    usize::try_from(count).map_err(|_| Error::new(crate::abi::MPI_ERR_COUNT, format!("a count of {count}")))
-}
-
 /// Writes a result through the caller's pointer.
 fn set<T>(place: *mut T, value: T) -> Result<()> {
     if place.is_null() {

@@ -1,6 +1,7 @@
 //! Requests that are started again and again, and those whose work is the user's.
+use super::integer::forms;
 use super::message::{Arguments, handle};
-use super::{counted, mpi, set};
+use super::{mpi, set};
 use crate::abi::{
     MPI_Comm, MPI_Datatype, MPI_ERR_ARG, MPI_ERR_COUNT, MPI_ERR_REQUEST, MPI_Request, MPI_SUCCESS, MPI_Status,
 };
@@ -10,33 +11,33 @@ use crate::state;
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
-counted! {
+forms! {
     /// Makes a request of a standard send.
-    fn MPI_Send_init, PMPI_Send_init, MPI_Send_init_c, PMPI_Send_init_c(
+    fn MPI_Send_init, PMPI_Send_init / MPI_Send_init_c, PMPI_Send_init_c(
         buf: *const c_void, count: Count, datatype: MPI_Datatype, dest: c_int, tag: c_int, comm: MPI_Comm,
         request: *mut MPI_Request
     ) on comm, { set(request, keep(Arguments::new(buf, count, datatype, dest, tag, comm), How::Send(Mode::Standard))?) }
 
     /// Makes a request of a synchronous send.
-    fn MPI_Ssend_init, PMPI_Ssend_init, MPI_Ssend_init_c, PMPI_Ssend_init_c(
+    fn MPI_Ssend_init, PMPI_Ssend_init / MPI_Ssend_init_c, PMPI_Ssend_init_c(
         buf: *const c_void, count: Count, datatype: MPI_Datatype, dest: c_int, tag: c_int, comm: MPI_Comm,
         request: *mut MPI_Request
     ) on comm, { set(request, keep(Arguments::new(buf, count, datatype, dest, tag, comm), How::Send(Mode::Synchronous))?) }
 
     /// Makes a request of a ready send.
-    fn MPI_Rsend_init, PMPI_Rsend_init, MPI_Rsend_init_c, PMPI_Rsend_init_c(
+    fn MPI_Rsend_init, PMPI_Rsend_init / MPI_Rsend_init_c, PMPI_Rsend_init_c(
         buf: *const c_void, count: Count, datatype: MPI_Datatype, dest: c_int, tag: c_int, comm: MPI_Comm,
         request: *mut MPI_Request
     ) on comm, { set(request, keep(Arguments::new(buf, count, datatype, dest, tag, comm), How::Send(Mode::Standard))?) }
 
     /// Makes a request of a buffered send.
-    fn MPI_Bsend_init, PMPI_Bsend_init, MPI_Bsend_init_c, PMPI_Bsend_init_c(
+    fn MPI_Bsend_init, PMPI_Bsend_init / MPI_Bsend_init_c, PMPI_Bsend_init_c(
         buf: *const c_void, count: Count, datatype: MPI_Datatype, dest: c_int, tag: c_int, comm: MPI_Comm,
         request: *mut MPI_Request
     ) on comm, { set(request, keep(Arguments::new(buf, count, datatype, dest, tag, comm), How::Buffered)?) }
 
     /// Makes a request of a receive.
-    fn MPI_Recv_init, PMPI_Recv_init, MPI_Recv_init_c, PMPI_Recv_init_c(
+    fn MPI_Recv_init, PMPI_Recv_init / MPI_Recv_init_c, PMPI_Recv_init_c(
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, source: c_int, tag: c_int, comm: MPI_Comm,
         request: *mut MPI_Request
     ) on comm, { set(request, keep(Arguments::new(buf, count, datatype, source, tag, comm), How::Receive)?) }

@@ -1,6 +1,7 @@
 //! Probes, and receives of what a matched probe found.
+use super::integer::forms;
 use super::message::{Arguments, check_tag, set_status};
-use super::{counted, mpi, set};
+use super::{mpi, set};
 use crate::abi::{
     MPI_Comm, MPI_Datatype, MPI_MESSAGE_NO_PROC, MPI_MESSAGE_NULL, MPI_Message, MPI_PROC_NULL, MPI_Request, MPI_Status,
 };
@@ -50,9 +51,9 @@ mpi! {
     }
 }
 
-counted! {
+forms! {
     /// Receives a message that was taken.
-    fn MPI_Mrecv, PMPI_Mrecv, MPI_Mrecv_c, PMPI_Mrecv_c(
+    fn MPI_Mrecv, PMPI_Mrecv / MPI_Mrecv_c, PMPI_Mrecv_c(
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, message: *mut MPI_Message, status: *mut MPI_Status
     ) on (), {
         let (got, outcome) = p2p::wait_with_status(receive(buf, count.into(), datatype, message)?);
@@ -61,7 +62,7 @@ counted! {
     }
 
     /// Begins to receive a message that was taken.
-    fn MPI_Imrecv, PMPI_Imrecv, MPI_Imrecv_c, PMPI_Imrecv_c(
+    fn MPI_Imrecv, PMPI_Imrecv / MPI_Imrecv_c, PMPI_Imrecv_c(
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, message: *mut MPI_Message, request: *mut MPI_Request
     ) on (), { set(request, receive(buf, count.into(), datatype, message)?) }
 }

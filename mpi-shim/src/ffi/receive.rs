@@ -1,15 +1,16 @@
 //! Receives, and sends and receives at once.
+use super::integer::forms;
 use super::message::{Arguments, finish, handle, set_status};
-use super::{counted, set};
+use super::set;
 use crate::abi::{MPI_Comm, MPI_Datatype, MPI_Request, MPI_Status};
 use crate::error::Result;
 use crate::p2p::{self, Activity, Mode};
 use crate::state;
 use std::ffi::{c_int, c_void};
 
-counted! {
+forms! {
     /// Receives.
-    fn MPI_Recv, PMPI_Recv, MPI_Recv_c, PMPI_Recv_c(
+    fn MPI_Recv, PMPI_Recv / MPI_Recv_c, PMPI_Recv_c(
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, source: c_int, tag: c_int, comm: MPI_Comm,
         status: *mut MPI_Status
     ) on comm, {
@@ -22,13 +23,13 @@ counted! {
     }
 
     /// Begins to receive.
-    fn MPI_Irecv, PMPI_Irecv, MPI_Irecv_c, PMPI_Irecv_c(
+    fn MPI_Irecv, PMPI_Irecv / MPI_Irecv_c, PMPI_Irecv_c(
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, source: c_int, tag: c_int, comm: MPI_Comm,
         request: *mut MPI_Request
     ) on comm, { set(request, Arguments::new(buf, count, datatype, source, tag, comm).receive()?) }
 
     /// Sends and receives.
-    fn MPI_Sendrecv, PMPI_Sendrecv, MPI_Sendrecv_c, PMPI_Sendrecv_c(
+    fn MPI_Sendrecv, PMPI_Sendrecv / MPI_Sendrecv_c, PMPI_Sendrecv_c(
         sendbuf: *const c_void, sendcount: Count, sendtype: MPI_Datatype, dest: c_int, sendtag: c_int,
         recvbuf: *mut c_void, recvcount: Count, recvtype: MPI_Datatype, source: c_int, recvtag: c_int,
         comm: MPI_Comm, status: *mut MPI_Status
@@ -42,7 +43,7 @@ counted! {
     }
 
     /// Sends from a buffer, and receives into it.
-    fn MPI_Sendrecv_replace, PMPI_Sendrecv_replace, MPI_Sendrecv_replace_c, PMPI_Sendrecv_replace_c(
+    fn MPI_Sendrecv_replace, PMPI_Sendrecv_replace / MPI_Sendrecv_replace_c, PMPI_Sendrecv_replace_c(
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, dest: c_int, sendtag: c_int, source: c_int,
         recvtag: c_int, comm: MPI_Comm, status: *mut MPI_Status
     ) on comm, {
@@ -54,7 +55,7 @@ counted! {
     }
 
     /// Begins to send and to receive.
-    fn MPI_Isendrecv, PMPI_Isendrecv, MPI_Isendrecv_c, PMPI_Isendrecv_c(
+    fn MPI_Isendrecv, PMPI_Isendrecv / MPI_Isendrecv_c, PMPI_Isendrecv_c(
         sendbuf: *const c_void, sendcount: Count, sendtype: MPI_Datatype, dest: c_int, sendtag: c_int,
         recvbuf: *mut c_void, recvcount: Count, recvtype: MPI_Datatype, source: c_int, recvtag: c_int,
         comm: MPI_Comm, request: *mut MPI_Request
@@ -68,7 +69,7 @@ counted! {
     }
 
     /// Begins to send from a buffer and to receive into it.
-    fn MPI_Isendrecv_replace, PMPI_Isendrecv_replace, MPI_Isendrecv_replace_c, PMPI_Isendrecv_replace_c(
+    fn MPI_Isendrecv_replace, PMPI_Isendrecv_replace / MPI_Isendrecv_replace_c, PMPI_Isendrecv_replace_c(
         buf: *mut c_void, count: Count, datatype: MPI_Datatype, dest: c_int, sendtag: c_int, source: c_int,
         recvtag: c_int, comm: MPI_Comm, request: *mut MPI_Request
     ) on comm, {
