@@ -177,12 +177,6 @@ impl State {
             None => Err(not_running()),
         }
     }
-
-    /// A request.
-    #[inline]
-    pub fn request(&mut self, request: MPI_Request) -> Result<&mut crate::p2p::Request> {
-        self.requests.get_mut(request)
-    }
 }
 
 #[cold]

@@ -21,9 +21,13 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The device of every host.
 pub const DEVICE: &str = "e0";
+
+/// How long the bridge's ports may take to open.
+const OPENING: Duration = Duration::from_secs(60);
 
 /// Why there is no network.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,12 @@ pub enum NetnsError {
         command: String,
         /// What it said.
         stderr: String,
+    },
+    /// The bridge does not pass frames on to every host.
+    #[error("ports of the bridge are still closed after {OPENING:?}:\n{shown}")]
+    Closed {
+        /// The ports, as `ip -details link` shows them.
+        shown: String,
     },
     /// The operating system refused.
     #[error("{0}")]
@@ -94,6 +104,7 @@ impl Network {
         for host in 0..plan.hosts {
             network.bring_up(host, plan)?;
         }
+        network.await_forwarding()?;
         if plan.loss_percent > 0 {
             network.add_loss(plan.loss_percent)?;
         }
@@ -134,6 +145,27 @@ impl Network {
         batch(Some(&name), &lines)
     }
 
+    /// Waits until the bridge passes frames on. The kernel opens a port of it in the background some time after both
+    /// ends of the cable are up, on a busy machine much later; until then it drops every frame.
+    #[expect(clippy::disallowed_methods, reason = "nothing tells when a port of a bridge opens")]
+    fn await_forwarding(&self) -> Result<(), NetnsError> {
+        let bridge = self.names.bridge();
+        let deadline = Instant::now() + OPENING;
+        loop {
+            let mut ip = Command::new("ip");
+            ip.args(["-n", &bridge, "-oneline", "-details", "link", "show", "master", "br0"]);
+            let shown = feed(ip, "", "ip", "iproute2")?;
+            let open = shown.lines().filter(|port| port.contains("state forwarding") && port.contains("LOWER_UP"));
+            if open.count() == self.hosts {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(NetnsError::Closed { shown });
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Fails silently where the kernel has no IPv6.
     fn quiet_ipv6(&self, namespace: &str) -> Result<(), NetnsError> {
         inside(&names::path(namespace), || {
@@ -154,7 +186,7 @@ impl Network {
     pub fn nft(&self, rules: &str) -> Result<(), NetnsError> {
         let mut nft = Command::new("ip");
         nft.args(["netns", "exec", &self.names.bridge(), "nft", "-f", "-"]);
-        feed(nft, rules, "nft", "nftables")
+        feed(nft, rules, "nft", "nftables").map(drop)
     }
 
     /// The IPv4 address that a host has if the plan says so.
@@ -224,20 +256,25 @@ fn batch(namespace: Option<&str>, lines: &[String]) -> Result<(), NetnsError> {
         ip.args(["-n", namespace]);
     }
     ip.args(["-batch", "-"]);
-    feed(ip, &(lines.join("\n") + "\n"), "ip", "iproute2")
+    feed(ip, &(lines.join("\n") + "\n"), "ip", "iproute2").map(drop)
 }
 
-/// Runs a program with this input; an error has what it said.
-fn feed(mut command: Command, input: &str, program: &'static str, package: &'static str) -> Result<(), NetnsError> {
+/// Runs a program with this input; its output, or an error with what it said.
+fn feed(mut command: Command, input: &str, program: &'static str, package: &'static str) -> Result<String, NetnsError> {
     let missing = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => NetnsError::Missing { program, package },
         _ => NetnsError::Io(error),
     };
-    let piped = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().map_err(missing)?;
     // A program that fails early closes its input: what it says is the error then.
     let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
     let output = child.wait_with_output()?;
     let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    if output.status.success() { Ok(()) } else { Err(NetnsError::Failed { command: format!("{command:?}"), stderr }) }
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        Ok(stdout)
+    } else {
+        Err(NetnsError::Failed { command: format!("{command:?}"), stderr })
+    }
 }

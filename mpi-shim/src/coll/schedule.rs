@@ -137,14 +137,8 @@ pub struct Schedule {
     pub steps: Vec<Step>,
     /// The operation of the `Reduce` steps.
     pub op: Option<Arc<Op>>,
-    scratch: Vec<Box<[MaybeUninit<u128>]>>,
-}
-
-impl Schedule {
-    /// Bytes of memory that the schedule keeps besides the caller's.
-    pub fn scratch_bytes(&self) -> usize {
-        self.scratch.iter().map(|block| size_of_val(&**block)).sum()
-    }
+    /// That memory: the steps have its addresses.
+    _scratch: Vec<Box<[MaybeUninit<u128>]>>,
 }
 
 /// Writes the schedule of one rank.
@@ -167,7 +161,7 @@ impl Builder {
 
     /// What has been written.
     pub fn finish(self) -> Schedule {
-        Schedule { steps: self.steps, op: self.op, scratch: self.scratch }
+        Schedule { steps: self.steps, op: self.op, _scratch: self.scratch }
     }
 
     /// Starts a message.

@@ -1,5 +1,6 @@
 //! What the collectives' functions share: taking a call's arguments, and running it to the end, as a request, or again and again.
 
+use super::integer::{self, Integer};
 use super::set;
 use crate::abi::*;
 use crate::coll;
@@ -80,30 +81,6 @@ macro_rules! forms {
     };
 }
 pub(super) use forms;
-
-/// An integer type that counts or displaces.
-pub(super) trait Integer: Copy {
-    /// Its value.
-    fn value(self) -> isize;
-}
-
-impl Integer for c_int {
-    fn value(self) -> isize {
-        self as isize
-    }
-}
-
-impl Integer for MPI_Count {
-    fn value(self) -> isize {
-        self as isize
-    }
-}
-
-impl Integer for MPI_Aint {
-    fn value(self) -> isize {
-        self
-    }
-}
 
 /// Where a collective is called: its communicator, and the state to look handles up in.
 pub(super) struct Site {
@@ -221,7 +198,7 @@ impl Site {
 
     /// `count` elements at a user's address.
     pub(super) fn data(&self, address: *const c_void, count: impl Integer, datatype: MPI_Datatype) -> Result<Data> {
-        let count = non_negative(count)?;
+        let count = integer::count(count)?;
         let data = Data::new(memory::address(address), count, self.datatype(datatype)?);
         forbid_in_place(address)?;
         check_null(&data)?;
@@ -263,9 +240,9 @@ impl Site {
         // SAFETY: the caller's promise.
         let (counts, displacements) = unsafe { (array(counts, number)?, array(displacements, number)?) };
         let part = |(count, displacement): (&C, &D)| {
-            let count = non_negative(*count)?;
+            let count = integer::count(*count)?;
             let first = memory::address(address);
-            let offset = displacement.value().wrapping_mul(datatype.extent());
+            let offset = (displacement.value() as isize).wrapping_mul(datatype.extent());
             let data = Data::new(first.wrapping_add_signed(offset), count, datatype);
             if first == 0 {
                 check_null(&data.moved(0))?;
@@ -293,8 +270,8 @@ impl Site {
         // SAFETY: as above.
         let datatypes = unsafe { array(datatypes, number)? };
         let part = |index: usize| {
-            let count = non_negative(counts[index])?;
-            let place = at(memory::address(address), 1, displacements[index].value());
+            let count = integer::count(counts[index])?;
+            let place = at(memory::address(address), 1, displacements[index].value() as isize);
             Ok(Data::new(place, count, self.datatype(datatypes[index])?))
         };
         Ok(Parts::Each((0..number).map(part).collect::<Result<_>>()?))
@@ -347,13 +324,6 @@ fn check_null(data: &Data) -> Result<()> {
         false => Ok(()),
         true => Err(Error::new(MPI_ERR_BUFFER, format!("a null pointer, where {} bytes are expected", data.bytes()))),
     }
-}
-
-/// A count of elements.
-pub(super) fn non_negative(count: impl Integer) -> Result<usize> {
-    let count = count.value();
-    usize::try_from(count)
-        .map_err(|_| Error::new(MPI_ERR_COUNT, format!("a count of {count}; it must not be negative")))
 }
 
 /// An array argument.

@@ -1,6 +1,7 @@
 //! Collectives that move data: broadcast, gather, scatter, all-gather, all-to-all; and the barrier.
 
-use super::coll::{Integer, Site, check_fits, collective, forbid_alias, forms, is_in_place};
+use super::coll::{Site, check_fits, collective, forbid_alias, forms, is_in_place};
+use super::integer::Integer;
 use crate::abi::*;
 use crate::coll::call::{Call, Parts, Root};
 use crate::coll::schedule::Data;

@@ -1,6 +1,7 @@
 //! Collectives among the neighbours of a topology.
 
-use super::coll::{Integer, Site, collective};
+use super::coll::{Site, collective};
+use super::integer::Integer;
 use crate::abi::*;
 use crate::coll::algorithm::neighbor::Neighbors;
 use crate::coll::call::{Call, Parts};

@@ -1,6 +1,7 @@
 //! Collectives that combine data: reductions, divided reductions, prefixes.
 
-use super::coll::{Integer, Site, array, collective, forbid_alias, forbid_in_place, is_in_place, non_negative};
+use super::coll::{Site, array, collective, forbid_alias, forbid_in_place, is_in_place};
+use super::integer::{self, Integer};
 use crate::abi::*;
 use crate::coll::call::{Call, Root};
 use crate::coll::schedule::Data;
@@ -99,7 +100,7 @@ unsafe fn reduce_scatter<C: Integer>(
 ) -> Result<Call> {
     // SAFETY: the caller's promise: an entry for each rank of the local group.
     let counts = unsafe { array(recvcounts, site.comm().group.size())? };
-    let counts = counts.iter().map(|&count| non_negative(count)).collect::<Result<Vec<usize>>>()?;
+    let counts = counts.iter().map(|&count| integer::count(count)).collect::<Result<Vec<usize>>>()?;
     divided(site, sendbuf, recvbuf, counts, datatype, op)
 }
 
@@ -120,7 +121,7 @@ unsafe fn reduce_scatter_block<C: Integer>(
     datatype: MPI_Datatype,
     op: MPI_Op,
 ) -> Result<Call> {
-    let counts = vec![non_negative(recvcount)?; site.comm().group.size()];
+    let counts = vec![integer::count(recvcount)?; site.comm().group.size()];
     divided(site, sendbuf, recvbuf, counts, datatype, op)
 }
 

@@ -5,7 +5,7 @@ use crate::abi::{
     MPI_Request, MPI_Status,
 };
 use crate::error::{Error, Result};
-use crate::p2p::{self, Buffer, COMPLETE, Mode, Plane};
+use crate::p2p::{self, Buffer, COMPLETE, Engine, Mode, Plane};
 use crate::state::{self, State};
 use std::ffi::{c_int, c_void};
 
@@ -88,7 +88,8 @@ impl Arguments {
         let comm = &state.comms.get(self.comm)?.comm;
         let to = comm.process(self.rank)?;
         let Some(engine) = &mut state.engine else { return Ok(None) };
-        engine.send_on(&mut state.requests, comm, to, self.tag, buffer, mode)
+        let key = Engine::key(comm, Plane::User, engine.me() as i32, self.tag);
+        engine.send(&mut state.requests, to, key, buffer, mode)
     }
 
     /// Receives, if the message is the next one from its sender and is here; what came.

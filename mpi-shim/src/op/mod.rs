@@ -83,11 +83,6 @@ impl Op {
     pub fn user_large(function: UserFunctionLarge, commutative: bool) -> Self {
         Self { commutative, function: Function::UserLarge(function) }
     }
-
-    /// True for a program's operation, which may call MPI and must be called without a guard of the state.
-    pub fn is_user(&self) -> bool {
-        !matches!(self.function, Function::Predefined(_))
-    }
 }
 
 impl Kind {

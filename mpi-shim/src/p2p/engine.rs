@@ -137,21 +137,6 @@ impl Engine {
         self.send_later(requests, to, key, buffer, mode).map(Some)
     }
 
-    /// Sends a user's message.
-    #[inline]
-    pub fn send_on(
-        &mut self,
-        requests: &mut Requests,
-        comm: &Comm,
-        to: u32,
-        tag: i32,
-        buffer: Buffer,
-        mode: Mode,
-    ) -> Result<Option<MPI_Request>> {
-        let key = Engine::key(comm, Plane::User, self.me as i32, tag);
-        self.send(requests, to, key, buffer, mode)
-    }
-
     /// Sends what waits for the receiver, or for room.
     fn send_later(
         &mut self,

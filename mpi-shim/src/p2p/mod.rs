@@ -87,20 +87,6 @@ pub fn send(
     engine.send(requests, to, key, buffer, mode)
 }
 
-/// The same, with a request in any case.
-#[inline]
-pub fn isend(
-    state: &mut State,
-    comm: &Comm,
-    plane: Plane,
-    dest: i32,
-    tag: i32,
-    buffer: Buffer,
-    mode: Mode,
-) -> Result<MPI_Request> {
-    Ok(send(state, comm, plane, dest, tag, buffer, mode)?.unwrap_or(COMPLETE))
-}
-
 /// Begins to receive from `source`, a rank or `MPI_ANY_SOURCE`, with `tag`, a tag or `MPI_ANY_TAG`.
 #[inline]
 pub fn irecv(
