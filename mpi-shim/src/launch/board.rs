@@ -1,26 +1,31 @@
-//! The board: the first page of the memory that a node's processes share, where they and their launcher see one another.
+//! The board: the first pages of the memory that a node's processes share, where they and their launcher see one another.
 //!
 //! ```text
-//! word 0  magic          word 2  rank that ended the job, plus 1
-//! word 1  ranks
-//! words 16…  one for each rank: process id << 2 | how far it has come
+//! page 0      word 0  magic          word 2  rank that ended the job, plus 1
+//!             word 1  ranks
+//!             words 16…  one for each rank: process id << 2 | how far it has come
+//! pages 1…63  a quarter of a kilobyte for each rank: what it waits for (`waits.rs`)
 //! ```
-//! What follows the page is the transport's.
+//! What follows these pages is the transport's. Memory is taken only by pages that somebody has written.
 
 use super::sys::SharedWords;
+use super::waits::{SLOT_WORDS, Slot, Wait};
 use rustix::fs::MemfdFlags;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
-const MAGIC: u32 = 0x7477_6d31;
+const MAGIC: u32 = 0x7477_6d32;
 const RANKS: usize = 1;
 const ABORTED: usize = 2;
 const SLOTS: usize = 16;
-/// Words of the page.
-const WORDS: usize = 1024;
+/// Words of the first page.
+const PAGE_WORDS: usize = 1024;
+/// Words of all pages.
+const WORDS: usize = PAGE_WORDS + Board::MOST_RANKS as usize * SLOT_WORDS;
 const BYTES: usize = WORDS * size_of::<u32>();
+const _: () = assert!(BYTES == Board::BYTES);
 
 /// How far a rank has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +46,9 @@ pub struct Board {
 
 impl Board {
     /// The most ranks that have room on a board.
-    pub const MOST_RANKS: u32 = (WORDS - SLOTS) as u32;
+    pub const MOST_RANKS: u32 = (PAGE_WORDS - SLOTS) as u32;
+    /// Bytes of a board, whole pages; then comes the transport's part of the memory.
+    pub const BYTES: usize = 64 * 4096;
 
     /// Makes the memory of a node, as yet without the transport's part, and its board. The memory has no name, so that
     /// nothing is left of it when the last process is gone.
@@ -94,6 +101,22 @@ impl Board {
     /// The process of a rank (0 until it initialised MPI) and how far it has come.
     pub fn get(&self, rank: u32) -> (u32, Progress) {
         unpack(self.slot(rank).load(Acquire))
+    }
+
+    /// Where a rank says what it waits for.
+    fn wait_slot(&self, rank: u32) -> Slot<'_> {
+        let begin = PAGE_WORDS + rank as usize * SLOT_WORDS;
+        Slot::new(&self.memory.words()[begin..begin + SLOT_WORDS])
+    }
+
+    /// Says what a rank waits for; nothing any longer with `None`.
+    pub fn note_wait(&self, rank: u32, wait: Option<&Wait>) {
+        self.wait_slot(rank).write(wait);
+    }
+
+    /// What a rank said that it waits for: nothing, if it does not wait or has not waited for long.
+    pub fn waits_for(&self, rank: u32) -> Option<Wait> {
+        self.wait_slot(rank).read()
     }
 
     /// Notes that a rank ends the job, and has said why; the first that does so counts.
@@ -159,7 +182,7 @@ mod tests {
         assert!(error.contains("of 3 ranks, not 4"), "{error}");
         let empty = rustix::fs::memfd_create("empty", MemfdFlags::CLOEXEC).unwrap();
         assert!(Board::open(&empty, 1).unwrap_err().to_string().contains("0 bytes"));
-        rustix::fs::ftruncate(&empty, 8192).unwrap();
+        rustix::fs::ftruncate(&empty, BYTES as u64).unwrap();
         assert!(Board::open(&empty, 1).unwrap_err().to_string().contains("another version"));
     }
 }

@@ -14,9 +14,11 @@ pub mod board;
 mod job;
 mod mapping;
 mod pmi1;
+pub mod ranks;
 pub mod seats;
 mod sys;
 pub mod ticket;
+pub mod waits;
 
 pub use job::Job;
 

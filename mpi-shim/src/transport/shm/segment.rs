@@ -4,6 +4,7 @@ use super::ring::{Consumer, Place, Producer, Tail, UNIT};
 use super::{copy, sleep};
 use crate::abi::MPI_ERR_NO_MEM;
 use crate::error::{Error, Result};
+use crate::launch::board::Board;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
@@ -48,7 +49,7 @@ impl Layout {
             _ => 8 << 10,
         };
         let words = count.div_ceil(64).next_multiple_of(LINE / 8);
-        let processes = 2 * PAGE;
+        let processes = Board::BYTES + PAGE;
         let senders = processes + count * LINE;
         let tails = (senders + count * words * 8).next_multiple_of(PAGE);
         let rings = (tails + count * count * LINE).next_multiple_of(PAGE);
@@ -169,8 +170,8 @@ impl Segment {
 
     /// Takes `len` bytes of the free area, for ever: zeros, which any process of the node can map by the offset.
     pub fn allocate(&self, len: usize) -> u64 {
-        // SAFETY: the second page is ours, and the word aligned.
-        let used = unsafe { AtomicU64::from_ptr(self.base.add(PAGE).cast()) };
+        // SAFETY: the page behind the board is ours, and the word aligned.
+        let used = unsafe { AtomicU64::from_ptr(self.base.add(Board::BYTES).cast()) };
         self.layout.free as u64 + used.fetch_add(len.next_multiple_of(PAGE) as u64, Ordering::Relaxed)
     }
 
