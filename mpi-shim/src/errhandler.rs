@@ -8,6 +8,7 @@ use crate::error_codes::name_of_class;
 use crate::state::{self, State};
 use std::ffi::c_int;
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 
 /// What is done with an error.
@@ -146,12 +147,17 @@ fn find(state: &State, target: Target) -> (Errhandler, usize) {
     found.or_else(own).unwrap_or((Errhandler::Fatal, MPI_COMM_SELF.into()))
 }
 
+/// Writes a line to the standard error output at once, so that those of several processes do not mix.
+pub fn say(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
 fn end(call: &str, error: &Error) -> ! {
     let (rank, class) = {
         let state = state::enter();
         (state.job.as_ref().map_or(0, |job| job.rank), state.error_codes.class_of(error.code).unwrap_or(error.code))
     };
     let name = name_of_class(class).unwrap_or("an error class of the program");
-    eprintln!("{call} on rank {rank}: {} ({name})", error.text);
+    say(&format!("{call} on rank {rank}: {} ({name})", error.text));
     crate::world::abort(error.code)
 }

@@ -9,17 +9,22 @@
 //! | `datatype`, `op` | what lies in a message, and what is done to it |
 //! | `group`, `comm`, `topology` | who talks to whom |
 //! | `info`, `attribute` | hints, what is told of things, and what programs hang on them |
+//! | `calls` | which call the program is in |
+//! | `debug` | what the library says of itself when `TWOWIRE_DEBUG` asks |
 //! | `errhandler`, `error_codes` | what happens when a call fails |
 //! | `p2p` | matching, eager and rendezvous messages, requests, waiting |
 //! | `coll` | collectives |
+//! | `report` | what `mpirun --report` is told |
 //! | `world`, `session` | beginning and end |
 //! | `ffi` | the functions that C calls |
 
 pub mod abi;
 pub mod attribute;
+pub mod calls;
 pub mod coll;
 pub mod comm;
 pub mod datatype;
+pub mod debug;
 pub mod errhandler;
 pub mod error;
 pub mod error_codes;
@@ -30,6 +35,7 @@ pub mod info;
 pub mod launch;
 pub mod op;
 pub mod p2p;
+pub mod report;
 pub mod session;
 pub mod state;
 pub mod topology;

@@ -4,12 +4,17 @@ use crate::abi::{
     MPI_THREAD_SERIALIZED, MPI_THREAD_SINGLE,
 };
 use crate::attribute;
+use crate::calls;
 use crate::comm::{self, Comm, CommEntry};
+use crate::debug;
+use crate::errhandler::say;
 use crate::error::{Error, Result};
 use crate::group::Group;
 use crate::info::Info;
-use crate::launch;
-use crate::p2p::{self, Engine};
+use crate::launch::{self, Job};
+use crate::p2p::{self, Awaited, Engine};
+use crate::report;
+
 use crate::state::{self, Phase, State};
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -54,7 +59,12 @@ pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
     if state.engine.is_none() {
         state.engine = match state.parked.take() {
             Some(engine) => Some(engine),
-            None => Some(Box::new(Engine::new(&job)?)),
+            None => {
+                let engine = Box::new(Engine::new(&job)?);
+                explain(&job, &engine);
+                report::begin(&job);
+                Some(engine)
+            }
         };
     }
     state.job = Some(job);
@@ -62,7 +72,21 @@ pub fn begin(state: &mut State, threads: Option<i32>) -> Result<()> {
     state.main_thread.get_or_insert_with(|| std::thread::current().id());
     state.thread_level = state.thread_level.max(threads.unwrap_or(MPI_THREAD_SINGLE));
     state::set_threads(state.thread_level == MPI_THREAD_MULTIPLE);
+    if state.thread_level == MPI_THREAD_MULTIPLE {
+        calls::allow_threads();
+    }
     Ok(())
+}
+
+/// Says what `TWOWIRE_DEBUG` asks for.
+fn explain(job: &Job, engine: &Engine) {
+    if job.rank == 0 {
+        debug::warn_of_unknown_words();
+    }
+    if debug::asks_for(debug::TRANSPORT) {
+        let lines = engine.explain_ways(job);
+        lines.iter().for_each(|line| say(&format!("{}: {line}", debug::TRANSPORT)));
+    }
 }
 
 /// Ends the use that [`begin`] began.
@@ -74,10 +98,13 @@ pub fn end() -> Result<()> {
             engine.prepare_to_leave();
         }
     }
-    p2p::wait_until(|state| Ok((state.models > 1 || p2p::is_settled(state)).then_some(())))?;
+    p2p::wait_until(Awaited::Departure, |state| Ok((state.models > 1 || p2p::is_settled(state)).then_some(())))?;
     let mut state = state::enter();
     state.models -= 1;
     if state.models == 0 {
+        if let Some(job) = &state.job {
+            report::end(&state, job);
+        }
         state.parked = state.engine.take();
         if let Some(engine) = &mut state.parked {
             engine.leave()?;

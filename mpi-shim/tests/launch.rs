@@ -71,6 +71,37 @@ fn a_rank_runs_one_mpi_program() {
 }
 
 #[test]
+fn each_rank_says_by_which_way_it_reaches_which_others() {
+    let mut job = mpirun(&["-n", "3", "-x", "TWOWIRE_DEBUG=transport,nonsense"]);
+    let output = job.arg(build("ranks")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    for (rank, others) in [(0, "ranks 1, 2"), (1, "ranks 0, 2"), (2, "ranks 0, 1")] {
+        let start = format!(
+            "transport: rank {rank} to {others}: shared memory, as they are on one host; messages of more than "
+        );
+        let line = text.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{start}: {text}"));
+        assert!(line.contains("(process_vm_readv"), "{line}");
+    }
+    assert_eq!(text.matches("TWOWIRE_DEBUG: unknown: `nonsense`; there are: `transport`").count(), 1, "{text}");
+    assert_eq!(text.lines().count(), 4, "{text}");
+}
+
+#[test]
+fn a_way_that_is_not_there_is_said_with_its_reason() {
+    let unshare = ["unshare", "--pid", "--fork"];
+    let may = Command::new(unshare[0]).args(&unshare[1..]).arg("true").output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: this user may not make namespaces of process ids");
+        return;
+    }
+    let mut job = mpirun(&["-n", "2", "-x", "TWOWIRE_DEBUG=transport"]);
+    let output = job.args(unshare).arg(build("ranks")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    let why = "pass through it in pieces (process_vm_readv cannot be used between namespaces of process ids)";
+    assert_eq!(text.matches(why).count(), 2, "{}", shown(&output));
+}
+
+#[test]
 fn standard_input_goes_to_rank_0() {
     let mut job = mpirun(&["-l", "-n", "3", "cat"]);
     let mut job = job.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -203,8 +234,8 @@ fn ranks_that_do_not_listen_are_killed() {
 #[test]
 fn signals_are_passed_on() {
     let (job, ranks) = waiting(2, "wait", false);
-    kill("-USR1", job.id().cast_signed());
-    assert_eq!(end(job).0, Some(128 + 10));
+    kill("-USR2", job.id().cast_signed());
+    assert_eq!(end(job).0, Some(128 + 12));
     assert!(ranks.into_iter().all(gone));
     let (job, processes) = waiting(2, "wait", false);
     kill("-TERM", job.id().cast_signed());

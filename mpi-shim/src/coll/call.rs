@@ -168,7 +168,27 @@ impl Call {
             Some(remote) => self.across(&mut builder, remote),
             None => self.within(&mut builder),
         }
-        builder.finish()
+        let mut schedule = builder.finish();
+        schedule.name = self.name();
+        schedule
+    }
+
+    /// The standard's name of the simplest form.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Call::Barrier => "MPI_Barrier",
+            Call::Bcast { .. } => "MPI_Bcast",
+            Call::Gather { .. } => "MPI_Gather",
+            Call::Scatter { .. } => "MPI_Scatter",
+            Call::Allgather { .. } => "MPI_Allgather",
+            Call::Alltoall { .. } => "MPI_Alltoall",
+            Call::Reduce { .. } => "MPI_Reduce",
+            Call::Allreduce { .. } => "MPI_Allreduce",
+            Call::ReduceScatter { .. } => "MPI_Reduce_scatter",
+            Call::Scan { .. } => "MPI_Scan",
+            Call::Exscan { .. } => "MPI_Exscan",
+            Call::Neighbor { .. } => "a neighbourhood collective",
+        }
     }
 
     /// The operation of a reduction.

@@ -32,6 +32,11 @@ impl Program {
         Program { schedule }
     }
 
+    /// The call that it is for.
+    pub fn name(&self) -> &'static str {
+        self.schedule.name
+    }
+
     /// The steps.
     pub fn steps(&self) -> &[Step] {
         &self.schedule.steps

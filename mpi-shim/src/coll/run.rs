@@ -7,7 +7,7 @@ use crate::coll::memory::Program;
 use crate::coll::schedule::Step;
 use crate::comm::Comm;
 use crate::error::Result;
-use crate::p2p::{self, Activity, Mode, Plane, Recipe};
+use crate::p2p::{self, Activity, Awaited, Mode, Plane, Recipe};
 use crate::state::{self, State};
 
 /// One run of a program.
@@ -29,7 +29,12 @@ impl Run {
     /// Runs to the end.
     pub fn finish(mut self) -> Result<()> {
         while !self.step_on()? {
-            p2p::wait_until(|state| Ok(self.settle(state)?.then_some(())))?;
+            let mut left = self.pending.len();
+            p2p::wait_until(Awaited::All(&self.pending), |state| {
+                left = unsettled(state, &self.pending[..left])?;
+                Ok((left == 0).then_some(()))
+            })?;
+            self.pending.clear();
         }
         Ok(())
     }
@@ -60,17 +65,17 @@ impl Run {
         self.pending.extend(request);
         Ok(())
     }
+}
 
-    /// Forgets what has ended; true when nothing is pending.
-    fn settle(&mut self, state: &mut State) -> Result<bool> {
-        while let Some(&request) = self.pending.last() {
-            if p2p::test(state, request)?.is_none() {
-                return Ok(false);
-            }
-            self.pending.pop();
+/// How many of these requests are left when those from the end on that are complete are taken out of the table.
+fn unsettled(state: &mut State, mut pending: &[MPI_Request]) -> Result<usize> {
+    while let [rest @ .., last] = pending {
+        if p2p::test(state, *last)?.is_none() {
+            break;
         }
-        Ok(true)
+        pending = rest;
     }
+    Ok(pending.len())
 }
 
 impl Activity for Run {
@@ -79,10 +84,20 @@ impl Activity for Run {
             if self.step_on()? {
                 return Ok(true);
             }
-            if !self.settle(&mut state::enter())? {
+            let left = unsettled(&mut state::enter(), &self.pending)?;
+            self.pending.truncate(left);
+            if left > 0 {
                 return Ok(false);
             }
         }
+    }
+
+    fn awaits(&self) -> &[MPI_Request] {
+        &self.pending
+    }
+
+    fn name(&self) -> &'static str {
+        self.program.name()
     }
 }
 

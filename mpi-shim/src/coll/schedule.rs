@@ -133,6 +133,8 @@ pub enum Step {
 /// All steps of one rank, and the memory that they need besides the caller's.
 #[derive(Debug)]
 pub struct Schedule {
+    /// The call that it is for.
+    pub name: &'static str,
     /// What to do, in order.
     pub steps: Vec<Step>,
     /// The operation of the `Reduce` steps.
@@ -161,7 +163,7 @@ impl Builder {
 
     /// What has been written.
     pub fn finish(self) -> Schedule {
-        Schedule { steps: self.steps, op: self.op, _scratch: self.scratch }
+        Schedule { name: "", steps: self.steps, op: self.op, _scratch: self.scratch }
     }
 
     /// Starts a message.

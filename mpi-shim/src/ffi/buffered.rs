@@ -4,7 +4,7 @@ use super::message::{Arguments, handle};
 use super::{mpi, set};
 use crate::abi::{MPI_BUFFER_AUTOMATIC, MPI_BYTE, MPI_Comm, MPI_Datatype, MPI_ERR_BUFFER, MPI_Request, MPI_Session};
 use crate::error::{Error, Result};
-use crate::p2p::{self, Activity, Attached, COMPLETE, Mode, Owner};
+use crate::p2p::{self, Activity, Attached, Awaited, COMPLETE, Mode, Owner};
 use crate::state;
 use std::ffi::{c_int, c_void};
 
@@ -125,7 +125,7 @@ fn detach(owner: Owner) -> Result<(*mut c_void, usize)> {
 }
 
 fn flush(owner: Owner) -> Result<()> {
-    p2p::wait_until(|state| Ok(p2p::release_sent(state, owner).then_some(())))
+    p2p::wait_until(Awaited::Departure, |state| Ok(p2p::release_sent(state, owner).then_some(())))
 }
 
 fn iflush(owner: Owner) -> Result<MPI_Request> {
@@ -138,5 +138,9 @@ struct Flush(Owner);
 impl Activity for Flush {
     fn advance(&mut self) -> Result<bool> {
         Ok(p2p::release_sent(&mut state::enter(), self.0))
+    }
+
+    fn name(&self) -> &'static str {
+        "MPI_Buffer_iflush"
     }
 }

@@ -43,7 +43,7 @@ mpi! {
         // Which communicator does not matter: the standard allows to end all of the job.
         let _ = comm;
         let rank = state::enter().job.as_ref().map_or(0, |job| job.rank);
-        eprintln!("MPI_Abort on rank {rank}: the job is ended with code {errorcode}");
+        errhandler::say(&format!("MPI_Abort on rank {rank}: the job is ended with code {errorcode}"));
         world::abort(errorcode)
     }
 

@@ -44,24 +44,33 @@ mod status;
 mod topology;
 
 use crate::abi::MPI_ERR_INTERN;
+use crate::calls;
 use crate::errhandler::{self, Target};
 use crate::error::{Error, Result};
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the body of a call, and hands its error on.
 #[inline]
-fn call(name: &'static str, target: impl Into<Target>, body: impl FnOnce() -> Result<()>) -> c_int {
+fn call(name: &'static CStr, target: impl Into<Target>, body: impl FnOnce() -> Result<()>) -> c_int {
+    let timed = calls::enter(name);
     let outcome = catch_unwind(AssertUnwindSafe(body));
+    if let Some(timed) = timed {
+        calls::leave(name, timed);
+    }
     match outcome {
         Ok(Ok(())) => crate::abi::MPI_SUCCESS,
-        Ok(Err(error)) => errhandler::raise(target.into(), name, &error),
-        Err(_) => errhandler::raise(
-            target.into(),
-            name,
-            &Error::new(MPI_ERR_INTERN, "the library failed; its message is above"),
-        ),
+        Ok(Err(error)) => failed(name, target.into(), &error),
+        Err(_) => {
+            let error = Error::new(MPI_ERR_INTERN, "the library failed; its message is above");
+            failed(name, target.into(), &error)
+        }
     }
+}
+
+#[cold]
+fn failed(name: &'static CStr, target: Target, error: &Error) -> c_int {
+    errhandler::raise(target, name.to_str().unwrap_or("MPI"), error)
 }
 
 /// Defines functions of the standard, each by both its names:
@@ -89,7 +98,7 @@ macro_rules! mpi {
         $(#[$meta])*
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $profiled($($arg: $type),*) -> std::ffi::c_int {
-            $crate::ffi::call(stringify!($name), $target, || $body)
+            $crate::ffi::call(const { $crate::calls::name(concat!(stringify!($name), "\0")) }, $target, || $body)
         }
 
         $crate::ffi::mpi! { $($rest)* }

@@ -6,14 +6,14 @@ use crate::abi::{
     MPI_Comm, MPI_Datatype, MPI_MESSAGE_NO_PROC, MPI_MESSAGE_NULL, MPI_Message, MPI_PROC_NULL, MPI_Request, MPI_Status,
 };
 use crate::error::Result;
-use crate::p2p::{self, Plane, Taken};
+use crate::p2p::{self, Awaited, Plane, Taken};
 use crate::state::{self, State};
 use std::ffi::{c_int, c_void};
 
 mpi! {
     /// Waits for a message.
     fn MPI_Probe, PMPI_Probe(source: c_int, tag: c_int, comm: MPI_Comm, status: *mut MPI_Status) on comm, {
-        let found = p2p::wait_until(|state| look(state, source, tag, comm))?;
+        let found = p2p::wait_until(Awaited::Message { source, tag, comm }, |state| look(state, source, tag, comm))?;
         set_status(status, &found);
         Ok(())
     }
@@ -32,7 +32,7 @@ mpi! {
     fn MPI_Mprobe, PMPI_Mprobe(
         source: c_int, tag: c_int, comm: MPI_Comm, message: *mut MPI_Message, status: *mut MPI_Status
     ) on comm, {
-        let (handle, found) = p2p::wait_until(|state| take(state, source, tag, comm))?;
+        let (handle, found) = p2p::wait_until(Awaited::Message { source, tag, comm }, |state| take(state, source, tag, comm))?;
         set_status(status, &found);
         set(message, handle)
     }

@@ -109,8 +109,8 @@ impl Copied {
 
 /// A send and a receive that are waited for together.
 struct Pair {
-    sent: MPI_Request,
-    received: MPI_Request,
+    /// The send, and the receive.
+    requests: [MPI_Request; 2],
     status: MPI_Status,
     /// What is sent, where it is a copy.
     _copied: Option<Box<[u8]>>,
@@ -118,19 +118,28 @@ struct Pair {
 
 impl Pair {
     fn new(sent: MPI_Request, received: MPI_Request, copied: Option<Box<[u8]>>) -> Box<Pair> {
-        Box::new(Pair { sent, received, status: MPI_Status::EMPTY, _copied: copied })
+        Box::new(Pair { requests: [sent, received], status: MPI_Status::EMPTY, _copied: copied })
     }
 }
 
 impl Activity for Pair {
     fn advance(&mut self) -> Result<bool> {
         let mut state = state::enter();
-        if !p2p::is_complete(&state, self.sent)? || !p2p::is_complete(&state, self.received)? {
+        let [sent, received] = self.requests;
+        if !p2p::is_complete(&state, sent)? || !p2p::is_complete(&state, received)? {
             return Ok(false);
         }
-        p2p::test(&mut state, self.sent)?;
-        self.status = p2p::test(&mut state, self.received)?.unwrap_or(MPI_Status::EMPTY);
+        p2p::test(&mut state, sent)?;
+        self.status = p2p::test(&mut state, received)?.unwrap_or(MPI_Status::EMPTY);
         Ok(true)
+    }
+
+    fn awaits(&self) -> &[MPI_Request] {
+        &self.requests
+    }
+
+    fn name(&self) -> &'static str {
+        "MPI_Isendrecv"
     }
 
     fn status(&self) -> MPI_Status {

@@ -6,7 +6,7 @@ use crate::abi::{
     MPI_UNDEFINED,
 };
 use crate::error::{Error, Result};
-use crate::p2p;
+use crate::p2p::{self, Awaited};
 use crate::state::{self, State};
 use std::ffi::c_int;
 use std::slice;
@@ -15,7 +15,7 @@ mpi! {
     /// Waits for a request.
     fn MPI_Wait, PMPI_Wait(request: *mut MPI_Request, status: *mut MPI_Status) on (), {
         let request = one(request)?;
-        p2p::wait_until(|state| Ok(p2p::is_complete(state, *request)?.then_some(())))?;
+        p2p::wait_until(Awaited::All(&[*request]), |state| Ok(p2p::is_complete(state, *request)?.then_some(())))?;
         let (got, outcome) = conclude(request);
         set_status(status, &got);
         outcome
@@ -42,7 +42,7 @@ mpi! {
     fn MPI_Waitall, PMPI_Waitall(count: c_int, requests: *mut MPI_Request, statuses: *mut MPI_Status) on (), {
         let requests = many(count, requests)?;
         let mut next = 0;
-        p2p::wait_until(|state| {
+        p2p::wait_until(Awaited::All(requests), |state| {
             while next < requests.len() {
                 if !p2p::is_complete(state, requests[next])? {
                     return Ok(None);
@@ -73,7 +73,7 @@ mpi! {
         count: c_int, requests: *mut MPI_Request, index: *mut c_int, status: *mut MPI_Status
     ) on (), {
         let requests = many(count, requests)?;
-        let found = p2p::wait_until(|state| any(state, requests))?;
+        let found = p2p::wait_until(Awaited::Any(requests), |state| any(state, requests))?;
         finish_any(requests, found, index, status)
     }
 
@@ -96,7 +96,7 @@ mpi! {
         incount: c_int, requests: *mut MPI_Request, outcount: *mut c_int, indices: *mut c_int, statuses: *mut MPI_Status
     ) on (), {
         let requests = many(incount, requests)?;
-        let found = p2p::wait_until(|state| any(state, requests))?;
+        let found = p2p::wait_until(Awaited::Any(requests), |state| any(state, requests))?;
         finish_some(requests, found != Any::Inactive, outcount, indices, statuses)
     }
 

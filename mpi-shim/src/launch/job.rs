@@ -4,6 +4,7 @@ use super::board::{Board, Progress};
 use super::pmi1::Pmi1;
 use super::seats::Seat;
 use super::sys::pmix::Pmix;
+use super::waits::Wait;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
@@ -73,6 +74,18 @@ impl Job {
     fn note(&self, progress: Progress) {
         if let Some(board) = &self.board {
             board.set(self.rank, std::process::id(), progress);
+        }
+    }
+
+    /// Whether a launcher of this host watches this process.
+    pub fn has_board(&self) -> bool {
+        self.board.is_some()
+    }
+
+    /// Says what this process waits for; nothing any longer with `None`.
+    pub fn note_wait(&self, wait: Option<&Wait>) {
+        if let Some(board) = &self.board {
+            board.note_wait(self.rank, wait);
         }
     }
 

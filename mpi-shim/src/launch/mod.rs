@@ -203,9 +203,9 @@ fn meet(store: &mut impl Store, rank: u32, size: u32, local: &[u32]) -> io::Resu
     Ok(met)
 }
 
-/// Opens the memory: by inheritance, or through the process that has it open where a program in between closed the
+/// Opens a file of the job: by inheritance, or through the process that has it open, where a program in between closed the
 /// descriptor, as Python's `subprocess` does.
-fn open(holder: &Holder) -> io::Result<OwnedFd> {
+pub(crate) fn open(holder: &Holder) -> io::Result<OwnedFd> {
     if sys::is_file(holder.descriptor, holder.inode) {
         return sys::adopt(holder.descriptor);
     }

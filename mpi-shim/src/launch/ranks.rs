@@ -7,7 +7,7 @@ pub fn in_words(ranks: &[u32]) -> String {
     let mut text = if ranks.len() == 1 { "rank ".to_owned() } else { "ranks ".to_owned() };
     let mut rest = ranks;
     while let Some(&first) = rest.first() {
-        let len = rest.iter().zip(first..).take_while(|&(&rank, expected)| rank == expected).count();
+        let len = rest.iter().zip(0..).take_while(|&(&rank, index)| rank.checked_sub(first) == Some(index)).count();
         let comma = if rest.len() == ranks.len() { "" } else { ", " };
         // Two in a row are no shorter as a range.
         let len = if len == 2 { 1 } else { len };

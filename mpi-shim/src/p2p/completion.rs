@@ -1,5 +1,6 @@
 //! What becomes of requests: complete ones are taken, others freed or cancelled.
 use super::attached::release_all_sent;
+use super::awaited::Awaited;
 use super::progress::wait_until;
 use super::request::{self, Generalized, Kind, Request};
 use crate::abi::{MPI_ERR_REQUEST, MPI_REQUEST_NULL, MPI_Request, MPI_Status};
@@ -121,7 +122,7 @@ pub fn test(state: &mut State, request: MPI_Request) -> Result<Option<MPI_Status
 /// Waits for a request and takes it; its status also if it failed.
 #[inline]
 pub fn wait_with_status(request: MPI_Request) -> (MPI_Status, Result<()>) {
-    let waited = wait_until(|state| Ok(is_complete(state, request)?.then_some(())));
+    let waited = wait_until(Awaited::All(&[request]), |state| Ok(is_complete(state, request)?.then_some(())));
     if let Err(error) = waited {
         return (MPI_Status::EMPTY, Err(error));
     }

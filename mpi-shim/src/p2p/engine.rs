@@ -6,6 +6,7 @@ use super::matching::{ANY, Key, Posted, Unexpected};
 use super::message::{Announced, Body, Kind, Message, Sender};
 use super::request::{self, Request};
 use super::source::Sources;
+use super::traffic::{Traffic, Way};
 use super::ways::{Ways, number};
 use super::{Mode, Plane};
 use crate::abi::{MPI_ERR_INTERN, MPI_ERR_OTHER, MPI_Request, MPI_Status};
@@ -30,6 +31,8 @@ const TURN: usize = 32;
 #[derive(Debug)]
 pub struct Engine {
     me: u32,
+    /// What was sent to this process itself.
+    own: Traffic,
     ways: Ways,
     sources: Sources,
     posted: Posted<MPI_Request>,
@@ -68,11 +71,24 @@ impl Engine {
         super::progress::set_crowded(job.local.len() > cores() || software_crossbars);
         Ok(Engine {
             me: job.rank,
+            own: Traffic::default(),
             ways: Ways::new(job)?,
             sources: Sources::new(&job.local, job.size),
             posted: Posted::default(),
             unexpected: Unexpected::default(),
         })
+    }
+
+    /// By which ways this process reaches which others, and why; a line each.
+    pub fn explain_ways(&self, job: &Job) -> Vec<String> {
+        self.ways.explain(job)
+    }
+
+    /// What was sent to each process that anything was sent to, this one included.
+    pub fn traffic(&self) -> Vec<(u32, Traffic)> {
+        let mut all = self.ways.traffic();
+        all.push((self.me, self.own.clone()));
+        all
     }
 
     /// This process's number.
@@ -147,12 +163,13 @@ impl Engine {
         mode: Mode,
     ) -> Result<MPI_Request> {
         let announce = self.ways.must_announce(to, buffer.len())?;
+        self.ways.count(to, &key, if announce { Way::Rendezvous } else { Way::Eager }, buffer.len())?;
         // What does not lie in one piece is packed, so that the other process can read it.
         let packed = (announce && buffer.run().is_none()).then(|| buffer.to_bytes());
         let address = packed.as_deref().map(<[u8]>::as_ptr).or(buffer.run().map(<*mut u8>::cast_const));
         let len = buffer.len();
         let request: MPI_Request =
-            requests.insert(Request::new(request::Kind::Send { buffer: buffer.clone(), packed }));
+            requests.insert(Request::new(request::Kind::Send { to, key, buffer: buffer.clone(), packed }));
         let outgoing = if announce {
             let numbers = [len as u64, address.map_or(0, |address| address as u64), number(request)];
             Outgoing::control(Kind::Announced, key, &numbers)
@@ -164,6 +181,7 @@ impl Engine {
     }
 
     fn send_to_self(&mut self, requests: &mut Requests, key: Key, buffer: Buffer, mode: Mode) -> Option<MPI_Request> {
+        self.own.add(key.plane(), Way::Eager, buffer.len());
         if let Some(receive) = self.posted.take(&key) {
             self.deliver_from(requests, receive, &key, &buffer);
             return None;
@@ -174,7 +192,8 @@ impl Engine {
             return None;
         }
         let bytes = buffer.len() as u64;
-        let request: MPI_Request = requests.insert(Request::new(request::Kind::Send { buffer, packed: None }));
+        let request: MPI_Request =
+            requests.insert(Request::new(request::Kind::Send { to: self.me, key, buffer, packed: None }));
         let body = Body::Announced(Announced { bytes, address: 0, request });
         self.unexpected.add(key, Message { sender: Sender::Oneself, body, synchronous: None });
         Some(request)

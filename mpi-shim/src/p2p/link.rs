@@ -2,6 +2,7 @@
 use super::buffer::Buffer;
 use super::matching::Key;
 use super::message::Kind;
+use super::traffic::Traffic;
 use crate::abi::MPI_Request;
 use crate::error::Result;
 use crate::transport::remote::{Remote, RemoteHeader};
@@ -14,6 +15,8 @@ use std::ops::Range;
 pub(super) struct Link {
     way: Way,
     eager: usize,
+    /// What was sent.
+    pub(super) traffic: Traffic,
     /// What waits, in order.
     pub(super) queue: VecDeque<Outgoing>,
 }
@@ -101,12 +104,22 @@ impl Outgoing {
 impl Link {
     /// The way by a ring to the process at `place`; messages of up to `eager` bytes go at once, if the ring takes them.
     pub(super) fn by_ring(ring: Producer, place: usize, eager: usize) -> Link {
-        Link { eager: eager.min(ring.max_payload()), way: Way::Ring(ring, place), queue: VecDeque::new() }
+        Link {
+            eager: eager.min(ring.max_payload()),
+            way: Way::Ring(ring, place),
+            traffic: Traffic::default(),
+            queue: VecDeque::new(),
+        }
     }
 
     /// The way over the fabric.
     pub(super) fn by_fabric(process: u32, eager: usize) -> Link {
-        Link { eager, way: Way::Fabric { process, throttled: false }, queue: VecDeque::new() }
+        Link {
+            eager,
+            way: Way::Fabric { process, throttled: false },
+            traffic: Traffic::default(),
+            queue: VecDeque::new(),
+        }
     }
 
     /// The place of the process, if it is on this node.

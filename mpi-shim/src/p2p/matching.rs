@@ -4,6 +4,7 @@
 //! fits. A queue is a list that is searched from its beginning, as long as such searches end soon; once one does not, the queue is
 //! indexed by what is asked for, until it is empty. So thousands of entries or sources do not slow it down.
 
+use super::Plane;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
@@ -25,6 +26,12 @@ pub struct Key {
 }
 
 impl Key {
+    /// What the message belongs to.
+    #[inline]
+    pub fn plane(&self) -> Plane {
+        if self.context & 1 == Plane::Collective as u64 { Plane::Collective } else { Plane::User }
+    }
+
     /// True if a receive that asks for `self` takes a message with `message`.
     #[inline]
     pub fn takes(&self, message: &Key) -> bool {

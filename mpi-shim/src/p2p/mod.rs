@@ -5,24 +5,32 @@
 //! | `matching` | which receive takes which message |
 //! | `message` | what goes through a ring |
 //! | `link`, `ways`, `source` | the ways to other processes, and from them |
+//! | `explain` | by which way which process is reached, for `TWOWIRE_DEBUG` |
 //! | `engine` | all of them together |
+//! | `traffic` | how much was sent to whom |
 //! | `request`, `buffer` | operations under way, and their memory |
 //! | `completion` | what becomes of complete ones |
 //! | `progress` | waiting: spinning, yielding, sleeping |
+//! | `awaited` | what a wait waits for, for whoever asks why a job stands still |
 //! | `attached` | the buffer of buffered sends |
 mod attached;
+mod awaited;
 mod buffer;
 mod completion;
 mod engine;
+mod explain;
 mod link;
 mod matching;
 mod message;
 mod progress;
 mod request;
 mod source;
+mod traffic;
 mod ways;
 
 pub use attached::{Attached, AttachedBuffers, Owner, release_sent};
+pub use awaited::Awaited;
+pub(crate) use awaited::{Stall, of_members};
 pub use buffer::Buffer;
 pub use completion::{
     COMPLETE, Concluded, FROM_NOBODY, cancel, complete_generalized, conclude, free, is_active, is_complete, is_settled,
@@ -32,6 +40,7 @@ pub use engine::{Engine, Requests};
 pub use message::Message;
 pub use progress::{advance, has_work, is_crowded, recv_bytes, send_bytes, start_activity, wait, wait_until};
 pub use request::{Activity, Generalized, Kind, Naming, Recipe, Request};
+pub use traffic::{Traffic, Way};
 
 use crate::abi::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_Request, MPI_Status};
 use crate::comm::Comm;

@@ -2,6 +2,7 @@
 //!
 //! Who waits looks for messages, for a while without leaving the core, then letting others have it, then asleep until
 //! somebody sends. Where there are more processes than cores the first part is left out: whoever is awaited may need this core.
+use super::awaited::{Awaited, Stall};
 use super::request::{self, Activity, Kind, Request};
 use super::{Buffer, Mode, Plane, irecv, send, test};
 use crate::abi::{MPI_Request, MPI_Status};
@@ -46,29 +47,32 @@ pub fn has_work() -> bool {
 pub(super) struct Idle {
     looks: u32,
     spins: u32,
+    stall: Stall,
 }
 
 impl Idle {
     /// The beginning of a wait.
     pub(super) fn new() -> Idle {
-        Idle { looks: 0, spins: if CROWDED.load(Ordering::Relaxed) { 1 } else { SPINS } }
+        Idle { looks: 0, spins: if CROWDED.load(Ordering::Relaxed) { 1 } else { SPINS }, stall: Stall::default() }
     }
 
     /// After a look that found nothing.
     #[inline]
-    pub(super) fn pause(&mut self) {
+    pub(super) fn pause(&mut self, awaited: Awaited<'_>) {
         self.looks += 1;
         if self.looks <= self.spins {
             return spin_loop();
         }
-        self.give_way();
+        self.give_way(awaited);
     }
 
     #[cold]
-    fn give_way(&mut self) {
-        if self.looks <= self.spins + YIELDS {
+    fn give_way(&mut self, awaited: Awaited<'_>) {
+        let first = self.spins + YIELDS + 1;
+        if self.looks < first {
             std::thread::yield_now();
         } else {
+            self.stall.sleeps_for(self.looks == first, awaited);
             sleep();
         }
     }
@@ -104,9 +108,9 @@ fn sleep() {
     segment.sleep(limit, has_work);
 }
 
-/// Makes progress until `ready` gives something.
+/// Makes progress until `ready` gives something, which is when `awaited` has come.
 #[inline]
-pub fn wait_until<T>(mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> Result<T> {
+pub fn wait_until<T>(awaited: Awaited<'_>, mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> Result<T> {
     let mut idle = Idle::new();
     loop {
         let (any, active) = {
@@ -119,7 +123,7 @@ pub fn wait_until<T>(mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> 
         if active {
             run_activities();
         }
-        if any { idle.found() } else { idle.pause() }
+        if any { idle.found() } else { idle.pause(awaited) }
     }
 }
 
@@ -180,7 +184,7 @@ pub fn start_activity(mut activity: Box<dyn Activity>) -> Result<MPI_Request> {
 /// Waits for a request, and takes it out of the table.
 #[inline]
 pub fn wait(request: MPI_Request) -> Result<MPI_Status> {
-    wait_until(|state| test(state, request))
+    wait_until(Awaited::All(&[request]), |state| test(state, request))
 }
 
 /// Sends bytes within the library.

@@ -26,6 +26,10 @@ pub struct Request {
 pub enum Kind {
     /// A message that is sent.
     Send {
+        /// The process that it goes to.
+        to: u32,
+        /// Its key.
+        key: Key,
         /// The data.
         buffer: Buffer,
         /// The same in one piece, for the other process to read.
@@ -111,6 +115,14 @@ impl fmt::Debug for dyn Generalized {
 pub trait Activity {
     /// Does what can be done now; called from the progress loop, without a guard. True when all is done.
     fn advance(&mut self) -> Result<bool>;
+
+    /// The requests that must be complete before it can go on.
+    fn awaits(&self) -> &[MPI_Request] {
+        &[]
+    }
+
+    /// What it is called.
+    fn name(&self) -> &'static str;
 
     /// The status of the request, once all is done.
     fn status(&self) -> MPI_Status {

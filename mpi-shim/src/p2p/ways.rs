@@ -5,6 +5,7 @@ use super::engine::Requests;
 use super::link::{Link, Outgoing, Pushed};
 use super::matching::Key;
 use super::request;
+use super::traffic::{Traffic, Way};
 use crate::abi::{MPI_ERR_OTHER, MPI_ERR_RANK, MPI_Request, MPI_Status};
 use crate::error::{Error, Result};
 use crate::launch::Job;
@@ -14,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Up to this many bytes a message is sent before anybody has asked for it, if the ring takes it,
-const EAGER: usize = 16 << 10;
+pub(super) const EAGER: usize = 16 << 10;
 /// and over a fabric, where asking costs a round trip.
-const EAGER_REMOTE: usize = 64 << 10;
+pub(super) const EAGER_REMOTE: usize = 64 << 10;
 /// A process of another node, in the table of places.
 const ELSEWHERE: u32 = u32::MAX;
 
@@ -95,6 +96,7 @@ impl Ways {
         if buffer.len() > link.eager_limit() || !link.is_free() || !link.push_eager(&mut self.remote, key, buffer)? {
             return Ok(false);
         }
+        link.traffic.add(key.plane(), Way::Eager, buffer.len());
         if let (Some(place), Some(segment)) = (link.place(), &self.segment) {
             segment.wake(place);
         }
@@ -105,6 +107,18 @@ impl Ways {
     pub(super) fn must_announce(&mut self, to: u32, len: usize) -> Result<bool> {
         let link = self.link(to)?;
         Ok(len > link.eager_limit() || link.is_throttled())
+    }
+
+    /// Counts a message that waits for room or for its receiver.
+    pub(super) fn count(&mut self, to: u32, key: &Key, way: Way, len: usize) -> Result<()> {
+        self.link(to)?.traffic.add(key.plane(), way, len);
+        Ok(())
+    }
+
+    /// What was sent to each process of those that anything was sent to.
+    pub(super) fn traffic(&self) -> Vec<(u32, Traffic)> {
+        let links = self.links.iter().zip(0..);
+        links.filter_map(|(link, to)| Some((to, link.as_ref()?.traffic.clone()))).collect()
     }
 
     /// The process asks for announcements in place of data, or no longer.

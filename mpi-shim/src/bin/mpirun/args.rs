@@ -1,5 +1,6 @@
 //! The command line: options of the whole job, and programs between colons.
 
+use crate::report::Wanted;
 use mpi_abi::launch::board::Board;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -21,16 +22,25 @@ Options of the job:
   -l, --label, --tag-output
                            Begins each line of output with the rank that wrote it
   --bind-to core|none      Gives each rank a processor of its own, in turn [default: none]
-  --timeout SECONDS        Ends the job after so long, with exit code 124
+  --timeout SECONDS        Says what the ranks wait for and ends the job after so long, with exit code 124
+  --stuck-after SECONDS    Says what the ranks wait for when one of them has waited for so long; 0: never
+                           [default: when no rank has been able to go on for 10 s]
+  --report[=FILE]          Prints at the end which calls the ranks made, how long they took, and who sent how much to
+                           whom; into FILE as well: a picture if its name ends in .svg, numbers if in .json. Can be
+                           given several times
+  --json                   With --report: prints JSON in place of tables
   -h, --help               Prints this
   -V, --version            Prints the version
 
-Standard input goes to rank 0. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP and SIGCONT are passed on.
+Standard input goes to rank 0. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR2, SIGTSTP and SIGCONT are passed on. At SIGUSR1
+mpirun says what each rank waits for, and passes it on to the ranks that catch it.
 A rank that fails, is killed, or ends without MPI_Finalize ends the job.
 
 Examples:
   mpirun -n 4 ./solver input.dat
   mpirun -l -n 1 ./master : -n 3 -x LOG=info ./worker
+  mpirun -n 64 --stuck-after 60 ./solver &  kill -USR1 $!
+  mpirun -n 8 --report=bytes.svg ./solver
 ";
 
 /// A job, as it was asked for.
@@ -44,6 +54,10 @@ pub(crate) struct Plan {
     pub(crate) bind: bool,
     /// The job is ended after so long.
     pub(crate) timeout: Option<Duration>,
+    /// A rank that waits for so long makes us say what the ranks wait for; never if it is zero.
+    pub(crate) stuck_after: Option<Duration>,
+    /// What the ranks did in MPI is reported.
+    pub(crate) report: Option<Wanted>,
 }
 
 /// A program of a job.
@@ -144,6 +158,17 @@ impl Parser {
                 let seconds = self.value(&name, glued)?;
                 self.plan.timeout = Some(Duration::from_secs(number(&name, &seconds, 1, u32::MAX)?.into()));
             }
+            "--stuck-after" => {
+                let seconds = self.value(&name, glued)?;
+                self.plan.stuck_after = Some(Duration::from_secs(number(&name, &seconds, 0, u32::MAX)?.into()));
+            }
+            "--report" => {
+                let wanted = self.plan.report.get_or_insert_default();
+                if let Some(file) = glued {
+                    wanted.add(file.into())?;
+                }
+            }
+            "--json" => self.plan.report.get_or_insert_default().json = true,
             "-h" | "--help" => return Ok(Outcome::Ends(Request::Help)),
             "-V" | "--version" => return Ok(Outcome::Ends(Request::Version)),
             _ => return Err(format!("unknown option {name}; `mpirun --help` lists them")),
@@ -252,5 +277,17 @@ mod tests {
         assert!(error("--bind-to socket a").contains("expected core or none"));
         assert!(error("-n 1008 a : b").contains("at most 1008"));
         assert!(error("a : -n 3").contains("without a program"));
+        assert!(error("--report=x.png a").contains("--report=x.png: expected a name that ends in .svg or .json"));
+        assert!(error("--stuck-after soon a").contains("--stuck-after soon: expected a number from 0"));
+    }
+
+    #[test]
+    fn reports_are_asked_for() {
+        assert_eq!(run("-n 2 a --report").report, None);
+        let wanted = |line: &str| run(line).report.expect("a report");
+        assert_eq!(wanted("--report a"), Wanted::default());
+        assert_eq!(wanted("--report=a.svg --report=b.json a").files, ["a.svg", "b.json"].map(PathBuf::from));
+        assert!(wanted("--json a").json);
+        assert_eq!(run("--stuck-after 0 a").stuck_after, Some(Duration::ZERO));
     }
 }

@@ -5,13 +5,17 @@
 //! other connection between `mpirun` and the ranks: output goes straight to where ours goes unless lines are labelled.
 
 mod args;
+mod deadlock;
 mod output;
+mod report;
 mod spawn;
+mod stuck;
 mod sys;
 mod watch;
 
 use args::{Plan, Request};
 use output::Stream;
+use report::Sheet;
 use spawn::{Memory, Places};
 use std::collections::BTreeMap;
 use std::io;
@@ -41,6 +45,8 @@ fn fail(text: &str, code: u8) -> ExitCode {
 fn run(plan: &Plan) -> Result<ExitCode, String> {
     let no_job = |error: io::Error| format!("the job cannot be set up: {error}");
     let memory = Memory::create(plan.ranks()).map_err(no_job)?;
+    let sheet = plan.report.as_ref().map(|_| Sheet::create()).transpose().map_err(no_job)?;
+    let holder = sheet.as_ref().map(|sheet| sheet.holder);
     let places = Places::new(plan.bind).map_err(no_job)?;
     let heard = SignalSet::new(&watch::heard());
     let mut job = Job {
@@ -50,6 +56,7 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
         streams: Vec::new(),
         signals: sys::signals(&heard).map_err(no_job)?,
         deadline: watch::after(plan.timeout),
+        stuck: stuck::Watch::new(plan.stuck_after),
         code: 0,
         kill_at: None,
     };
@@ -58,7 +65,8 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
     for ((program, appnum), rank) in ranks.zip(0..) {
         // The ranks that were started die with us if this one cannot be.
         let cannot = |error| format!("rank {rank} cannot be started: {}: {error}", program.command[0].display());
-        let mut child = spawn::start(plan, program, (rank, appnum), &memory, &places, heard).map_err(cannot)?;
+        let mut child =
+            spawn::start(plan, program, (rank, appnum), (&memory, holder), &places, heard).map_err(cannot)?;
         job.running.insert(child.id().cast_signed(), rank);
         job.streams.extend(Stream::of(rank, &mut child).map_err(no_job)?);
         if let Some(input) = child.stdin.take() {
@@ -66,6 +74,11 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
         }
     }
     let code = job.watch();
+    if let (Some(sheet), Some(wanted)) = (sheet, &plan.report)
+        && let Err(text) = sheet.show(wanted, plan.ranks())
+    {
+        eprintln!("mpirun: {text}");
+    }
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 

@@ -4,6 +4,7 @@ use crate::args::{Plan, Program};
 use crate::sys::{self, SignalSet};
 use mpi_abi::launch::board::Board;
 use mpi_abi::launch::ticket::{Holder, Ticket, VARIABLE};
+use mpi_abi::report;
 use rustix::thread::CpuSet;
 use std::fs::File;
 use std::io;
@@ -28,11 +29,17 @@ impl Memory {
     /// Makes the memory for so many ranks.
     pub(crate) fn create(ranks: u32) -> io::Result<Memory> {
         let (board, file) = Board::create(ranks)?;
-        let inherited = duplicate(&file)?;
-        let inode = rustix::fs::fstat(&inherited)?.st_ino;
-        let holder = Holder { process: std::process::id(), descriptor: inherited.as_raw_fd(), inode };
+        let (inherited, holder) = inherited(&file)?;
         Ok(Memory { board, holder, _file: inherited })
     }
+}
+
+/// A copy of a file that all ranks inherit, and how they find it.
+pub(crate) fn inherited(file: &OwnedFd) -> io::Result<(OwnedFd, Holder)> {
+    let copy = duplicate(file)?;
+    let inode = rustix::fs::fstat(&copy)?.st_ino;
+    let holder = Holder { process: std::process::id(), descriptor: copy.as_raw_fd(), inode };
+    Ok((copy, holder))
 }
 
 /// A copy that is not closed when a program is started.
@@ -71,7 +78,7 @@ pub(crate) fn start(
     plan: &Plan,
     program: &Program,
     (rank, appnum): (u32, u32),
-    memory: &Memory,
+    (memory, report): (&Memory, Option<Holder>),
     places: &Places,
     blocked: SignalSet,
 ) -> io::Result<Child> {
@@ -82,6 +89,10 @@ pub(crate) fn start(
         command.env_remove(name);
     }
     command.env(VARIABLE, ticket.to_string());
+    match report {
+        Some(holder) => command.env(report::VARIABLE, holder.to_string()),
+        None => command.env_remove(report::VARIABLE),
+    };
     command.env("PMI_RANK", rank.to_string()).env("PMI_SIZE", ticket.size.to_string());
     command.envs(program.environment.iter().map(|(name, value)| (name, value)));
     if let Some(directory) = &program.directory {

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // Limits of time are the job of this file.
 
 use crate::output::Stream;
+use crate::stuck::{self, Ranks, Watch};
 use crate::sys;
 use mpi_abi::launch::board::{Board, Progress};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,7 +13,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// Signals that are passed on to the ranks and have no other effect.
-const PASSED_ON: [i32; 4] = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGCONT, libc::SIGWINCH];
+const PASSED_ON: [i32; 3] = [libc::SIGUSR2, libc::SIGCONT, libc::SIGWINCH];
 /// Signals that end the job.
 const ENDING: [i32; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
 
@@ -28,7 +29,7 @@ const TIMED_OUT: i32 = 124;
 
 /// The signals that we hear.
 pub(crate) fn heard() -> Vec<i32> {
-    [&PASSED_ON[..], &ENDING[..], &[libc::SIGCHLD, libc::SIGTSTP]].concat()
+    [&PASSED_ON[..], &ENDING[..], &[libc::SIGCHLD, libc::SIGTSTP, libc::SIGUSR1]].concat()
 }
 
 /// When a limit that begins now is over.
@@ -46,6 +47,8 @@ pub(crate) struct Job<'a> {
     pub(crate) signals: OwnedFd,
     /// When `--timeout` is over.
     pub(crate) deadline: Option<Instant>,
+    /// Looks whether the job stands still.
+    pub(crate) stuck: Watch,
     /// The exit code, of the first that failed.
     pub(crate) code: i32,
     /// When those that are left are killed; the job is being ended.
@@ -62,6 +65,11 @@ impl Job<'_> {
             }
             self.reap();
             self.check_time();
+            if self.kill_at.is_none()
+                && let Some(text) = self.stuck.look(&ranks(self.board, self.size, &self.running))
+            {
+                eprint!("{text}");
+            }
         }
         self.last_words();
         self.code
@@ -69,7 +77,7 @@ impl Job<'_> {
 
     /// Sleeps until something happens, at most until `limit`.
     fn wait(&mut self, limit: Option<Instant>) {
-        let due = [self.kill_at, self.deadline, limit].into_iter().flatten().min();
+        let due = [self.kill_at, self.deadline, self.stuck.due, limit].into_iter().flatten().min();
         let timeout = due.map(|due| {
             let left = due.saturating_duration_since(Instant::now());
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() }
@@ -87,6 +95,9 @@ impl Job<'_> {
     fn signal(&mut self, signal: i32) {
         if PASSED_ON.contains(&signal) {
             self.tell_all(signal);
+        } else if signal == libc::SIGUSR1 {
+            eprint!("mpirun: what the ranks wait for:\n{}", self.waits());
+            self.tell_catchers(signal);
         } else if ENDING.contains(&signal) {
             // Who asks twice does not want to wait.
             let patience = if self.kill_at.is_some() { 0 } else { PATIENCE_AFTER_SIGNAL_MS };
@@ -102,13 +113,33 @@ impl Job<'_> {
         let now = Instant::now();
         if self.deadline.is_some_and(|deadline| deadline <= now) && !self.running.is_empty() {
             self.deadline = None;
-            eprintln!("mpirun: the time limit is over; the job is ended");
+            eprint!("mpirun: the time limit is over; the job is ended; what the ranks wait for:\n{}", self.waits());
             self.end(TIMED_OUT, Duration::from_millis(PATIENCE_MS));
             self.tell_all(libc::SIGTERM);
         }
         if self.kill_at.is_some_and(|due| due <= now) {
             self.kill_at = Some(now + Duration::from_millis(PATIENCE_MS));
             self.tell_all(libc::SIGKILL);
+        }
+    }
+
+    fn waits(&self) -> String {
+        ranks(self.board, self.size, &self.running).describe()
+    }
+
+    /// Passes a signal on to the processes that have a handler for it, and would not be ended by it.
+    fn tell_catchers(&self, signal: i32) {
+        for (&leader, &rank) in &self.running {
+            let own = self.board.get(rank).0.cast_signed();
+            let mut processes = vec![leader, own];
+            processes.dedup();
+            for process in processes {
+                if let (Some(pid), Some(signal), true) =
+                    (Pid::from_raw(process), Signal::from_named_raw(signal), stuck::catches(process, signal))
+                {
+                    let _ = rustix::process::kill_process(pid, signal);
+                }
+            }
         }
     }
 
@@ -182,6 +213,7 @@ impl Job<'_> {
         let limit = Instant::now() + Duration::from_millis(LAST_WORDS_MS);
         self.kill_at = None;
         self.deadline = None;
+        self.stuck.due = None;
         while !self.streams.is_empty() && Instant::now() < limit {
             self.wait(Some(limit));
         }
@@ -189,6 +221,15 @@ impl Job<'_> {
             stream.flush();
         }
     }
+}
+
+/// The ranks, to be looked at.
+fn ranks<'a>(board: &'a Board, size: u32, running: &BTreeMap<i32, u32>) -> Ranks<'a> {
+    let mut processes = vec![None; size as usize];
+    for (&process, &rank) in running {
+        processes[rank as usize] = Some(process);
+    }
+    Ranks { board, processes }
 }
 
 fn tell_group(process: i32, signal: i32) {

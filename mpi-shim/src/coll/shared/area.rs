@@ -176,7 +176,8 @@ impl Shared {
         let mut settled = u64::MAX;
         for rank in (0..self.size).filter(|&rank| rank != self.rank) {
             let done = self.done(rank);
-            self.waiter.until(Awaited::Somewhere, || done.load(Ordering::Acquire) >= number);
+            let ready = || done.load(Ordering::Acquire) >= number;
+            self.waiter.until(Awaited::Somewhere, ready, || self.absent(|rank| self.done(rank), number));
             settled = settled.min(done.load(Ordering::Relaxed));
         }
         self.settled.store(settled.min(self.number.load(Ordering::Relaxed)), Ordering::Relaxed);
@@ -196,24 +197,37 @@ impl Shared {
     /// Waits for another member's head.
     #[inline]
     pub(super) fn await_head(&self, rank: usize, number: u64) {
+        self.await_one(rank, number, || vec![rank]);
+    }
+
+    #[inline]
+    fn await_one(&self, rank: usize, number: u64, absent: impl Fn() -> Vec<usize>) {
         let head = self.head(rank, number);
-        self.waiter.until(Awaited::On(&head.core), || head.number.load(Ordering::Acquire) >= number);
+        self.waiter.until(Awaited::On(&head.core), || head.number.load(Ordering::Acquire) >= number, absent);
     }
 
     /// Waits for the heads of all members, who therefore have ended what was before.
     #[inline]
     pub(super) fn await_all(&self, number: u64) {
+        let absent = || self.absent(|rank| &self.head(rank, number).number, number);
         // Those first for whom this core must be given away: the others come meanwhile.
         for rank in self.others() {
             if self.waiter.is_nearby(&self.head(rank, number).core) {
-                self.await_head(rank, number);
+                self.await_one(rank, number, absent);
             }
         }
         for rank in self.others() {
             let head = self.head(rank, number);
-            self.waiter.until(Awaited::LastOne, || head.number.load(Ordering::Acquire) >= number);
+            self.waiter.until(Awaited::LastOne, || head.number.load(Ordering::Acquire) >= number, absent);
         }
         self.seen_all(number);
+    }
+
+    /// The other members whose words are below a number.
+    #[cold]
+    fn absent<'a>(&'a self, word: impl Fn(usize) -> &'a AtomicU64, number: u64) -> Vec<usize> {
+        let others = (0..self.size).filter(|&rank| rank != self.rank);
+        others.filter(|&rank| word(rank).load(Ordering::Relaxed) < number).collect()
     }
 
     /// The other members, from the next one on, so that not all look at the same one at once.

@@ -43,7 +43,7 @@ pub fn establish(comm: &Arc<Comm>) -> Result<Option<Shared>> {
     let all_may = gather(comm, [may_read.into(), 0])?.iter().all(|record| record[0] == 1);
     drop(probe);
     let others = places.iter().enumerate().filter(|&(rank, _)| rank != comm.rank).map(|(_, &place)| place).collect();
-    let waiter = Waiter::new(segment, others, p2p::is_crowded());
+    let waiter = Waiter::new(segment, comm.context, others, p2p::is_crowded());
     Ok(Some(Shared::new((area?, offset[0]), (comm.rank, size), waiter, pids.filter(|_| all_may))))
 }
 

@@ -1,6 +1,6 @@
 //! How members wait for one another, and wake one another.
 
-use crate::p2p;
+use crate::p2p::{self, Stall, of_members};
 use crate::transport::shm::Segment;
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) enum Awaited<'a> {
 #[derive(Debug)]
 pub(super) struct Waiter {
     segment: Arc<Segment>,
+    /// The communicator's context.
+    context: u64,
     /// The other members' places on the node.
     others: Box<[usize]>,
     /// Whether there are more processes than cores.
@@ -44,8 +46,8 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    pub(super) fn new(segment: Arc<Segment>, others: Box<[usize]>, crowded: bool) -> Waiter {
-        Waiter { segment, others, crowded, core: AtomicU64::new(0) }
+    pub(super) fn new(segment: Arc<Segment>, context: u64, others: Box<[usize]>, crowded: bool) -> Waiter {
+        Waiter { segment, context, others, crowded, core: AtomicU64::new(0) }
     }
 
     /// Whether there are more processes than cores.
@@ -78,21 +80,23 @@ impl Waiter {
         }
     }
 
-    /// Waits until `ready`, making progress with messages meanwhile.
+    /// Waits until `ready`, making progress with messages meanwhile; `absent` are the members that have not come.
     #[inline]
-    pub(super) fn until(&self, awaited: Awaited<'_>, ready: impl Fn() -> bool) {
+    pub(super) fn until(&self, awaited: Awaited<'_>, ready: impl Fn() -> bool, absent: impl Fn() -> Vec<usize>) {
         if !ready() {
-            self.wait(awaited, &ready);
+            self.wait(awaited, &ready, &absent);
         }
     }
 
     #[inline(never)]
-    fn wait(&self, awaited: Awaited<'_>, ready: &dyn Fn() -> bool) {
+    fn wait(&self, awaited: Awaited<'_>, ready: &dyn Fn() -> bool, absent: &dyn Fn() -> Vec<usize>) {
         let found = if self.crowded { self.look_away(awaited, ready) } else { self.look(ready) };
         if found || self.give_way(awaited, ready) {
             return;
         }
+        let mut stall = Stall::default();
         while !ready() {
+            stall.sleeps(false, |state| of_members(state, self.context, &absent()));
             self.segment.sleep(SLEEP, || ready() || p2p::has_work());
             progress();
         }

@@ -43,6 +43,19 @@ pub unsafe fn read_from(pid: u32, address: u64, to: *mut u8, len: usize) -> Resu
     Ok(())
 }
 
+/// Whether the kernel lets this process read that one's memory.
+pub fn probe(pid: u32) -> io::Result<()> {
+    let mut byte = 0_u8;
+    // SAFETY: the byte is writable.
+    match unsafe { read_from(pid, 0, &raw mut byte, 1) } {
+        // Nothing lies at address 0; who must not read at all is told so before that is found.
+        Err(CopyError::Failed(error)) if error.raw_os_error() == Some(libc::EFAULT) => Ok(()),
+        Err(CopyError::Failed(error)) => Err(error),
+        Err(CopyError::Refused) => Err(io::ErrorKind::PermissionDenied.into()),
+        Ok(()) => Ok(()),
+    }
+}
+
 fn refusal(error: io::Error, done: usize) -> CopyError {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::ENOSYS | libc::EACCES) if done == 0 => CopyError::Refused,

@@ -1,8 +1,8 @@
 //! Processes of one node: rings in memory that they share, and copies out of another process's memory.
 //!
 //! ```text
-//! page 0        the launcher's
-//! page 1        how much of the free area is given out
+//! pages 0…63    the launcher's board
+//! page 64       how much of the free area is given out
 //! processes     a line each: its id, and the word that it sleeps on
 //! senders       for each process, a bit for each process that ever sent to it
 //! tails         a line for each pair, receiver by receiver: how far it has read
@@ -17,6 +17,6 @@ mod ring;
 mod segment;
 mod sleep;
 
-pub use copy::{CopyError, read_from, write_to};
+pub use copy::{CopyError, probe, read_from, write_to};
 pub use ring::{Consumer, Head, Producer, Word};
 pub use segment::{Area, Segment};

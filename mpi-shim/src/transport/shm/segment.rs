@@ -122,6 +122,16 @@ impl Segment {
         same.then(|| other.pid.load(Ordering::Relaxed))
     }
 
+    /// Whether a process has announced itself, as it does when it initialises MPI.
+    pub fn has_come(&self, index: usize) -> bool {
+        self.process(index).pid.load(Ordering::Relaxed) != 0
+    }
+
+    /// The longest payload of a message to another process.
+    pub fn longest_payload(&self) -> usize {
+        Producer::new(self.place(self.me, self.me)).max_payload()
+    }
+
     fn place(&self, from: usize, to: usize) -> Place {
         assert!(from < self.count && to < self.count);
         let pair = to * self.count + from;
