@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn this_process_catches_what_it_catches() {
         let own = std::process::id().cast_signed();
-        assert_eq!(state_of(own), "running");
+        assert!(["running", "asleep"].contains(&state_of(own)));
         assert_eq!((state_of(-1), catches(-1, 10)), ("in an unknown state", false));
         // Rust's runtime has a handler for the overflow of stacks, and none for the user's signals.
         assert_eq!((catches(own, libc::SIGSEGV), catches(own, libc::SIGUSR1)), (true, false));
