@@ -70,6 +70,7 @@ impl<T> Table<T> {
     }
 
     /// Puts an object in; its handle.
+    #[inline(always)]
     pub fn insert<H: From<usize>>(&mut self, value: T) -> H {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, value: None });
@@ -83,16 +84,35 @@ impl<T> Table<T> {
     /// Takes an object out: its handle is bad from now on. Predefined ones stay.
     pub fn remove(&mut self, handle: impl Into<usize>) -> Result<T> {
         let handle = handle.into();
-        if handle < FIRST {
-            self.get(handle)?;
-            return Err(Error::new(self.kind.class, format!("a predefined {} cannot be freed", self.kind.name)));
-        }
-        let index = self.slot(handle).ok_or_else(|| self.bad(handle))?;
+        let index = self.retire(handle)?;
+        let value = self.slots[index].value.take();
+        value.ok_or_else(|| self.bad(handle))
+    }
+
+    /// Drops an object where it is: its handle is bad from now on. Predefined ones stay.
+    #[inline(always)]
+    pub fn discard(&mut self, handle: impl Into<usize>) -> Result<()> {
+        let index = self.retire(handle.into())?;
+        self.slots[index].value = None;
+        Ok(())
+    }
+
+    /// Makes a handle bad, and its place free; the object there is the caller's to take.
+    #[inline]
+    fn retire(&mut self, handle: usize) -> Result<usize> {
+        let index = self.slot(handle).ok_or_else(|| self.not_to_be_freed(handle))?;
         let slot = &mut self.slots[index];
         slot.generation = (slot.generation + 1) & GENERATIONS;
-        let value = slot.value.take();
         self.free.push(index as u32);
-        value.ok_or_else(|| self.bad(handle))
+        Ok(index)
+    }
+
+    #[cold]
+    fn not_to_be_freed(&self, handle: usize) -> Error {
+        if handle < FIRST && self.get(handle).is_ok() {
+            return Error::new(self.kind.class, format!("a predefined {} cannot be freed", self.kind.name));
+        }
+        self.bad(handle)
     }
 
     /// A predefined object's place, to fill it when the library starts.

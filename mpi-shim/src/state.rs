@@ -201,16 +201,25 @@ pub struct Guard {
 }
 
 /// Enters the state. Not to be called while this thread has a guard.
-#[inline]
+#[inline(always)]
 pub fn enter() -> Guard {
-    let lock = LOCKED.load(Ordering::Relaxed).then(|| LOCK.lock().unwrap_or_else(PoisonError::into_inner));
-    let guard = Guard { _lock: lock };
+    let guard = Guard { _lock: if LOCKED.load(Ordering::Relaxed) { Some(lock()) } else { None } };
     // SAFETY: this guard is the only one, see `Shared`.
     let state = unsafe { &mut *SHARED.0.get() };
     if state.is_none() {
-        *state = Some(State::new());
+        begin(state);
     }
     guard
+}
+
+#[cold]
+fn lock() -> MutexGuard<'static, ()> {
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cold]
+fn begin(state: &mut Option<State>) {
+    *state = Some(State::new());
 }
 
 /// Says whether threads may be inside MPI at the same time.

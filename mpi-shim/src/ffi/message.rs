@@ -35,7 +35,7 @@ impl Arguments {
     }
 
     /// The buffer: `count` elements of a committed type.
-    #[inline]
+    #[inline(always)]
     pub(super) fn buffer(&self, state: &State) -> Result<Buffer> {
         let count = count(self.count)?;
         let datatype = state.datatype(self.datatype)?;
@@ -51,7 +51,7 @@ impl Arguments {
     }
 
     /// The same arguments, checked as a send's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn checked_send(&self, state: &State) -> Result<Buffer> {
         if self.tag < 0 {
             return Err(Error::new(MPI_ERR_TAG, format!("a message cannot be sent with tag {}", self.tag)));
@@ -61,7 +61,7 @@ impl Arguments {
     }
 
     /// The same arguments, checked as a receive's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn checked_receive(&self, state: &State) -> Result<Buffer> {
         check_tag(self.tag)?;
         state.comm(self.comm)?;

@@ -276,12 +276,25 @@ fn finish_any(requests: &mut [MPI_Request], found: Any, index: *mut c_int, statu
 
 /// All are complete: their statuses, with an error in each if any of them failed.
 fn finish_all(requests: &mut [MPI_Request], statuses: *mut MPI_Status) -> Result<()> {
+    take_messages(requests, statuses);
     let mut failed = None;
-    for (place, request) in requests.iter_mut().enumerate() {
+    for (place, request) in requests.iter_mut().enumerate().filter(|(_, request)| **request != MPI_REQUEST_NULL) {
         let (got, outcome) = conclude(request);
         finish_one(nth(statuses, place), got, outcome, place, &mut failed);
     }
     in_status(failed)
+}
+
+/// Takes those of the requests that are messages which went well, all in one go; their handles become null.
+#[inline]
+fn take_messages(requests: &mut [MPI_Request], statuses: *mut MPI_Status) {
+    let mut state = state::enter();
+    for (place, request) in requests.iter_mut().enumerate() {
+        let see = |status: &MPI_Status| write_status(nth(statuses, place), *status, MPI_SUCCESS);
+        if p2p::take_message(&mut state, *request, see) {
+            *request = MPI_REQUEST_NULL;
+        }
+    }
 }
 
 fn finish_some(
@@ -311,6 +324,15 @@ fn finish_some(
     in_status(failed)
 }
 
+/// Writes a status of several, where the caller wants it.
+#[inline]
+fn write_status(place: *mut MPI_Status, status: MPI_Status, code: c_int) {
+    if !place.is_null() {
+        // SAFETY: the standard requires that statuses which are not ignored can be written.
+        unsafe { place.write(status.with_error(code)) };
+    }
+}
+
 /// Writes the status of one of several requests. Their error fields count only if one failed: then all have theirs.
 fn finish_one(
     place: *mut MPI_Status,
@@ -320,10 +342,7 @@ fn finish_one(
     failed: &mut Option<(usize, Error)>,
 ) {
     let code = outcome.as_ref().map_or_else(|error| error.code, |()| MPI_SUCCESS);
-    if !place.is_null() {
-        // SAFETY: the standard requires that statuses which are not ignored can be written.
-        unsafe { place.write(got.with_error(code)) };
-    }
+    write_status(place, got, code);
     if let (None, Err(error)) = (&failed, outcome) {
         *failed = Some((index, error));
     }

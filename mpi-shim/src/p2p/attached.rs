@@ -99,7 +99,7 @@ pub fn release_sent(state: &mut State, owner: Owner) -> bool {
     let (done, left): (Vec<_>, Vec<_>) =
         sends.into_iter().partition(|(request, _)| is_complete(state, *request).unwrap_or(true));
     for (request, _) in done {
-        let _ = state.requests.remove(request);
+        let _ = state.requests.discard(request);
     }
     let all = left.is_empty();
     if let Some(attached) = state.attached.0.iter_mut().find(|attached| attached.owner == owner) {

@@ -13,8 +13,8 @@ const SCRATCH: usize = 128 << 10;
 pub struct Buffer {
     address: *mut u8,
     bytes: usize,
-    /// How the data lies there, where that is not one run of bytes from `address` on.
-    layout: Option<(Arc<Datatype>, usize)>,
+    /// The type of the elements, where the data is not one run of bytes from `address` on.
+    layout: Option<Arc<Datatype>>,
 }
 
 impl Buffer {
@@ -26,7 +26,7 @@ impl Buffer {
     pub unsafe fn new(address: *mut u8, count: usize, datatype: &Arc<Datatype>) -> Buffer {
         match datatype.contiguous_run(count) {
             Some((offset, bytes)) => Buffer { address: address.wrapping_offset(offset), bytes, layout: None },
-            None => Buffer { address, bytes: datatype.size() * count, layout: Some((datatype.clone(), count)) },
+            None => Buffer { address, bytes: datatype.size() * count, layout: Some(datatype.clone()) },
         }
     }
 
@@ -70,27 +70,32 @@ impl Buffer {
     /// Copies the data from `position` on into `out`; how many bytes.
     #[inline]
     pub fn read(&self, position: usize, out: &mut [u8]) -> usize {
-        if let Some((datatype, count)) = &self.layout {
+        if let Some(datatype) = &self.layout {
             // SAFETY: whoever made the buffer promised that these elements can be read.
-            return unsafe { datatype.pack(self.address, *count, position, out) };
+            return unsafe { datatype.pack(self.address, self.count(datatype), position, out) };
         }
         let len = self.bytes.saturating_sub(position).min(out.len());
         // SAFETY: as above; `len` is within both.
-        unsafe { std::ptr::copy_nonoverlapping(self.address.add(position), out.as_mut_ptr(), len) };
+        unsafe { copy(self.address.add(position), out.as_mut_ptr(), len) };
         len
     }
 
     /// Copies `input` to the data's place from `position` on; how many bytes.
     #[inline]
     pub fn write(&self, position: usize, input: &[u8]) -> usize {
-        if let Some((datatype, count)) = &self.layout {
+        if let Some(datatype) = &self.layout {
             // SAFETY: whoever made the buffer promised that these elements can be written.
-            return unsafe { datatype.unpack(self.address, *count, position, input) };
+            return unsafe { datatype.unpack(self.address, self.count(datatype), position, input) };
         }
         let len = self.bytes.saturating_sub(position).min(input.len());
         // SAFETY: as above; `len` is within both.
-        unsafe { std::ptr::copy_nonoverlapping(input.as_ptr(), self.address.add(position), len) };
+        unsafe { copy(input.as_ptr(), self.address.add(position), len) };
         len
+    }
+
+    /// The elements that the data is.
+    fn count(&self, datatype: &Datatype) -> usize {
+        self.bytes.checked_div(datatype.size()).unwrap_or(0)
     }
 
     /// All the data, packed.
@@ -136,5 +141,23 @@ impl Buffer {
             position += piece;
         }
         Ok(())
+    }
+}
+
+/// Copies `len` bytes. The shortest messages are a word or two: those are not worth a call.
+///
+/// # Safety
+/// They can be read at `from` and written at `to`, and do not overlap.
+#[inline]
+unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the caller's promise; of two words the second ends where the data ends.
+    unsafe {
+        if let 8..=16 = len {
+            let (first, last) = (from.cast::<u64>().read_unaligned(), from.add(len - 8).cast::<u64>().read_unaligned());
+            to.cast::<u64>().write_unaligned(first);
+            to.add(len - 8).cast::<u64>().write_unaligned(last);
+        } else {
+            std::ptr::copy_nonoverlapping(from, to, len);
+        }
     }
 }

@@ -31,6 +31,7 @@ impl Concluded {
 }
 
 /// The status of a request that is not in the table.
+#[inline]
 fn fixed(request: MPI_Request) -> Option<MPI_Status> {
     match request {
         COMPLETE | MPI_REQUEST_NULL => Some(MPI_Status::EMPTY),
@@ -51,7 +52,7 @@ pub fn is_complete(state: &State, request: MPI_Request) -> Result<bool> {
     let found = state.requests.get(request)?;
     match &found.kind {
         Kind::Persistent { active, .. } => active.map_or(Ok(true), |active| is_complete(state, active)),
-        _ => Ok(found.outcome.is_some()),
+        _ => Ok(found.is_complete()),
     }
 }
 
@@ -87,14 +88,15 @@ pub fn conclude(request: MPI_Request) -> Concluded {
         }
         Kind::Generalized(generalized) => {
             let generalized = generalized.clone();
-            let _ = state.requests.remove(request);
+            let _ = state.requests.discard(request);
             drop(state);
             conclude_generalized(generalized.as_ref())
         }
-        _ => match state.requests.remove(request) {
-            Ok(done) => Concluded { status: done.status, outcome: done.result(), stays: false },
-            Err(error) => Concluded { status: MPI_Status::EMPTY, outcome: Err(error), stays: true },
-        },
+        _ => {
+            let (status, outcome) = (found.status, found.result());
+            let _ = state.requests.discard(request);
+            Concluded { status, outcome, stays: false }
+        }
     }
 }
 
@@ -105,18 +107,33 @@ fn conclude_generalized(generalized: &dyn Generalized) -> Concluded {
     Concluded { status, outcome: asked.and(freed), stays: false }
 }
 
+/// Takes a request whose end needs no call of a user's function, and shows its status; false for all others, which stay.
+#[inline(always)]
+pub fn take_message(state: &mut State, request: MPI_Request, see: impl FnOnce(&MPI_Status)) -> bool {
+    if let Some(status) = fixed(request) {
+        see(&status);
+        return true;
+    }
+    match state.requests.get(request) {
+        Ok(found) if found.is_done_message() => see(&found.status),
+        _ => return false,
+    }
+    state.requests.discard(request).is_ok()
+}
+
 /// If a request of the library's own is complete, takes it out of the table.
 #[inline]
 pub fn test(state: &mut State, request: MPI_Request) -> Result<Option<MPI_Status>> {
     if let Some(status) = fixed(request) {
         return Ok(Some(status));
     }
-    if state.requests.get(request)?.outcome.is_none() {
+    let found = state.requests.get_mut(request)?;
+    if !found.is_complete() {
         return Ok(None);
     }
-    let done = state.requests.remove(request)?;
-    let status = done.status;
-    done.result().map(|()| Some(status))
+    let (status, outcome) = (found.status, found.result());
+    state.requests.discard(request)?;
+    outcome.map(|()| Some(status))
 }
 
 /// Waits for a request and takes it; its status also if it failed.
@@ -169,15 +186,15 @@ pub fn free(state: &mut State, request: MPI_Request) -> Result<Option<Arc<dyn Ge
     match &found.kind {
         Kind::Persistent { active, .. } => {
             let active = *active;
-            state.requests.remove(request)?;
+            state.requests.discard(request)?;
             active.map_or(Ok(None), |active| free(state, active))
         }
-        Kind::Generalized(generalized) if found.outcome.is_some() => {
+        Kind::Generalized(generalized) if found.is_complete() => {
             let generalized = generalized.clone();
-            state.requests.remove(request)?;
+            state.requests.discard(request)?;
             Ok(Some(generalized))
         }
-        _ if found.outcome.is_some() => state.requests.remove(request).map(|_| None),
+        _ if found.is_complete() => state.requests.discard(request).map(|()| None),
         _ => {
             found.detached = true;
             Ok(None)
@@ -203,9 +220,9 @@ pub fn cancel(state: &mut State, request: MPI_Request) -> Result<Option<ToCancel
     }
     let found = state.requests.get(request)?;
     let asked = match &found.kind {
-        Kind::Receive { asked, .. } if found.outcome.is_none() => *asked,
+        Kind::Receive { asked, .. } if !found.is_complete() => *asked,
         Kind::Persistent { active: Some(active), .. } => return cancel(state, *active),
-        Kind::Generalized(generalized) => return Ok(Some((generalized.clone(), found.outcome.is_some()))),
+        Kind::Generalized(generalized) => return Ok(Some((generalized.clone(), found.is_complete()))),
         Kind::Persistent { active: None, .. } | Kind::Activity => {
             let text = "only point-to-point requests that are active, and generalized ones, can be cancelled";
             return Err(Error::new(MPI_ERR_REQUEST, text));
@@ -228,10 +245,10 @@ pub fn complete_generalized(state: &mut State, request: MPI_Request) -> Result<O
         return Err(Error::new(MPI_ERR_REQUEST, "the request is not a generalized one"));
     };
     let generalized = generalized.clone();
-    found.outcome = Some(Ok(()));
+    found.complete();
     if !found.detached {
         return Ok(None);
     }
-    state.requests.remove(request)?;
+    state.requests.discard(request)?;
     Ok(Some(generalized))
 }

@@ -135,7 +135,7 @@ impl Engine {
     }
 
     /// Sends; the request to wait for, or none if that is done.
-    #[inline]
+    #[inline(always)]
     pub fn send(
         &mut self,
         requests: &mut Requests,
@@ -230,7 +230,7 @@ impl Engine {
     }
 
     /// Receives; done at once if the message is here.
-    #[inline]
+    #[inline(always)]
     pub fn receive(
         &mut self,
         requests: &mut Requests,
@@ -238,8 +238,7 @@ impl Engine {
         buffer: Buffer,
         naming: request::Naming,
     ) -> Result<MPI_Request> {
-        let request: MPI_Request =
-            requests.insert(Request::new(request::Kind::Receive { buffer, asked, naming, received: 0, total: 0 }));
+        let request: MPI_Request = requests.insert(Request::receive(buffer, asked, naming));
         if !self.unexpected.is_empty()
             && let Some((key, message)) = self.unexpected.take(&asked)
         {
@@ -270,8 +269,7 @@ impl Engine {
         buffer: Buffer,
         naming: request::Naming,
     ) -> Result<MPI_Request> {
-        let kind = request::Kind::Receive { buffer, asked: key, naming, received: 0, total: 0 };
-        let request = requests.insert(Request::new(kind));
+        let request = requests.insert(Request::receive(buffer, key, naming));
         self.accept(requests, request, &key, message)?;
         Ok(request)
     }
@@ -333,7 +331,7 @@ impl Engine {
                 Outgoing::control(Kind::Done, *key, &[number(announced.request)])
             }
             Err(CopyError::Refused) => {
-                request::expect(requests, receive, key, len, announced.bytes as usize);
+                request::expect(requests, receive, key, announced.bytes as usize);
                 Outgoing::control(Kind::Wanted, *key, &[number(announced.request), number(receive), len as u64])
             }
             Err(CopyError::Failed(error)) => {

@@ -160,7 +160,7 @@ impl Link {
     }
 
     /// Writes a whole message, if there is room.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_eager(&mut self, remote: &mut Option<Remote>, key: Key, buffer: &Buffer) -> Result<bool> {
         self.push_data(remote, Kind::Eager, key, &[], buffer, 0..buffer.len())
     }

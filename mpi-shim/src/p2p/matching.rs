@@ -100,6 +100,10 @@ impl<T: Copy + PartialEq> Posted<T> {
     #[inline]
     pub(super) fn take(&mut self, message: &Key) -> Option<T> {
         if self.indexed == 0 {
+            // Mostly messages come in the order in which they are asked for.
+            if self.list.front().is_some_and(|(key, _)| key.takes(message)) {
+                return self.list.pop_front().map(|(_, receive)| receive);
+            }
             let place = self.list.iter().position(|(key, _)| key.takes(message));
             let found = place.and_then(|place| self.list.remove(place)).map(|(_, receive)| receive);
             if place.unwrap_or(self.list.len()) > FAR {

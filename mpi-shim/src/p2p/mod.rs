@@ -34,7 +34,7 @@ pub(crate) use awaited::{Stall, of_members};
 pub use buffer::Buffer;
 pub use completion::{
     COMPLETE, Concluded, FROM_NOBODY, cancel, complete_generalized, conclude, free, is_active, is_complete, is_settled,
-    status, test, wait_with_status,
+    status, take_message, test, wait_with_status,
 };
 pub use engine::{Engine, Requests};
 pub use message::Message;

@@ -2,7 +2,7 @@
 use super::buffer::Buffer;
 use super::engine::Requests;
 use super::matching::Key;
-use crate::abi::{MPI_Request, MPI_Status};
+use crate::abi::{MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_Request, MPI_Status};
 use crate::error::{Error, Result};
 use crate::group::Group;
 use std::fmt;
@@ -11,15 +11,19 @@ use std::sync::Arc;
 /// An operation under way, or complete and not yet looked at.
 #[derive(Debug)]
 pub struct Request {
-    /// Set when it is complete.
-    pub outcome: Option<Result<(), Box<Error>>>,
-    /// What came, once it is complete.
+    /// What came, once it is complete; until then a receive has its sender's rank here, if it is known.
     pub status: MPI_Status,
+    /// Why it failed.
+    error: Option<Error>,
+    complete: bool,
     /// Nobody holds its handle any longer: it goes when it is complete.
     pub detached: bool,
     /// What it is.
     pub kind: Kind,
 }
+
+/// Requests are made and looked at for every message: they should not grow beyond two cache lines.
+const _: () = assert!(size_of::<Request>() <= 112);
 
 /// What a request is.
 #[derive(Debug)]
@@ -41,12 +45,10 @@ pub enum Kind {
         buffer: Buffer,
         /// Which.
         asked: Key,
-        /// How the sender is named in the status.
-        naming: Naming,
-        /// Bytes that came of a message that comes in pieces,
+        /// Where the sender's rank is looked up, if the receive takes messages of any.
+        peers: Option<Arc<Group>>,
+        /// Bytes that came of a message that comes in pieces.
         received: usize,
-        /// and that are to come.
-        total: usize,
     },
     /// Something that the library does in steps (a collective): its steps are among the activities.
     Activity,
@@ -76,9 +78,7 @@ impl Naming {
     pub fn rank(&self, process: i32) -> i32 {
         match self {
             Naming::Rank(rank) => *rank,
-            Naming::Group(group) => {
-                group.rank_of(process as u32).map_or(crate::abi::MPI_ANY_SOURCE, |rank| rank as i32)
-            }
+            Naming::Group(group) => rank_of(group, process),
         }
     }
 }
@@ -132,18 +132,79 @@ pub trait Activity {
 
 impl Request {
     /// A new operation, not complete.
-    #[inline]
+    #[inline(always)]
     pub fn new(kind: Kind) -> Request {
-        Request { outcome: None, status: MPI_Status::EMPTY, detached: false, kind }
+        Request { status: MPI_Status::EMPTY, error: None, complete: false, detached: false, kind }
     }
 
-    /// How it went.
+    /// A new receive.
+    #[inline(always)]
+    pub(super) fn receive(buffer: Buffer, asked: Key, naming: Naming) -> Request {
+        let (rank, peers) = match naming {
+            Naming::Rank(rank) => (rank, None),
+            Naming::Group(group) => (MPI_ANY_SOURCE, Some(group)),
+        };
+        let status = MPI_Status::message(rank, MPI_ANY_TAG, 0);
+        Request { status, ..Request::new(Kind::Receive { buffer, asked, peers, received: 0 }) }
+    }
+
+    /// True once it is done, well or not.
     #[inline]
-    pub fn result(self) -> Result<()> {
-        match self.outcome {
-            None | Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(*error),
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// True for a message that was sent or has come, with nothing to be told but its status.
+    #[inline]
+    pub(super) fn is_done_message(&self) -> bool {
+        self.complete && self.error.is_none() && matches!(self.kind, Kind::Send { .. } | Kind::Receive { .. })
+    }
+
+    /// How it went, once it is complete.
+    #[inline]
+    pub fn result(&mut self) -> Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// It is done; what its status says stays.
+    #[inline]
+    pub fn complete(&mut self) {
+        self.complete = true;
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.status.MPI_ERROR = error.code;
+        self.error = Some(error);
+        self.complete = true;
+    }
+
+    /// A receive knows what comes: `bytes` with this key.
+    #[inline]
+    fn meet(&mut self, key: &Key, bytes: usize) {
+        let Kind::Receive { peers, .. } = &self.kind else { return };
+        let rank = peers.as_ref().map_or(self.status.MPI_SOURCE, |peers| rank_of(peers, key.source));
+        self.status = MPI_Status::message(rank, key.tag, bytes as u64);
+    }
+
+    /// A receive has all that it gets.
+    #[inline]
+    fn end_receive(&mut self, room: usize) {
+        if self.status.bytes() > room as u64 {
+            return self.fail(truncated(self.status.bytes() as usize, self.status.MPI_TAG, room));
         }
+        self.complete = true;
+    }
+}
+
+fn rank_of(peers: &Group, process: i32) -> i32 {
+    peers.rank_of(process as u32).map_or(MPI_ANY_SOURCE, |rank| rank as i32)
+}
+
+/// Lets go of a complete operation whose handle nobody holds.
+#[inline]
+fn settle(requests: &mut Requests, request: MPI_Request, detached: bool) {
+    if detached {
+        let _ = requests.discard(request);
     }
 }
 
@@ -152,21 +213,18 @@ impl Request {
 pub(super) fn complete(requests: &mut Requests, request: MPI_Request, status: MPI_Status) {
     let Ok(found) = requests.get_mut(request) else { return };
     found.status = status;
-    found.outcome = Some(Ok(()));
-    if found.detached {
-        let _ = requests.remove(request);
-    }
+    found.complete();
+    let detached = found.detached;
+    settle(requests, request, detached);
 }
 
 /// Completes an operation with an error; what its status says stays.
 #[cold]
 pub(super) fn fail(requests: &mut Requests, request: MPI_Request, error: Error) {
     let Ok(found) = requests.get_mut(request) else { return };
-    found.status.MPI_ERROR = error.code;
-    found.outcome = Some(Err(Box::new(error)));
-    if found.detached {
-        let _ = requests.remove(request);
-    }
+    found.fail(error);
+    let detached = found.detached;
+    settle(requests, request, detached);
 }
 
 /// The data of a send.
@@ -188,53 +246,51 @@ pub(super) fn receive_buffer(requests: &Requests, request: MPI_Request) -> Optio
 /// Gives a receive its message, in one or two pieces.
 #[inline]
 pub(super) fn deliver(requests: &mut Requests, request: MPI_Request, key: &Key, first: &[u8], second: &[u8]) {
-    let Ok(Request { kind: Kind::Receive { buffer, .. }, .. }) = requests.get(request) else { return };
-    buffer.write(0, first);
-    if !second.is_empty() {
-        buffer.write(first.len(), second);
-    }
-    finish(requests, request, key, first.len() + second.len());
+    receive_with(requests, request, key, first.len() + second.len(), |buffer| {
+        buffer.write(0, first);
+        if !second.is_empty() {
+            buffer.write(first.len(), second);
+        }
+    });
 }
 
 /// A receive has its message, of `len` bytes.
-#[inline]
 pub(super) fn finish(requests: &mut Requests, request: MPI_Request, key: &Key, len: usize) {
-    let Ok(found) = requests.get_mut(request) else { return };
-    let Kind::Receive { buffer, naming, .. } = &found.kind else { return };
-    let room = buffer.len();
-    found.status = MPI_Status::message(naming.rank(key.source), key.tag, len as u64);
-    if len > room {
-        return fail(requests, request, truncated(len, key.tag, room));
-    }
-    found.outcome = Some(Ok(()));
-    if found.detached {
-        let _ = requests.remove(request);
-    }
+    receive_with(requests, request, key, len, |_| {});
 }
 
-/// A receive's message will come in pieces: `len` bytes of `bytes`.
-pub(super) fn expect(requests: &mut Requests, request: MPI_Request, key: &Key, len: usize, bytes: usize) {
+/// A receive gets its message, of `len` bytes, by `fill`.
+#[inline]
+fn receive_with(requests: &mut Requests, request: MPI_Request, key: &Key, len: usize, fill: impl FnOnce(&Buffer)) {
     let Ok(found) = requests.get_mut(request) else { return };
-    if let Kind::Receive { naming, received, total, .. } = &mut found.kind {
-        (*received, *total) = (0, len);
-        found.status = MPI_Status::message(naming.rank(key.source), key.tag, bytes as u64);
-    }
+    let Kind::Receive { buffer, .. } = &found.kind else { return };
+    fill(buffer);
+    let room = buffer.len();
+    found.meet(key, len);
+    found.end_receive(room);
+    let detached = found.detached;
+    settle(requests, request, detached);
+}
+
+/// A receive's message, of so many bytes, will come in pieces, as far as there is room for it.
+pub(super) fn expect(requests: &mut Requests, request: MPI_Request, key: &Key, bytes: usize) {
+    let Ok(found) = requests.get_mut(request) else { return };
+    found.meet(key, bytes);
 }
 
 /// The next piece.
 pub(super) fn append(requests: &mut Requests, request: MPI_Request, data: &[u8]) {
     let Ok(found) = requests.get_mut(request) else { return };
-    let Kind::Receive { buffer, received, total, .. } = &mut found.kind else { return };
+    let Kind::Receive { buffer, received, .. } = &mut found.kind else { return };
     buffer.write(*received, data);
     *received += data.len();
-    if *received < *total || found.outcome.is_some() {
+    let room = buffer.len();
+    if (*received as u64) < found.status.bytes().min(room as u64) || found.complete {
         return;
     }
-    let (status, room) = (found.status, buffer.len());
-    if status.bytes() > room as u64 {
-        return fail(requests, request, truncated(status.bytes() as usize, status.MPI_TAG, room));
-    }
-    complete(requests, request, status);
+    found.end_receive(room);
+    let detached = found.detached;
+    settle(requests, request, detached);
 }
 
 /// A message that is longer than the buffer that receives it.

@@ -89,7 +89,7 @@ impl Ways {
     }
 
     /// Sends a message at once, if it is short and there is room; false if not.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send_now(&mut self, to: u32, key: Key, buffer: &Buffer) -> Result<bool> {
         self.link(to)?;
         let Some(link) = &mut self.links[to as usize] else { return Ok(false) };
