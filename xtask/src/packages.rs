@@ -26,6 +26,15 @@ const RIVALS: &[(&str, &str, &str)] = &[
     ("uftp", "uftp", "the comparison with uftp"),
 ];
 
+/// What `cargo xtask bench mpi` compares with.
+const MPIS: &[(&str, &str, &str)] = &[
+    ("mpirun.openmpi", "openmpi-bin", "the comparison with Open MPI"),
+    ("mpicc.openmpi", "libopenmpi-dev", "the comparison with Open MPI"),
+    ("mpiexec.hydra", "mpich", "the comparison with MPICH"),
+    ("mpicc.mpich", "libmpich-dev", "the comparison with MPICH"),
+    ("python3", "python3-venv", "the comparison with libraries that come as wheels"),
+];
+
 /// Installs what the tests need, or says what is skipped for want of it.
 pub(crate) fn install() {
     install_missing(NEEDED);
@@ -34,6 +43,11 @@ pub(crate) fn install() {
 /// Installs what the comparison needs.
 pub(crate) fn install_rivals() {
     install_missing(RIVALS);
+}
+
+/// Installs the MPI libraries of Debian.
+pub(crate) fn install_mpis() {
+    install_missing(MPIS);
 }
 
 fn install_missing(needed: &[(&str, &str, &str)]) {
