@@ -93,7 +93,7 @@ fn active(state: &State, request: MPI_Request) -> MPI_Request {
 
 fn add_request(state: &State, request: MPI_Request, items: &mut Vec<Item>) {
     let Ok(found) = state.requests.get(request) else { return };
-    if found.outcome.is_some() {
+    if found.is_complete() {
         return;
     }
     match &found.kind {
