@@ -67,15 +67,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Builds mpi4py from its source distribution with the MPI library, and runs its tests.
-    Mpi4py {
-        /// Numbers of ranks.
-        #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,2,3,5")]
-        ranks: Vec<u32>,
-        /// What the suite's main.py understands, after `--`.
-        #[arg(last = true)]
-        rest: Vec<String>,
-    },
+    /// Builds mpi4py from its source distribution with the MPI library, and runs its tests, a module at a time.
+    Mpi4py(mpi4py::Suite),
     /// Builds the MPI library, and lays it out with its header, compilers and launcher.
     MpiInstall {
         /// The folder; `bin`, `include`, `lib` and `share` appear in it.
@@ -96,7 +89,7 @@ fn main() -> ExitCode {
         Command::Bench { update_readme, no_run, .. } => bench::run(update_readme, no_run),
         Command::Phase1 { rest } => phase1::build(&rest),
         Command::MpiAbi { check } => mpi_abi::run(check),
-        Command::Mpi4py { ranks, rest } => mpi4py::test(&ranks, &rest),
+        Command::Mpi4py(suite) => mpi4py::test(&suite),
         Command::MpiInstall { prefix, release } => mpi_install::install(&prefix, release),
     };
     match result {
