@@ -2,6 +2,8 @@
 //!
 //! Who waits looks for messages, for a while without leaving the core, then letting others have it, then asleep until
 //! somebody sends. Where there are more processes than cores the first part is left out: whoever is awaited may need this core.
+//! It also ends early where another process of the job is on the same core: the system puts two there while something else keeps the
+//! other cores busy, or just after they began, and looking would only keep the other one from answering.
 use super::awaited::{Awaited, Stall};
 use super::request::{self, Activity, Kind, Request};
 use super::{Buffer, Mode, Plane, irecv, send, test};
@@ -15,6 +17,10 @@ use std::time::Duration;
 
 /// Looks before the core is offered to others, while there is a core for everybody.
 const SPINS: u32 = 20_000;
+/// Looks between two questions whether another process of the job is on the same core.
+const ASK: u32 = 256;
+/// Offers of the core between two of them.
+const ASK_AGAIN: u32 = 32;
 /// Offers of the core before the process sleeps.
 const YIELDS: u32 = 300;
 /// The longest sleep: against whatever may be lost, such as a process that died.
@@ -60,20 +66,26 @@ impl Idle {
     #[inline]
     pub(super) fn pause(&mut self, awaited: Awaited<'_>) {
         self.looks += 1;
-        if self.looks <= self.spins {
-            return spin_loop();
+        if self.looks > self.spins {
+            return self.give_way(awaited);
         }
-        self.give_way(awaited);
+        if self.looks.is_multiple_of(ASK) && shares_core() {
+            self.spins = self.looks;
+        }
+        spin_loop();
     }
 
     #[cold]
     fn give_way(&mut self, awaited: Awaited<'_>) {
-        let first = self.spins + YIELDS + 1;
-        if self.looks < first {
-            std::thread::yield_now();
-        } else {
-            self.stall.sleeps_for(self.looks == first, awaited);
-            sleep();
+        let offers = self.looks - self.spins;
+        if offers > YIELDS {
+            self.stall.sleeps_for(offers == YIELDS + 1, awaited);
+            return sleep();
+        }
+        std::thread::yield_now();
+        // Whoever was on this core may have been moved.
+        if offers.is_multiple_of(ASK_AGAIN) && self.spins < SPINS && !is_crowded() && !shares_core() {
+            *self = Idle::new();
         }
     }
 
@@ -88,6 +100,13 @@ impl Default for Idle {
     fn default() -> Self {
         Idle::new()
     }
+}
+
+/// Whether another process of the job was seen last on this core.
+#[cold]
+fn shares_core() -> bool {
+    let state = state::enter();
+    state.engine.as_ref().and_then(|engine| engine.segment()).is_some_and(|segment| segment.shares_core())
 }
 
 /// Sleeps until this process is sent something.

@@ -11,6 +11,8 @@ use std::time::Duration;
 const LOOKS: u32 = 64;
 /// Rounds of looks before the core is offered to others.
 const ROUNDS: u32 = 500;
+/// Rounds between two questions whether another process of the job is on the same core.
+const ASK: u32 = 4;
 /// Looks before the core is offered, while who is awaited runs on another one: about as long as a switch takes.
 const LOOKS_AWAY: u32 = 60;
 /// The same where nobody on this core is awaited, so that offering it helps nobody of the job.
@@ -102,9 +104,9 @@ impl Waiter {
         }
     }
 
-    /// Looks for a while, and for messages now and then; whether it was worth it.
+    /// Looks for a while, and for messages now and then; whether it was worth it. Not long where another process of the job is on this core.
     fn look(&self, ready: &dyn Fn() -> bool) -> bool {
-        for _ in 0..ROUNDS {
+        for round in 1..=ROUNDS {
             for _ in 0..LOOKS {
                 spin_loop();
                 if ready() {
@@ -112,6 +114,9 @@ impl Waiter {
                 }
             }
             progress();
+            if round % ASK == 0 && self.segment.shares_core() {
+                return false;
+            }
         }
         false
     }

@@ -24,6 +24,8 @@ struct Process {
     asleep: AtomicU32,
     pid: AtomicU32,
     namespace: AtomicU64,
+    /// Where it was when it last waited for long, counted from 1.
+    core: AtomicU32,
 }
 
 /// The parts' offsets, a function of how many processes there are.
@@ -130,6 +132,15 @@ impl Segment {
     /// The longest payload of a message to another process.
     pub fn longest_payload(&self) -> usize {
         Producer::new(self.place(self.me, self.me)).max_payload()
+    }
+
+    /// Notes on which core this process is; whether another process of the node was seen last on the same one.
+    pub fn shares_core(&self) -> bool {
+        // SAFETY: the call takes no arguments.
+        let core = unsafe { libc::sched_getcpu() } as u32 + 1;
+        self.process(self.me).core.store(core, Ordering::Relaxed);
+        let mut others = (0..self.count).filter(|&index| index != self.me);
+        others.any(|index| self.process(index).core.load(Ordering::Relaxed) == core)
     }
 
     fn place(&self, from: usize, to: usize) -> Place {
