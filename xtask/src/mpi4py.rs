@@ -97,13 +97,18 @@ fn modules(folder: &Path, skipped: &[String], only: &[String]) -> Result<Vec<Str
 }
 
 /// Runs one module, and says in a line how that went. What the ranks printed is kept in a file, and shown if they failed.
+#[allow(clippy::disallowed_methods)] // How long a module takes is shown.
 fn run_module(place: &Place, suite: &Suite, ranks: u32, module: &str) -> Result<bool, String> {
     let log = place.logs.join(format!("{module}-{ranks}.log"));
     let output = fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
     let mut job = Command::new(&place.mpirun);
     job.args(["-n", &ranks.to_string(), "--timeout", &suite.limit.to_string()]).arg(&place.python);
     job.args(["test/main.py", "--no-builddir", "-v", "-i", &format!(r"^{module}\.py$"), "--xfile"]).arg(&place.names);
-    job.args(&suite.rest).env("MPI4PY_MPIABI", "mpiabi").current_dir(&place.sources).stdin(Stdio::null());
+    job.args(&suite.rest)
+        .env("MPI4PY_MPIABI", "mpiabi")
+        .env("OPENBLAS_NUM_THREADS", "1")
+        .current_dir(&place.sources)
+        .stdin(Stdio::null());
     let begin = Instant::now();
     let errors = output.try_clone().map_err(text)?;
     let status = job.stdout(output).stderr(errors).status().map_err(|error| format!("mpirun: {error}"))?;

@@ -5,7 +5,7 @@ use super::basic::Basic::{
 };
 use super::basic::Float::{self, Double, Half, Quad, Single};
 use super::basic::Width::{W1, W2, W4, W8, W16};
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 
 /// The family of a predefined type, by which the standard says what operations take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ const fn pair(handle: usize, name: &'static CStr, value: Basic, index: Basic) ->
 }
 
 const C_INT: Basic = Signed(W4);
+const C_CHAR: Basic = if c_char::MIN < 0 { Signed(W1) } else { Unsigned(W1) };
 
 /// All predefined types, in the order of their handles.
 pub(super) static PREDEFINED: [Predefined; 70] = [
@@ -106,7 +107,8 @@ pub(super) static PREDEFINED: [Predefined; 70] = [
     one(0x23c, c"MPI_WCHAR", Family::Opaque, WideCharacter),
     one(0x240, c"MPI_INT8_T", Family::CInteger, Signed(W1)),
     one(0x241, c"MPI_UINT8_T", Family::CInteger, Unsigned(W1)),
-    one(0x243, c"MPI_CHAR", Family::Opaque, Character),
+    // The standard leaves it out of reductions; MPICH and Open MPI take it as an integer, and programs count on that.
+    one(0x243, c"MPI_CHAR", Family::CInteger, C_CHAR),
     one(0x244, c"MPI_SIGNED_CHAR", Family::CInteger, Signed(W1)),
     one(0x245, c"MPI_UNSIGNED_CHAR", Family::CInteger, Unsigned(W1)),
     one(0x247, c"MPI_BYTE", Family::Byte, Byte),

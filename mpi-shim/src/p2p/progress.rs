@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::state::{self, State};
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Looks before the core is offered to others, while there is a core for everybody.
 const SPINS: u32 = 20_000;
@@ -23,6 +23,9 @@ const ASK: u32 = 256;
 const ASK_AGAIN: u32 = 32;
 /// Offers of the core before the process sleeps.
 const YIELDS: u32 = 300;
+/// Others that keep the core for longer are not of the job, or calculate. Who is woken comes before them, while who only offered the core
+/// waits for its turn.
+const LONG: Duration = Duration::from_millis(1);
 /// The longest sleep: against whatever may be lost, such as a process that died.
 const SLEEP: Duration = Duration::from_millis(50);
 /// The same where another thread may have been woken in this one's place.
@@ -82,7 +85,10 @@ impl Idle {
             self.stall.sleeps_for(offers == YIELDS + 1, awaited);
             return sleep();
         }
-        std::thread::yield_now();
+        if offer_core() {
+            self.looks = self.spins + YIELDS;
+            return;
+        }
         // Whoever was on this core may have been moved.
         if offers.is_multiple_of(ASK_AGAIN) && self.spins < SPINS && !is_crowded() && !shares_core() {
             *self = Idle::new();
@@ -100,6 +106,14 @@ impl Default for Idle {
     fn default() -> Self {
         Idle::new()
     }
+}
+
+/// Offers the core to others; whether they kept it for long.
+#[allow(clippy::disallowed_methods)] // How long a wait took is what is asked.
+pub fn offer_core() -> bool {
+    let begin = Instant::now();
+    std::thread::yield_now();
+    begin.elapsed() > LONG
 }
 
 /// Whether another process of the job was seen last on this core.

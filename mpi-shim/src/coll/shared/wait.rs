@@ -141,9 +141,12 @@ impl Waiter {
             if ready() {
                 return true;
             }
-            std::thread::yield_now();
+            let long = p2p::offer_core();
             if ready() || (self.crowded && self.look_away(awaited, ready)) {
                 return true;
+            }
+            if long {
+                return false;
             }
         }
         false
