@@ -27,8 +27,18 @@ pub enum OpenError {
     },
 }
 
-/// Opens the port of this host on a fabric. Where one process may be any of the hosts, `host` says which.
+/// Opens the port of this host on a fabric, for what moves much and waits for no single frame: images, discovery. Where one process may
+/// be any of the hosts, `host` says which.
 pub fn open(fabric: &FabricSpec, host: Option<&str>) -> Result<Box<dyn Port>, OpenError> {
+    open_port(fabric, host, RawOptions::default())
+}
+
+/// The same for messages, where somebody waits for each.
+pub fn open_for_messages(fabric: &FabricSpec, host: Option<&str>) -> Result<Box<dyn Port>, OpenError> {
+    open_port(fabric, host, RawOptions { gather: false, ..RawOptions::default() })
+}
+
+fn open_port(fabric: &FabricSpec, host: Option<&str>, options: RawOptions) -> Result<Box<dyn Port>, OpenError> {
     match fabric {
         FabricSpec::Sim(_) => Err(OpenError::Simulated(fabric.clone())),
         FabricSpec::Xbar(spec) => {
@@ -40,6 +50,6 @@ pub fn open(fabric: &FabricSpec, host: Option<&str>) -> Result<Box<dyn Port>, Op
             let host = host.or(spec.host.as_deref()).map(str::to_owned);
             Ok(Box::new(XbarPort::attach(&spec.path, &AttachOptions { host, ..AttachOptions::default() })?))
         }
-        FabricSpec::Raw(device) => Ok(Box::new(RawPort::open(device, RawOptions::default())?)),
+        FabricSpec::Raw(device) => Ok(Box::new(RawPort::open(device, options)?)),
     }
 }

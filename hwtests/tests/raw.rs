@@ -23,7 +23,7 @@ fn network(plan: Plan) -> Option<Network> {
 }
 
 fn open(network: &Network, host: usize) -> Result<RawPort, RawError> {
-    let options = RawOptions { buffer_bytes: 4 << 20 };
+    let options = RawOptions { buffer_bytes: 4 << 20, ..RawOptions::default() };
     network.inside(host, || RawPort::open(DEVICE, options)).expect("the namespace is there")
 }
 

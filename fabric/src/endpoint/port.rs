@@ -45,19 +45,28 @@ impl<P: Port> PortEndpoint<P> {
         self.port
     }
 
+    /// What has happened already, if anything has: without a look at the port.
+    pub fn poll_ready(&mut self) -> Option<Event> {
+        self.machine.poll_event()
+    }
+
     fn progress(&mut self) -> Result<(), PortError> {
         while let Some(received) = self.port.recv()? {
             if let Received::Packet(packet) = received {
                 self.machine.handle_packet(self.port.now(), &packet);
             }
         }
-        if self.machine.poll_timeout().is_some_and(|at| at <= self.port.now()) {
-            self.machine.handle_timeout(self.port.now());
+        if let Some(at) = self.machine.poll_timeout() {
+            let now = self.port.now();
+            if at <= now {
+                self.machine.handle_timeout(now);
+            }
         }
         self.transmit()
     }
 
-    fn transmit(&mut self) -> Result<(), PortError> {
+    /// Hands over what may be sent now. Without it that is done by the next [`Endpoint::poll`] or [`Endpoint::wait`].
+    pub fn transmit(&mut self) -> Result<(), PortError> {
         while self.port.can_send() {
             let Some(transmit) = self.machine.poll_transmit(self.port.now()) else { break };
             self.port.send(transmit)?;

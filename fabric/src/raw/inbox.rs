@@ -3,7 +3,7 @@
 //! The kernel copies each frame into one of the places of a batch; what the port hands out are slices of it. Memory whose
 //! frames are gone is used again at once, while the processor's cache still holds it.
 
-use super::sys::BATCH;
+use super::sys::{BATCH, Lens};
 use arrayvec::ArrayVec;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -11,6 +11,10 @@ use std::io::{self, IoSliceMut};
 
 /// Bytes that are taken in at once, about: few enough for the second-level cache.
 const BATCH_BYTES: usize = 128 << 10;
+
+/// Frames that are taken in at once at least, if so many wait. When they do, more are asked for the next time: to ask for many costs
+/// time also when none comes.
+const FEW: usize = 4;
 
 /// How many batches are remembered, for the time when their frames are gone.
 const REMEMBERED: usize = 16;
@@ -20,16 +24,22 @@ pub(super) struct Inbox {
     /// Bytes of a place: the largest frame.
     place: usize,
     batch: Bytes,
-    lens: ArrayVec<usize, BATCH>,
+    lens: Lens,
     next: usize,
     used: VecDeque<Bytes>,
+    /// Memory that the next batch will fill.
+    ready: Option<BytesMut>,
+    /// How many frames the next batch takes.
+    asked: usize,
+    /// Fewer came than were asked for: no more waited.
+    was_all: bool,
 }
 
 impl Inbox {
     /// An inbox for frames of at most so many bytes.
     pub(super) fn new(largest: usize) -> Inbox {
         let (place, lens) = (largest.next_multiple_of(64), ArrayVec::new());
-        Inbox { place, batch: Bytes::new(), lens, next: 0, used: VecDeque::new() }
+        Inbox { place, batch: Bytes::new(), lens, next: 0, used: VecDeque::new(), ready: None, asked: FEW, was_all: false }
     }
 
     /// The next frame that has been taken in, from its Ethernet header on.
@@ -43,21 +53,42 @@ impl Inbox {
     /// Takes in frames that wait in the socket, by `receive`, if there are none here. Returns how many bytes of them there are.
     pub(super) fn fill(
         &mut self,
-        receive: impl FnOnce(&mut [IoSliceMut<'_>]) -> io::Result<ArrayVec<usize, BATCH>>,
+        receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut Lens) -> io::Result<()>,
     ) -> io::Result<usize> {
         if self.next == self.lens.len() {
-            let mut memory = self.memory();
-            let mut places: ArrayVec<IoSliceMut<'_>, BATCH> =
-                memory.chunks_exact_mut(self.place).take(BATCH).map(IoSliceMut::new).collect();
-            let came = receive(&mut places);
-            drop(places);
-            (self.batch, self.next) = (memory.freeze(), 0);
-            self.lens = came.or_else(|error| match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(ArrayVec::new()),
-                _ => Err(error),
-            })?;
+            self.refill(receive)?;
         }
         Ok(self.lens[self.next..].iter().sum())
+    }
+
+    /// True, once, when the last frame of a batch has been handed out behind which no more waited: to ask again would be in vain.
+    pub(super) fn end_of_all(&mut self) -> bool {
+        self.next == self.lens.len() && std::mem::take(&mut self.was_all)
+    }
+
+    fn refill(
+        &mut self,
+        receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut Lens) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut memory = self.ready.take().unwrap_or_else(|| self.memory());
+        let mut places: ArrayVec<IoSliceMut<'_>, BATCH> = ArrayVec::new();
+        places.extend(memory.chunks_exact_mut(self.place).take(self.asked.min(BATCH)).map(IoSliceMut::new));
+        self.lens.clear();
+        self.next = 0;
+        let came = receive(&mut places, &mut self.lens);
+        let (asked, got) = (places.len(), self.lens.len());
+        drop(places);
+        if got > 0 {
+            self.asked = if got == asked { 2 * asked } else { got.max(FEW) };
+            self.batch = memory.freeze();
+            self.was_all = got < asked;
+        } else {
+            self.ready = Some(memory);
+        }
+        came.or_else(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
+            _ => Err(error),
+        })
     }
 
     /// Memory for a batch: that of the newest one whose frames are gone.
@@ -88,15 +119,15 @@ mod tests {
 
     /// Receives the next of these frames.
     fn fill(inbox: &mut Inbox, frames: &mut VecDeque<Vec<u8>>) -> usize {
-        let came = |places: &mut [IoSliceMut<'_>]| {
+        let came = |places: &mut [IoSliceMut<'_>], lens: &mut Lens| {
             let take = |place: &mut IoSliceMut<'_>| {
                 let frame = frames.pop_front()?;
                 let len = frame.len().min(place.len());
                 place[..len].copy_from_slice(&frame[..len]);
                 Some(frame.len())
             };
-            let lens: ArrayVec<usize, BATCH> = places.iter_mut().map_while(take).collect();
-            if lens.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(lens) }
+            lens.extend(places.iter_mut().map_while(take));
+            if lens.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         };
         inbox.fill(came).unwrap()
     }
@@ -145,7 +176,7 @@ mod tests {
     #[test]
     fn an_error_is_passed_on_and_nothing_has_come() {
         let mut inbox = Inbox::new(1514);
-        let error = inbox.fill(|_| Err(io::Error::from_raw_os_error(libc::ENETDOWN))).unwrap_err();
+        let error = inbox.fill(|_, _| Err(io::Error::from_raw_os_error(libc::ENETDOWN))).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENETDOWN));
         assert_eq!((inbox.pop(), fill(&mut inbox, &mut VecDeque::new())), (None, 0));
     }

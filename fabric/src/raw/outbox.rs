@@ -55,6 +55,9 @@ impl Outbox {
 
     /// Hands over what waits, as far as the device takes it. What it does not take keeps waiting.
     pub(super) fn flush(&mut self, socket: &Socket) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
         let pieces: ArrayVec<Pieces<'_>, BATCH> = self.waiting.iter().map(Outgoing::pieces).collect();
         let mut sent = 0;
         let result = loop {

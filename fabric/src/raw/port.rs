@@ -31,11 +31,14 @@ pub struct RawOptions {
     /// Bytes that received frames may fill until they are taken; what the kernel needs to keep them is not counted. Without
     /// `CAP_NET_ADMIN` it is no more than the sysctl `net.core.rmem_max`.
     pub buffer_bytes: usize,
+    /// While much comes, frames are let gather for up to a millisecond: it saves work where nobody waits for any single one, as while an
+    /// image comes. Without it each frame wakes whoever waits.
+    pub gather: bool,
 }
 
 impl Default for RawOptions {
     fn default() -> RawOptions {
-        RawOptions { buffer_bytes: 8 << 20 }
+        RawOptions { buffer_bytes: 8 << 20, gather: true }
     }
 }
 
@@ -56,7 +59,8 @@ pub struct RawPort {
     limits: PortLimits,
     socket: Socket,
     inbox: Inbox,
-    rest: Rest,
+    /// How long frames are let gather; never, where each is waited for.
+    rest: Option<Rest>,
     outbox: Outbox,
     groups: Vec<Group>,
     counters: RawCounters,
@@ -87,7 +91,7 @@ impl RawPort {
             limits,
             socket,
             inbox: Inbox::new(ETHERNET_HEADER + mtu),
-            rest: Rest::default(),
+            rest: options.gather.then(Rest::default),
             outbox: Outbox::default(),
             groups: Vec::new(),
             counters: RawCounters::default(),
@@ -112,16 +116,18 @@ impl RawPort {
 
     /// Takes frames in, if none are here. True if there are any.
     fn fill(&mut self) -> Result<bool, PortError> {
-        let came = self.inbox.fill(|places| self.socket.receive(places));
+        let came = self.inbox.fill(|places, lens| self.socket.receive(places, lens));
         came.map(|bytes| bytes > 0).map_err(|error| self.down(error))
     }
 
     fn take(&mut self) -> Result<Option<Bytes>, PortError> {
         let mut frame = self.inbox.pop();
-        if frame.is_none() && self.fill()? {
+        if frame.is_none() && !self.inbox.end_of_all() && self.fill()? {
             frame = self.inbox.pop();
         }
-        self.rest.came(frame.as_ref().map_or(0, Bytes::len));
+        if let Some(rest) = &mut self.rest {
+            rest.came(frame.as_ref().map_or(0, Bytes::len));
+        }
         Ok(frame)
     }
 
@@ -226,7 +232,8 @@ impl Port for RawPort {
             }
             let left = deadline - self.now();
             let limit = if self.outbox.is_empty() { left } else { left.min(PATIENCE) };
-            match self.rest.begin(self.now()) {
+            let now = self.now();
+            match self.rest.as_mut().and_then(|rest| rest.begin(now)) {
                 Some(rest) => sleep(limit.min(rest)),
                 None => self.socket.wait(limit).map_err(|error| self.down(error))?,
             }

@@ -4,13 +4,16 @@
 use super::ethernet::Mac;
 use arrayvec::ArrayVec;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::{size_of, size_of_val, zeroed};
+use std::mem::{MaybeUninit, size_of, size_of_val, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
 /// The most frames that one call hands over.
 pub(super) const BATCH: usize = 64;
+
+/// How long the frames of a batch are.
+pub(super) type Lens = ArrayVec<usize, BATCH>;
 
 /// A frame in pieces.
 pub(super) type Pieces<'a> = [IoSlice<'a>; 3];
@@ -23,6 +26,18 @@ fn request(device: &str) -> Option<libc::ifreq> {
     let room = request.ifr_name.len() - 1;
     request.ifr_name.get_mut(..name.len().min(room))?.iter_mut().zip(name).for_each(|(to, from)| *to = *from as _);
     (name.len() <= room).then_some(request)
+}
+
+/// Room for the messages of one call; it takes no time to make.
+const NO_MESSAGES: [MaybeUninit<libc::mmsghdr>; BATCH] = [const { MaybeUninit::uninit() }; BATCH];
+
+/// A message of these pieces, for calls that move many at once.
+fn of_pieces(pieces: *mut libc::iovec, count: usize) -> libc::mmsghdr {
+    // SAFETY: `mmsghdr` is plain data, for which all zeros are valid: no name, no pieces, no control data.
+    let mut message: libc::mmsghdr = unsafe { zeroed() };
+    message.msg_hdr.msg_iov = pieces;
+    message.msg_hdr.msg_iovlen = count as _;
+    message
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -175,34 +190,32 @@ impl Socket {
 
     /// Hands over the first frames of `frames`, at most [`BATCH`]; says how many the kernel took.
     pub(super) fn send(&self, frames: &[Pieces<'_>]) -> io::Result<usize> {
-        // SAFETY: `mmsghdr` is plain data, for which all zeros are valid: no name, no pieces, no control data.
-        let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
+        let mut messages = NO_MESSAGES;
+        let count = frames.len().min(BATCH) as libc::c_uint;
         for (message, pieces) in messages.iter_mut().zip(frames) {
             // The kernel only reads what the pieces point to. `IoSlice` has the layout of `iovec`.
-            message.msg_hdr.msg_iov = pieces.as_ptr().cast_mut().cast();
-            message.msg_hdr.msg_iovlen = pieces.len() as _;
+            message.write(of_pieces(pieces.as_ptr().cast_mut().cast(), pieces.len()));
         }
-        let count = frames.len().min(BATCH) as libc::c_uint;
         // SAFETY: the first `count` messages point to pieces that outlive the call.
-        let sent = unsafe { libc::sendmmsg(self.fd(), messages.as_mut_ptr(), count, libc::MSG_DONTWAIT as _) };
+        let sent = unsafe { libc::sendmmsg(self.fd(), messages.as_mut_ptr().cast(), count, libc::MSG_DONTWAIT as _) };
         check(sent).map(|sent| sent as usize)
     }
 
-    /// Takes in frames that wait, each into one of `places`, at most [`BATCH`]; returns how long they are. What does not
+    /// Takes in frames that wait, each into one of `places`, at most [`BATCH`], and notes in `lens` how long they are. What does not
     /// fit its place is cut off.
-    pub(super) fn receive(&self, places: &mut [IoSliceMut<'_>]) -> io::Result<ArrayVec<usize, BATCH>> {
-        // SAFETY: `mmsghdr` is plain data, for which all zeros are valid: no name, no pieces, no control data.
-        let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
+    pub(super) fn receive(&self, places: &mut [IoSliceMut<'_>], lens: &mut Lens) -> io::Result<()> {
+        let mut messages = NO_MESSAGES;
+        let (count, flags) = (places.len().min(BATCH) as libc::c_uint, libc::MSG_DONTWAIT as _);
         for (message, place) in messages.iter_mut().zip(&mut *places) {
             // `IoSliceMut` has the layout of `iovec`.
-            message.msg_hdr.msg_iov = ptr::from_mut(place).cast();
-            message.msg_hdr.msg_iovlen = 1;
+            message.write(of_pieces(ptr::from_mut(place).cast(), 1));
         }
-        let (count, flags) = (places.len().min(BATCH) as libc::c_uint, libc::MSG_DONTWAIT as _);
         // SAFETY: the first `count` messages point to places that outlive the call, and that nobody else uses.
-        let came = unsafe { libc::recvmmsg(self.fd(), messages.as_mut_ptr(), count, flags, ptr::null_mut()) };
+        let came = unsafe { libc::recvmmsg(self.fd(), messages.as_mut_ptr().cast(), count, flags, ptr::null_mut()) };
         let came = check(came)? as usize;
-        Ok(messages.iter().take(came).map(|message| message.msg_len as usize).collect())
+        // SAFETY: the first `count` messages were written, and no more have come.
+        lens.extend(messages[..came].iter().map(|message| unsafe { message.assume_init_ref() }.msg_len as usize));
+        Ok(())
     }
 
     /// Frames that there was no room for since the last call.

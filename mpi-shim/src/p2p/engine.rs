@@ -386,7 +386,9 @@ impl Engine {
     fn poll_remote(&mut self, requests: &mut Requests) -> Result<bool> {
         for turn in 0..TURN {
             let Some(remote) = &mut self.ways.remote else { return Ok(false) };
-            let Some(came) = remote.poll()? else { return Ok(turn > 0) };
+            // One look at the fabric a turn: whoever waits may have what it waits for.
+            let came = if turn == 0 { remote.poll()? } else { remote.poll_ready()? };
+            let Some(came) = came else { return Ok(turn > 0) };
             let header = came.header;
             let key = Key { context: header.context, source: came.process as i32, tag: header.tag };
             let (numbers, _) = header.numbers;

@@ -39,9 +39,6 @@ pub(super) enum Pushed {
     None,
 }
 
-/// Over a fabric, the longest piece of a message whose data was asked for.
-const PIECE: usize = 256 << 10;
-
 /// Something to be written.
 #[derive(Clone, Debug)]
 pub(super) enum Outgoing {
@@ -177,7 +174,7 @@ impl Link {
                 self.write(remote, *kind, *key, &numbers[..*count], 0, |_, _| {})?
             }
             Outgoing::Stream { key, buffer, position, len, receive, request } => {
-                let piece = (len - position).min(self.longest_piece());
+                let piece = (len - position).min(self.longest_piece(remote.as_ref()));
                 if !self.push_data(remote, Kind::Data, *key, &[*receive], buffer, *position..position + piece)? {
                     return Ok(Pushed::None);
                 }
@@ -192,10 +189,10 @@ impl Link {
         Ok(if pushed { Pushed::All } else { Pushed::None })
     }
 
-    fn longest_piece(&self) -> usize {
-        match &self.way {
-            Way::Ring(ring, _) => ring.max_payload(),
-            Way::Fabric { .. } => PIECE,
+    fn longest_piece(&self, remote: Option<&Remote>) -> usize {
+        match (&self.way, remote) {
+            (Way::Ring(ring, _), _) => ring.max_payload(),
+            (Way::Fabric { .. }, remote) => remote.map_or(usize::MAX, Remote::longest_piece),
         }
     }
 

@@ -7,9 +7,11 @@
 //! A connection may be lost and stand again; what was not known to have arrived is then sent again, and by its sequence number, which counts the
 //! messages to a process, the receiver finds out what it has already. A process that ends says `BYE` to all that it knows.
 
+use super::pool::Pool;
 use crate::abi::{MPI_ERR_OTHER, MPI_ERR_PROC_ABORTED};
 use crate::error::{Error, Result};
 use crate::launch::seats::{self, Seat};
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -28,10 +30,21 @@ const BYE: u8 = 0xff;
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Most numbers of a message.
 const NUMBERS: usize = 3;
+/// Bytes of the longest header.
+const MAX_HEADER: usize = HEADER + 8 * NUMBERS;
+/// Bytes that may be under way from one process to another, about.
+const UNDER_WAY: usize = 4 << 20;
+/// Frames that may be under way however long they are.
+const LEAST_WINDOW: usize = 16;
+/// Over a fabric of short frames, the longest piece of a message whose data was asked for.
+const PIECE: usize = 32 << 10;
+/// From so long payloads of frames on a piece is what fits one: then the receiver need not put it together.
+const LONG_FRAME: usize = 8 << 10;
 
 /// The way to the processes that share no memory with this one.
 pub struct Remote {
     endpoint: PortEndpoint<Box<dyn Port>>,
+    pool: Pool,
     peers: Vec<Peer>,
     process_of: FxHashMap<UniqueId, u32>,
     /// This process leaves: who cannot be reached any longer has left before.
@@ -84,14 +97,21 @@ pub struct Incoming {
 impl Remote {
     /// Takes a seat on a fabric.
     pub fn open(seat: &Seat) -> Result<Remote> {
-        let port = provider::open(&seat.fabric, seat.host.as_deref());
+        let port = provider::open_for_messages(&seat.fabric, seat.host.as_deref());
         let port = port.map_err(|error| Error::new(MPI_ERR_OTHER, format!("{}: {error}", seat.fabric)))?;
+        let port_payload = port.limits().max_payload;
         // Every start of a process is an incarnation of its own.
         let incarnation = RandomState::new().build_hasher().finish();
-        let endpoint = PortEndpoint::new(port, EndpointConfig::default(), incarnation);
+        let endpoint = PortEndpoint::new(port, config(port_payload), incarnation);
         let peers: Vec<Peer> = seat.peers.iter().map(Peer::new).collect();
         let process_of = peers.iter().enumerate().map(|(process, peer)| (peer.card, process as u32)).collect();
-        Ok(Remote { endpoint, peers, process_of, leaving: false })
+        Ok(Remote { endpoint, pool: Pool::default(), peers, process_of, leaving: false })
+    }
+
+    /// The longest piece that a long message should be cut into.
+    pub fn longest_piece(&self) -> usize {
+        let frame = self.endpoint.capabilities().whole_message;
+        if frame >= LONG_FRAME { frame - MAX_HEADER } else { PIECE }
     }
 
     /// Sends a message of `len` bytes of payload, which `fill` writes; false if too much is under way to that process.
@@ -102,10 +122,16 @@ impl Remote {
         len: usize,
         fill: impl FnOnce(&mut [u8]),
     ) -> Result<bool> {
-        let mut message = header.to_bytes(self.peers[process as usize].next.0, len);
-        let start = message.len() - len;
-        fill(&mut message[start..]);
-        self.send_bytes(process, message.into())
+        let head = header.to_bytes(self.peers[process as usize].next.0);
+        let message = self.pool.message(head.len() + len, |message| {
+            let (first, payload) = message.split_at_mut(head.len());
+            first.copy_from_slice(&head);
+            fill(payload);
+        });
+        let taken = self.send_bytes(process, message)?;
+        // It leaves now: nobody knows when this process will call again.
+        self.endpoint.transmit().map_err(|error| port_failed(&error))?;
+        Ok(taken)
     }
 
     fn send_bytes(&mut self, process: u32, message: Bytes) -> Result<bool> {
@@ -152,22 +178,35 @@ impl Remote {
         loop {
             let event = self.endpoint.poll().map_err(|error| port_failed(&error))?;
             let Some(event) = event else { return Ok(None) };
-            match event {
-                Event::Message { peer, message, .. } => {
-                    if let Some(incoming) = self.incoming(peer, message) {
-                        return Ok(Some(incoming));
-                    }
-                }
-                Event::Delivered { peer, .. } => {
-                    if let Some(peer) = self.peer(peer) {
-                        peer.undelivered.pop_front();
-                    }
-                }
-                Event::Disconnected { peer } => self.send_again(peer)?,
-                Event::PeerUnreachable { peer, reason } => self.unreachable(peer, reason)?,
-                _ => {}
+            if let Some(incoming) = self.happened(event)? {
+                return Ok(Some(incoming));
             }
         }
+    }
+
+    /// The same without a look at the fabric: of what had come at the last one.
+    pub fn poll_ready(&mut self) -> Result<Option<Incoming>> {
+        while let Some(event) = self.endpoint.poll_ready() {
+            if let Some(incoming) = self.happened(event)? {
+                return Ok(Some(incoming));
+            }
+        }
+        Ok(None)
+    }
+
+    fn happened(&mut self, event: Event) -> Result<Option<Incoming>> {
+        match event {
+            Event::Message { peer, message, .. } => return Ok(self.incoming(peer, message)),
+            Event::Delivered { peer, .. } => {
+                if let Some(peer) = self.peer(peer) {
+                    peer.undelivered.pop_front();
+                }
+            }
+            Event::Disconnected { peer } => self.send_again(peer)?,
+            Event::PeerUnreachable { peer, reason } => self.unreachable(peer, reason)?,
+            _ => {}
+        }
+        Ok(None)
     }
 
     /// A message of a process of the job that was not there before; others are dropped.
@@ -241,6 +280,14 @@ impl Remote {
     }
 }
 
+/// Frames as long as the port's, and not more bytes of them under way than its buffers hold.
+fn config(max_payload: usize) -> EndpointConfig {
+    let standard = EndpointConfig::default();
+    let window = (UNDER_WAY / max_payload.max(1)).clamp(LEAST_WINDOW, standard.window.into()) as u16;
+    let max_path_window = standard.max_path_window.min(window.into());
+    EndpointConfig { max_payload, window, max_path_window, ..standard }
+}
+
 fn port_failed(error: &PortError) -> Error {
     Error::new(MPI_ERR_OTHER, format!("the fabric: {error}"))
 }
@@ -252,18 +299,17 @@ impl fmt::Debug for Remote {
 }
 
 impl RemoteHeader {
-    /// The header, and room for a payload of `len` bytes.
-    fn to_bytes(self, sequence: u16, len: usize) -> Vec<u8> {
+    /// The header's bytes.
+    fn to_bytes(self, sequence: u16) -> ArrayVec<u8, MAX_HEADER> {
         let (numbers, count) = self.numbers;
-        let mut bytes = Vec::with_capacity(HEADER + 8 * count + len);
-        bytes.extend_from_slice(&[self.kind, count as u8]);
-        bytes.extend_from_slice(&sequence.to_le_bytes());
-        bytes.extend_from_slice(&self.tag.to_le_bytes());
-        bytes.extend_from_slice(&self.context.to_le_bytes());
+        let mut bytes = ArrayVec::new();
+        bytes.extend([self.kind, count as u8]);
+        bytes.extend(sequence.to_le_bytes());
+        bytes.extend(self.tag.to_le_bytes());
+        bytes.extend(self.context.to_le_bytes());
         for number in &numbers[..count] {
-            bytes.extend_from_slice(&number.to_le_bytes());
+            bytes.extend(number.to_le_bytes());
         }
-        bytes.resize(bytes.len() + len, 0);
         bytes
     }
 
@@ -296,8 +342,10 @@ mod tests {
             let mut numbers = [0; NUMBERS];
             numbers[..count].copy_from_slice(&all[..count]);
             let header = RemoteHeader { kind, tag, context, numbers: (numbers, count) };
-            let bytes = header.to_bytes(sequence, len);
-            prop_assert_eq!(RemoteHeader::parse(&bytes), Some((header, sequence, bytes.len() - len)));
+            let mut bytes = header.to_bytes(sequence).to_vec();
+            let start = bytes.len();
+            bytes.resize(start + len, 7);
+            prop_assert_eq!(RemoteHeader::parse(&bytes), Some((header, sequence, start)));
         }
 
         #[test]
