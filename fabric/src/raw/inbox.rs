@@ -12,8 +12,8 @@ use std::io::{self, IoSliceMut};
 /// Bytes that are taken in at once, about: few enough for the second-level cache.
 const BATCH_BYTES: usize = 128 << 10;
 
-/// Frames that are taken in at once at least, if so many wait. When they do, more are asked for the next time: to ask for many costs
-/// time also when none comes.
+/// Frames that are taken in at once at least, once one has come. When so many wait, more are asked for the next time, and one when none
+/// came: to ask for many costs time also when none comes.
 const FEW: usize = 4;
 
 /// How many batches are remembered, for the time when their frames are gone.
@@ -31,7 +31,7 @@ pub(super) struct Inbox {
     ready: Option<BytesMut>,
     /// How many frames the next batch takes.
     asked: usize,
-    /// Fewer came than were asked for: no more waited.
+    /// No more waited, or probably none: fewer came than were asked for, or the one that was.
     was_all: bool,
 }
 
@@ -39,7 +39,7 @@ impl Inbox {
     /// An inbox for frames of at most so many bytes.
     pub(super) fn new(largest: usize) -> Inbox {
         let (place, lens) = (largest.next_multiple_of(64), ArrayVec::new());
-        Inbox { place, batch: Bytes::new(), lens, next: 0, used: VecDeque::new(), ready: None, asked: FEW, was_all: false }
+        Inbox { place, batch: Bytes::new(), lens, next: 0, used: VecDeque::new(), ready: None, asked: 1, was_all: false }
     }
 
     /// The next frame that has been taken in, from its Ethernet header on.
@@ -79,11 +79,12 @@ impl Inbox {
         let (asked, got) = (places.len(), self.lens.len());
         drop(places);
         if got > 0 {
-            self.asked = if got == asked { 2 * asked } else { got.max(FEW) };
             self.batch = memory.freeze();
-            self.was_all = got < asked;
+            self.was_all = got < asked || asked == 1;
+            self.asked = if got == asked { (2 * asked).max(FEW) } else { got.max(FEW) };
         } else {
             self.ready = Some(memory);
+            self.asked = 1;
         }
         came.or_else(|error| match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The most frames that one call hands over.
 pub(super) const BATCH: usize = 64;
 
+/// Bytes of a frame that is copied into one piece.
+const SHORT: usize = 512;
+
 /// How long the frames of a batch are.
 pub(super) type Lens = ArrayVec<usize, BATCH>;
 
@@ -188,8 +191,22 @@ impl Socket {
         check(unsafe { libc::bind(self.fd(), (&raw const address).cast(), len) }).map(drop)
     }
 
+    /// Hands over one short frame, for which gathering the pieces costs less than to describe them to the kernel.
+    fn send_short(&self, pieces: &Pieces<'_>) -> io::Result<usize> {
+        let mut frame: ArrayVec<u8, SHORT> = ArrayVec::new();
+        pieces.iter().for_each(|piece| frame.extend(piece.iter().copied()));
+        // SAFETY: the frame is that many readable bytes for the time of the call.
+        let sent = unsafe { libc::send(self.fd(), frame.as_ptr().cast(), frame.len(), libc::MSG_DONTWAIT) };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(1) }
+    }
+
     /// Hands over the first frames of `frames`, at most [`BATCH`]; says how many the kernel took.
     pub(super) fn send(&self, frames: &[Pieces<'_>]) -> io::Result<usize> {
+        if let [pieces] = frames
+            && pieces.iter().map(|piece| piece.len()).sum::<usize>() <= SHORT
+        {
+            return self.send_short(pieces);
+        }
         let mut messages = NO_MESSAGES;
         let count = frames.len().min(BATCH) as libc::c_uint;
         for (message, pieces) in messages.iter_mut().zip(frames) {
@@ -204,6 +221,9 @@ impl Socket {
     /// Takes in frames that wait, each into one of `places`, at most [`BATCH`], and notes in `lens` how long they are. What does not
     /// fit its place is cut off.
     pub(super) fn receive(&self, places: &mut [IoSliceMut<'_>], lens: &mut Lens) -> io::Result<()> {
+        if let [place] = places {
+            return self.receive_one(place).map(|len| lens.push(len));
+        }
         let mut messages = NO_MESSAGES;
         let (count, flags) = (places.len().min(BATCH) as libc::c_uint, libc::MSG_DONTWAIT as _);
         for (message, place) in messages.iter_mut().zip(&mut *places) {
@@ -216,6 +236,13 @@ impl Socket {
         // SAFETY: the first `count` messages were written, and no more have come.
         lens.extend(messages[..came].iter().map(|message| unsafe { message.assume_init_ref() }.msg_len as usize));
         Ok(())
+    }
+
+    fn receive_one(&self, place: &mut [u8]) -> io::Result<usize> {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        // SAFETY: the place is that many writable bytes for the time of the call.
+        let came = unsafe { libc::recv(self.fd(), place.as_mut_ptr().cast(), place.len(), flags) };
+        usize::try_from(came).map_err(|_| io::Error::last_os_error())
     }
 
     /// Frames that there was no room for since the last call.
