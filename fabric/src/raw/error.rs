@@ -33,6 +33,14 @@ pub enum RawError {
         /// The smallest that does.
         least: usize,
     },
+    /// Another process has the lane.
+    #[error("raw:{device}: lane {lane} is another process's")]
+    Lane {
+        /// The device.
+        device: String,
+        /// The lane.
+        lane: u16,
+    },
     /// The operating system refused.
     #[error("raw:{device}: cannot {operation}: {source}")]
     Os {

@@ -3,6 +3,7 @@
 use crate::id::UniqueId;
 use crate::protocol::Group;
 use crate::wire::{MAX_HEADER, WireError, frame};
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 use std::fmt;
 use zerocopy::byteorder::{big_endian, little_endian};
@@ -10,6 +11,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The first of the two ethertypes that IEEE 802 keeps for local experiments.
 pub const ETHERTYPE: u16 = 0x88b5;
+
+/// The second of them: of frames to one of several ports that a card has.
+pub const LANES: u16 = 0x88b6;
 
 /// The first four bytes of a group's address: multicast, locally administered. The number follows, high byte first.
 pub(super) const GROUP_PREFIX: [u8; 4] = [0x03, 0x54, 0x57, 0x00];
@@ -47,6 +51,27 @@ impl Mac {
     }
 }
 
+/// Where a frame goes: a card or a group, and there a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) mac: Mac,
+    /// Which of the ports that several processes have on one device; 0 for the one that needs no number.
+    pub(super) lane: u16,
+}
+
+impl Address {
+    /// The address of the port of this unique id: a lane's number stands above the card's address. `None` if the id is no card's.
+    pub(super) fn of_card(UniqueId(id): UniqueId) -> Option<Address> {
+        let mac = Mac::of_card(UniqueId(id & CARD))?;
+        Some(Address { mac, lane: (id >> CARD_BITS) as u16 })
+    }
+
+    /// The port's unique id.
+    pub(super) fn unique_id(self) -> UniqueId {
+        UniqueId(self.mac.unique_id().0 | u64::from(self.lane) << CARD_BITS)
+    }
+}
+
 impl fmt::Display for Mac {
     /// As in `02:00:00:00:00:01`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,14 +81,19 @@ impl fmt::Display for Mac {
     }
 }
 
+/// Bits of a unique id that are a card's address.
+const CARD_BITS: u32 = 48;
+const CARD: u64 = (1 << CARD_BITS) - 1;
+
 /// What comes before header, payload and CRC-32.
 ///
 /// ```text
 /// 0             6        12          14       16
-/// | destination | source | ethertype | length | header | payload | CRC-32 | padding
+/// | destination | source | ethertype | length | header | payload | CRC-32 | padding         to a card or a group
+/// | destination | source | ethertype | lane   | length | header | payload | CRC-32 | ...    to a lane of a card
 /// ```
 ///
-/// `length` counts header, payload and CRC-32. The ethertype is big-endian, as Ethernet wants it.
+/// `length` counts header, payload and CRC-32. The ethertype is big-endian, as Ethernet wants it, and so is the lane.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Envelope {
@@ -77,11 +107,19 @@ struct Envelope {
 pub const ENVELOPE: usize = size_of::<Envelope>();
 const _: () = assert!(ENVELOPE == 16);
 
+/// Bytes of a lane's number.
+const LANE: usize = 2;
+/// Where it stands.
+pub(super) const LANE_AT: usize = 14;
+
+/// Bytes before the header, at most.
+pub(super) const MAX_ENVELOPE: usize = ENVELOPE + LANE;
+
 /// Bytes of the Ethernet header, which the MTU does not count.
 pub(super) const ETHERNET_HEADER: usize = 14;
 
 /// What a frame with the longest header takes of the MTU besides its payload.
-const OVERHEAD: usize = ENVELOPE - ETHERNET_HEADER + MAX_HEADER + frame::CRC_LEN;
+const OVERHEAD: usize = MAX_ENVELOPE - ETHERNET_HEADER + MAX_HEADER + frame::CRC_LEN;
 
 /// The smallest MTU that carries frames of every kind, with a payload.
 pub(super) const LEAST_MTU: usize = OVERHEAD + 1;
@@ -92,9 +130,17 @@ pub fn max_payload(mtu: usize) -> usize {
 }
 
 /// The first bytes of a frame of `length` bytes of header, payload and CRC-32.
-pub(super) fn envelope(destination: Mac, source: Mac, length: u16) -> [u8; ENVELOPE] {
-    let (ethertype, length) = (ETHERTYPE.into(), length.into());
-    zerocopy::transmute!(Envelope { destination: destination.0, source: source.0, ethertype, length })
+pub(super) fn envelope(to: Address, source: Mac, length: u16) -> ArrayVec<u8, MAX_ENVELOPE> {
+    let ethertype = if to.lane == 0 { ETHERTYPE } else { LANES }.into();
+    let whole = Envelope { destination: to.mac.0, source: source.0, ethertype, length: length.into() };
+    let (head, length) = whole.as_bytes().split_at(LANE_AT);
+    let mut bytes = ArrayVec::new();
+    bytes.extend(head.iter().copied());
+    if to.lane != 0 {
+        bytes.extend(to.lane.to_be_bytes());
+    }
+    bytes.extend(length.iter().copied());
+    bytes
 }
 
 /// Header, payload and CRC-32 of a frame as it came from the device, for [`frame::parse`]. More bytes than its length says
@@ -102,20 +148,25 @@ pub(super) fn envelope(destination: Mac, source: Mac, length: u16) -> [u8; ENVEL
 pub fn open(bytes: &Bytes) -> Result<Bytes, WireError> {
     let truncated = |needed| WireError::Truncated { needed, got: bytes.len() };
     let (envelope, _) = Envelope::ref_from_prefix(bytes).map_err(|_| truncated(ENVELOPE))?;
-    let end = ENVELOPE + usize::from(envelope.length.get());
+    let (length, start) = match envelope.ethertype.get() {
+        LANES => (bytes.get(LANE_AT + LANE..MAX_ENVELOPE), MAX_ENVELOPE),
+        _ => (bytes.get(LANE_AT..ENVELOPE), ENVELOPE),
+    };
+    let length = length.and_then(|length| length.first_chunk()).ok_or_else(|| truncated(start))?;
+    let end = start + usize::from(u16::from_le_bytes(*length));
     if bytes.len() < end {
         return Err(truncated(end));
     }
     if bytes.len() > end.max(MIN_FRAME) {
         return Err(WireError::TrailingBytes { extra: bytes.len() - end.max(MIN_FRAME) });
     }
-    Ok(bytes.slice(ENVELOPE..end))
+    Ok(bytes.slice(start..end))
 }
 
 /// A whole frame in one piece, as it leaves a device that does not pad; the port sends the same in pieces.
 pub fn seal(destination: Mac, source: Mac, frame: &[u8]) -> Vec<u8> {
     let length = u16::try_from(frame.len()).expect("a frame fits the largest MTU");
-    [&envelope(destination, source, length), frame].concat()
+    [&envelope(Address { mac: destination, lane: 0 }, source, length), frame].concat()
 }
 
 #[cfg(test)]
@@ -138,6 +189,20 @@ mod tests {
     fn an_id_that_is_no_cards_has_no_address() {
         assert_eq!(Mac::of_card(UniqueId(1 << 48)), None);
         assert_eq!(Mac::of_card(Mac::of_group(Group(1)).unique_id()), None);
+    }
+
+    #[test]
+    fn a_lane_of_a_card() {
+        let address = Address { mac: ONE, lane: 0x0102 };
+        assert_eq!(address.unique_id(), UniqueId(0x0102_0200_5e00_0001));
+        assert_eq!(Address::of_card(address.unique_id()), Some(address));
+        let mut frame = envelope(address, ONE, 3).to_vec();
+        assert_eq!(frame[12..], [0x88, 0xb6, 1, 2, 3, 0]);
+        assert_eq!(open(&frame.clone().into()), Err(WireError::Truncated { needed: 21, got: 18 }));
+        frame.extend([7, 8, 9]);
+        assert_eq!(open(&frame.clone().into()).unwrap(), &[7, 8, 9][..]);
+        frame.resize(MIN_FRAME, 0);
+        assert_eq!(open(&frame.into()).unwrap(), &[7, 8, 9][..]);
     }
 
     proptest! {

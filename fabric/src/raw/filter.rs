@@ -1,6 +1,6 @@
 //! Which frames the kernel hands over: those for this card, and those for the groups that were joined.
 
-use super::ethernet::GROUP_PREFIX;
+use super::ethernet::{GROUP_PREFIX, LANE_AT};
 use crate::protocol::Group;
 use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
 
@@ -17,13 +17,23 @@ fn accept(yes: bool) -> sock_filter {
     sock_filter { code: (BPF_RET | BPF_K) as u16, jt: 0, jf: 0, k: if yes { u32::MAX } else { 0 } }
 }
 
+/// What all programs begin with: a bridge floods frames for cards that it has not heard of yet, and the kernel knows that they are not
+/// for us.
+fn for_this_host() -> [sock_filter; 3] {
+    let kind = load(BPF_B, libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE);
+    [kind, unless(BPF_JEQ, libc::PACKET_OTHERHOST.into(), true), accept(false)]
+}
+
+/// The same for a socket that is bound to the ethertype of lanes.
+pub(super) fn lane(lane: u16) -> Vec<sock_filter> {
+    let number = [load(BPF_H, LANE_AT as i32), unless(BPF_JEQ, lane.into(), true), accept(true), accept(false)];
+    [&for_this_host()[..], &number].concat()
+}
+
 /// The classic BPF program for a socket that is bound to our ethertype.
 pub(super) fn program(groups: &[Group]) -> Vec<sock_filter> {
-    let mut program = vec![
-        // A bridge floods frames for cards that it has not heard of yet: the kernel knows that they are not for us.
-        load(BPF_B, libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE),
-        unless(BPF_JEQ, libc::PACKET_OTHERHOST.into(), true),
-        accept(false),
+    let mut program = for_this_host().to_vec();
+    program.extend([
         load(BPF_B, 0),
         unless(BPF_JSET, 1, false),
         accept(true),
@@ -31,7 +41,7 @@ pub(super) fn program(groups: &[Group]) -> Vec<sock_filter> {
         unless(BPF_JEQ, u32::from_be_bytes(GROUP_PREFIX), false),
         accept(false),
         load(BPF_H, 4),
-    ];
+    ]);
     for group in groups {
         program.extend([unless(BPF_JEQ, group.0.into(), true), accept(true)]);
     }

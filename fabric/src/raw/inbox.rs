@@ -39,7 +39,16 @@ impl Inbox {
     /// An inbox for frames of at most so many bytes.
     pub(super) fn new(largest: usize) -> Inbox {
         let (place, lens) = (largest.next_multiple_of(64), ArrayVec::new());
-        Inbox { place, batch: Bytes::new(), lens, next: 0, used: VecDeque::new(), ready: None, asked: 1, was_all: false }
+        Inbox {
+            place,
+            batch: Bytes::new(),
+            lens,
+            next: 0,
+            used: VecDeque::new(),
+            ready: None,
+            asked: 1,
+            was_all: false,
+        }
     }
 
     /// The next frame that has been taken in, from its Ethernet header on.
@@ -66,10 +75,7 @@ impl Inbox {
         self.next == self.lens.len() && std::mem::take(&mut self.was_all)
     }
 
-    fn refill(
-        &mut self,
-        receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut Lens) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn refill(&mut self, receive: impl FnOnce(&mut [IoSliceMut<'_>], &mut Lens) -> io::Result<()>) -> io::Result<()> {
         let mut memory = self.ready.take().unwrap_or_else(|| self.memory());
         let mut places: ArrayVec<IoSliceMut<'_>, BATCH> = ArrayVec::new();
         places.extend(memory.chunks_exact_mut(self.place).take(self.asked.min(BATCH)).map(IoSliceMut::new));

@@ -1,7 +1,8 @@
 //! Whole frames on an Ethernet device (`raw:DEVICE`): packet(7) sockets, an ethertype of our own, no IP address.
 //!
 //! A card's unique id is its MAC address, a group is an Ethernet multicast address, and the network finds both by itself.
-//! The bytes are in `docs/wire-format.md`.
+//! The bytes are in `docs/wire-format.md`. Several processes of a host may each have a port on a device, a *lane*: the kernel sorts the
+//! frames by its number, and the lane's unique id has it above the card's address.
 //!
 //! What measured best, between namespaces on a bridge: frames leave in batches by `sendmmsg` and come in batches by
 //! `recvmmsg`, into memory that the cache still holds. The kernel keeps a frame once for all receivers of one machine until
@@ -29,5 +30,5 @@ mod rest;
 mod sys;
 
 pub use error::RawError;
-pub use ethernet::{ENVELOPE, ETHERTYPE, Mac, max_payload, open, seal};
+pub use ethernet::{ENVELOPE, ETHERTYPE, LANES, Mac, max_payload, open, seal};
 pub use port::{RawCounters, RawOptions, RawPort};

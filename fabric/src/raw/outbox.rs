@@ -1,6 +1,6 @@
 //! Packets that wait to be handed over together.
 
-use super::ethernet::{self, ENVELOPE, Mac};
+use super::ethernet::{self, Address, MAX_ENVELOPE, Mac};
 use super::sys::{BATCH, Pieces, Socket};
 use crate::wire::{MAX_HEADER, Packet, frame};
 use arrayvec::ArrayVec;
@@ -9,13 +9,13 @@ use std::io::{self, IoSlice};
 
 /// A frame in pieces: what comes before the payload, the payload, which is not copied, and the CRC-32.
 struct Outgoing {
-    head: ArrayVec<u8, { ENVELOPE + MAX_HEADER }>,
+    head: ArrayVec<u8, { MAX_ENVELOPE + MAX_HEADER }>,
     payload: Bytes,
     crc: [u8; frame::CRC_LEN],
 }
 
 impl Outgoing {
-    fn new(destination: Mac, source: Mac, packet: Packet) -> Outgoing {
+    fn new(destination: Address, source: Mac, packet: Packet) -> Outgoing {
         let payload_len = u16::try_from(packet.payload.len()).expect("the port has looked at the payload's length");
         let header = packet.header.encode(payload_len);
         let crc = frame::crc(&header, &packet.payload).to_le_bytes();
@@ -49,7 +49,7 @@ impl Outbox {
     }
 
     /// Adds a packet; a full outbox loses it.
-    pub(super) fn push(&mut self, destination: Mac, source: Mac, packet: Packet) {
+    pub(super) fn push(&mut self, destination: Address, source: Mac, packet: Packet) {
         let _ = self.waiting.try_push(Outgoing::new(destination, source, packet));
     }
 

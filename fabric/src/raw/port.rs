@@ -1,7 +1,7 @@
 //! The port.
 
 use super::error::{RawError, while_open};
-use super::ethernet::{ETHERNET_HEADER, ETHERTYPE, LEAST_MTU, Mac, max_payload, open};
+use super::ethernet::{Address, ETHERNET_HEADER, ETHERTYPE, LANES, LEAST_MTU, Mac, max_payload, open};
 use super::filter;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -13,6 +13,9 @@ use crate::time::Time;
 use crate::wire::{Packet, frame};
 use bytes::Bytes;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
 /// How many bytes the driver may hold.
@@ -34,11 +37,14 @@ pub struct RawOptions {
     /// While much comes, frames are let gather for up to a millisecond: it saves work where nobody waits for any single one, as while an
     /// image comes. Without it each frame wakes whoever waits.
     pub gather: bool,
+    /// Which of several ports on the device this is: 0 for the one that all programs but those of a job have. A lane is one process's
+    /// at a time, and hears no groups.
+    pub lane: u16,
 }
 
 impl Default for RawOptions {
     fn default() -> RawOptions {
-        RawOptions { buffer_bytes: 8 << 20, gather: true }
+        RawOptions { buffer_bytes: 8 << 20, gather: true, lane: 0 }
     }
 }
 
@@ -55,7 +61,9 @@ pub struct RawCounters {
 pub struct RawPort {
     device: String,
     index: i32,
-    mac: Mac,
+    address: Address,
+    /// Held as long as the lane is ours.
+    _claim: Option<OwnedFd>,
     limits: PortLimits,
     socket: Socket,
     inbox: Inbox,
@@ -82,12 +90,17 @@ impl RawPort {
         let limits = limits(device, mtu, &socket)?;
         let receive_bytes = i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX);
         socket.prepare(SEND_BYTES, receive_bytes).map_err(os("set up the socket"))?;
-        socket.filter(&filter::program(&[])).map_err(os("attach the filter"))?;
-        socket.bind(index, ETHERTYPE).map_err(os("bind to the device"))?;
+        let lane = options.lane;
+        let claim = if lane == 0 { None } else { Some(claim(device, lane)?) };
+        let (program, ethertype) =
+            if lane == 0 { (filter::program(&[]), ETHERTYPE) } else { (filter::lane(lane), LANES) };
+        socket.filter(&program).map_err(os("attach the filter"))?;
+        socket.bind(index, ethertype).map_err(os("bind to the device"))?;
         Ok(RawPort {
             device: device.to_owned(),
             index,
-            mac,
+            address: Address { mac, lane },
+            _claim: claim,
             limits,
             socket,
             inbox: Inbox::new(ETHERNET_HEADER + mtu),
@@ -101,7 +114,7 @@ impl RawPort {
 
     /// The device's address.
     pub fn mac(&self) -> Mac {
-        self.mac
+        self.address.mac
     }
 
     /// What has happened to frames that came in.
@@ -131,13 +144,24 @@ impl RawPort {
         Ok(frame)
     }
 
-    fn destination(&self, path: Path) -> Result<Mac, PortError> {
+    fn destination(&self, path: Path) -> Result<Address, PortError> {
         match path {
-            Path::Card(id) => Mac::of_card(id).ok_or(PortError::Path(path)),
-            Path::Group(group) => Ok(Mac::of_group(group)),
+            Path::Card(id) => Address::of_card(id).ok_or(PortError::Path(path)),
+            Path::Group(group) => Ok(Address { mac: Mac::of_group(group), lane: 0 }),
             Path::Hops(_) => Err(PortError::Path(path)),
         }
     }
+}
+
+/// Takes a lane for this process: a socket of that name, which this network namespace can have once, and which goes with the process.
+fn claim(device: &str, lane: u16) -> Result<OwnedFd, RawError> {
+    let refused = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => RawError::Lane { device: device.to_owned(), lane },
+        _ => RawError::os(device, "claim the lane")(error),
+    };
+    let name = format!("twowire/{device}/{lane}");
+    let address = SocketAddr::from_abstract_name(name).map_err(refused)?;
+    UnixDatagram::bind_addr(&address).map(OwnedFd::from).map_err(refused)
 }
 
 /// A packet that may be kept.
@@ -170,7 +194,7 @@ fn limits(device: &str, mtu: usize, socket: &Socket) -> Result<PortLimits, RawEr
 
 impl Port for RawPort {
     fn unique_id(&self) -> UniqueId {
-        self.mac.unique_id()
+        self.address.unique_id()
     }
 
     fn limits(&self) -> PortLimits {
@@ -191,7 +215,7 @@ impl Port for RawPort {
         if len > max {
             return Err(PortError::TooLarge { len, max });
         }
-        self.outbox.push(destination, self.mac, transmit.packet);
+        self.outbox.push(destination, self.address.mac, transmit.packet);
         if self.outbox.is_full() { self.flush() } else { Ok(()) }
     }
 
@@ -200,6 +224,9 @@ impl Port for RawPort {
     }
 
     fn join(&mut self, group: Group) -> Result<(), PortError> {
+        if self.address.lane != 0 {
+            return Err(PortError::Path(Path::Group(group)));
+        }
         if !self.groups.contains(&group) {
             self.socket.join(self.index, Mac::of_group(group)).map_err(|error| self.down(error))?;
             self.groups.push(group);

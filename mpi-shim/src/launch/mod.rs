@@ -34,6 +34,9 @@ use std::sync::Mutex;
 use sys::pmix::Pmix;
 use ticket::{Holder, Ticket, VARIABLE};
 
+/// The name of the environment variable that `mpirun` sets where it starts one host's part of a job: its memory is the host's.
+pub const PART: &str = "TWOWIRE_PART";
+
 /// Finds out from the environment.
 ///
 /// Our `mpirun` removes the variables of other launchers, so where both are found, the other launcher is the inner one.
@@ -44,8 +47,10 @@ pub fn discover() -> Result<Job> {
     {
         let failed = |error: String| Error::new(MPI_ERR_OTHER, format!("{}: {error}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-        job.seat = Some(seats::parse(&text, job.rank, job.size).map_err(failed)?);
-        job.local = vec![job.rank];
+        let seat = seats::parse(&text, job.rank, job.size).map_err(failed)?;
+        // The memory of a job that was started as a whole is not that of one host.
+        job.local = if std::env::var_os(PART).is_some() { seat.neighbours(job.rank) } else { vec![job.rank] };
+        job.seat = Some(seat);
     }
     Ok(job)
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! seats 1 xbar:/run/xbar             the fabric, as FABRIC everywhere; with `raw:DEVICE` each rank opens its own host's device
 //! rank 0 n0 0x0002c903000000a1       a rank, the fabric's name of its host (`-` where a host has one port only), its card's unique id
-//! rank 1 n9 0x0002c903000000b2
+//! rank 1 n9 0x0002c903000000b2       with `raw:` a lane's unique id; ranks on lanes of one card share memory
 //! route 0 1 88f887 89f887            the ways from one rank to another, in hop bytes; none are needed where a card is an address
 //! ```
 //! `#` starts a comment.
@@ -37,6 +37,27 @@ pub struct Peer {
     /// The paths to it.
     pub paths: Vec<Path>,
 }
+
+impl Seat {
+    /// The lane of this process's port: the upper bits of its unique id on a network device.
+    pub fn lane(&self, rank: u32) -> u16 {
+        match self.fabric {
+            FabricSpec::Raw(_) => (self.peers[rank as usize].card.0 >> CARD_BITS) as u16,
+            _ => 0,
+        }
+    }
+
+    /// The ranks that sit on the same card as `rank`, which is among them: lanes of one device. They are on one host and share memory.
+    pub fn neighbours(&self, rank: u32) -> Vec<u32> {
+        let lane = self.lane(rank);
+        let card = |rank: u32| self.peers[rank as usize].card.0 & ((1 << CARD_BITS) - 1);
+        let all = 0..self.peers.len() as u32;
+        all.filter(|&other| other == rank || (lane != 0 && card(other) == card(rank))).collect()
+    }
+}
+
+/// Bits of a unique id that are a network card's address; above them stands the number of the lane.
+const CARD_BITS: u32 = 48;
 
 /// The seat of `rank` among `size`, as a file has it.
 pub fn parse(text: &str, rank: u32, size: u32) -> Result<Seat, String> {
@@ -119,6 +140,15 @@ mod tests {
     fn without_routes_a_card_is_the_address() {
         let seat = parse("seats 1 raw:eth0\nrank 0 - 0xa1\nrank 1 - 0xb2\n", 1, 2).expect("a seat");
         assert_eq!((seat.host, seat.peers[0].paths.clone()), (None, vec![Path::Card(UniqueId(0xa1))]));
+    }
+
+    #[test]
+    fn lanes_of_one_card_are_neighbours() {
+        let text = "seats 1 raw:e0\nrank 0 - 0x10000000000a1\nrank 1 - 0x10000000000b2\nrank 2 - 0x20000000000a1\n";
+        let seat = parse(text, 2, 3).expect("a seat");
+        assert_eq!((seat.lane(2), seat.neighbours(2), seat.neighbours(1)), (2, vec![0, 2], vec![1]));
+        let without = text.replace("0x1", "0x").replace("0x2", "0x");
+        assert_eq!(parse(&without, 2, 3).expect("a seat").neighbours(2), [2], "a card without lanes is one rank's");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Ways {
         for (place, &process) in job.local.iter().enumerate() {
             places[process as usize] = place as u32;
         }
-        let remote = job.seat.as_ref().map(Remote::open).transpose()?;
+        let remote = job.seat.as_ref().map(|seat| Remote::open(seat, job.rank)).transpose()?;
         let links = (0..job.size).map(|_| None).collect();
         Ok(Ways { segment, places, links, remote, queued: 0, may_copy: true })
     }

@@ -95,9 +95,9 @@ pub struct Incoming {
 }
 
 impl Remote {
-    /// Takes a seat on a fabric.
-    pub fn open(seat: &Seat) -> Result<Remote> {
-        let port = provider::open_for_messages(&seat.fabric, seat.host.as_deref());
+    /// Takes the seat of a rank on a fabric.
+    pub fn open(seat: &Seat, rank: u32) -> Result<Remote> {
+        let port = provider::open_for_messages(&seat.fabric, seat.host.as_deref(), seat.lane(rank));
         let port = port.map_err(|error| Error::new(MPI_ERR_OTHER, format!("{}: {error}", seat.fabric)))?;
         let port_payload = port.limits().max_payload;
         // Every start of a process is an incarnation of its own.
