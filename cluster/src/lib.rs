@@ -6,4 +6,5 @@
 
 pub mod cli;
 pub mod job;
+pub mod noded;
 pub mod up;

@@ -108,6 +108,11 @@ impl ClusterSecret {
         self.id
     }
 
+    /// A key for another use of the secret, which `context` names: no other use has the same.
+    pub fn key_for(&self, context: &str) -> [u8; blake3::KEY_LEN] {
+        blake3::derive_key(context, &self.key)
+    }
+
     /// What a front end asks of the nodes of a transfer. The nonce must be random.
     pub fn challenge(&self, nonce: u64) -> Challenge {
         // 0 says that there is no challenge.

@@ -23,10 +23,12 @@ Libs: -L${libdir} -Wl,-rpath,${libdir} -lmpi_abi
 pub(crate) fn install(prefix: &Path, release: bool) -> Result<(), String> {
     let profile = if release { "release" } else { "dev" };
     run(&mut cargo(&["build", "--locked", "--package", "twowire-mpi-shim", "--profile", profile]))?;
+    run(&mut cargo(&["build", "--locked", "--package", "twowire-cluster", "--bin", "noded", "--profile", profile]))?;
     let built = target_dir().join(if release { "release" } else { "debug" });
     let copies = [
         (built.join("mpirun"), "bin/mpirun"),
         (built.join("mpicc"), "bin/mpicc"),
+        (built.join("noded"), "bin/noded"),
         (built.join("libmpi_abi.so"), "lib/libmpi_abi.so.1"),
         (root().join("mpi-shim/include/mpi.h"), "include/mpi.h"),
         (root().join("docs/mpi.md"), "share/doc/twowire/mpi.md"),

@@ -31,4 +31,4 @@ mod sys;
 
 pub use error::RawError;
 pub use ethernet::{ENVELOPE, ETHERTYPE, LANES, Mac, max_payload, open, seal};
-pub use port::{RawCounters, RawOptions, RawPort};
+pub use port::{RawCounters, RawOptions, RawPort, lane_is_free};

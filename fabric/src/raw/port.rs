@@ -164,6 +164,11 @@ fn claim(device: &str, lane: u16) -> Result<OwnedFd, RawError> {
     UnixDatagram::bind_addr(&address).map(OwnedFd::from).map_err(refused)
 }
 
+/// True if no process of this network namespace has the lane of a device.
+pub fn lane_is_free(device: &str, lane: u16) -> bool {
+    claim(device, lane).is_ok()
+}
+
 /// A packet that may be kept.
 fn keepable(packet: Packet) -> Packet {
     match packet.payload.len() {

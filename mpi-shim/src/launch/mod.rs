@@ -16,6 +16,7 @@ mod mapping;
 mod pmi1;
 pub mod ranks;
 pub mod seats;
+pub mod signals;
 mod sys;
 pub mod ticket;
 pub mod waits;

@@ -1,5 +1,6 @@
 //! The command line: options of the whole job, and programs between colons.
 
+use crate::hosts::Hosts;
 use crate::report::Wanted;
 use mpi_abi::launch::board::Board;
 use std::ffi::{OsStr, OsString};
@@ -29,6 +30,11 @@ Options of the job:
                            whom; into FILE as well: a picture if its name ends in .svg, numbers if in .json. Can be
                            given several times
   --json                   With --report: prints JSON in place of tables
+  --hosts HOST[:RANKS],... Starts the job on these hosts, where `noded` runs: names in the map or in /etc/ethers, or
+                           addresses of network cards; so many ranks on each [default: 1], all if -n is left out
+  --map FILE               The fabric map that has the names; without --hosts all its hosts
+  --via raw:DEVICE         The network device by which the hosts reach each other
+  --secret FILE            The cluster's secret, which the hosts must have too; --insecure does without
   -h, --help               Prints this
   -V, --version            Prints the version
 
@@ -41,6 +47,7 @@ Examples:
   mpirun -l -n 1 ./master : -n 3 -x LOG=info ./worker
   mpirun -n 64 --stuck-after 60 ./solver &  kill -USR1 $!
   mpirun -n 8 --report=bytes.svg ./solver
+  mpirun --hosts a,b:4,c --via raw:eth1 --secret cluster.secret ./solver
 ";
 
 /// A job, as it was asked for.
@@ -58,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) stuck_after: Option<Duration>,
     /// What the ranks did in MPI is reported.
     pub(crate) report: Option<Wanted>,
+    /// The hosts that it runs on, and which of its ranks run here.
+    pub(crate) hosts: Hosts,
 }
 
 /// A program of a job.
@@ -65,6 +74,8 @@ pub(crate) struct Plan {
 pub(crate) struct Program {
     /// How many processes run it.
     pub(crate) ranks: u32,
+    /// That number was said.
+    counted: bool,
     /// The program and its arguments.
     pub(crate) command: Vec<OsString>,
     /// Environment variables that are set.
@@ -77,6 +88,11 @@ impl Plan {
     /// Processes of the job.
     pub(crate) fn ranks(&self) -> u32 {
         self.programs.iter().map(|program| program.ranks).sum()
+    }
+
+    /// True if it was said how many processes there are. If not, a job on several hosts fills them.
+    pub(crate) fn is_counted(&self) -> bool {
+        !matches!(&self.programs[..], [program] if !program.counted)
     }
 }
 
@@ -171,7 +187,15 @@ impl Parser {
             "--json" => self.plan.report.get_or_insert_default().json = true,
             "-h" | "--help" => return Ok(Outcome::Ends(Request::Help)),
             "-V" | "--version" => return Ok(Outcome::Ends(Request::Version)),
-            _ => return Err(format!("unknown option {name}; `mpirun --help` lists them")),
+            _ => {
+                let mut hosts = std::mem::take(&mut self.plan.hosts);
+                let mut glued = glued;
+                let taken = hosts.option(&name, &mut || self.value(&name, glued.take()));
+                self.plan.hosts = hosts;
+                if !taken? {
+                    return Err(format!("unknown option {name}; `mpirun --help` lists them"));
+                }
+            }
         }
         Ok(Outcome::Taken)
     }
@@ -196,13 +220,14 @@ impl Parser {
     fn program(&mut self, name: OsString) -> Result<(), String> {
         let mut command = vec![name];
         command.extend(self.arguments.by_ref().take_while(|argument| argument != ":"));
+        let counted = self.ranks.is_some();
         let ranks = self.ranks.take().unwrap_or(1);
         let room = MOST_RANKS - self.plan.ranks();
         if ranks > room {
             return Err(format!("a job has at most {MOST_RANKS} processes"));
         }
         let (environment, directory) = (std::mem::take(&mut self.environment), self.directory.take());
-        self.plan.programs.push(Program { ranks, command, environment, directory });
+        self.plan.programs.push(Program { ranks, counted, command, environment, directory });
         Ok(())
     }
 
@@ -221,7 +246,26 @@ impl Parser {
             program.environment = self.all.iter().chain(inherited).cloned().chain(own).collect();
             program.directory = program.directory.take().or_else(|| directory.clone());
         }
+        if let Some(size) = self.plan.hosts.size() {
+            self.be_part(size)?;
+        }
         Ok(Request::Run(self.plan))
+    }
+
+    /// This starts some ranks of a job of so many. What concerns the whole job is the affair of whoever sees it whole.
+    fn be_part(&mut self, size: u32) -> Result<(), String> {
+        let room = 1..=MOST_RANKS;
+        if let ([program], true) = (&mut self.plan.programs[..], room.contains(&size))
+            && !program.counted
+        {
+            program.ranks = size;
+        }
+        if self.plan.ranks() != size {
+            return Err(format!("--part: the programs have {} ranks, not {size}", self.plan.ranks()));
+        }
+        self.plan.timeout = None;
+        self.plan.stuck_after.get_or_insert(Duration::ZERO);
+        Ok(())
     }
 }
 
@@ -279,6 +323,15 @@ mod tests {
         assert!(error("a : -n 3").contains("without a program"));
         assert!(error("--report=x.png a").contains("--report=x.png: expected a name that ends in .svg or .json"));
         assert!(error("--stuck-after soon a").contains("--stuck-after soon: expected a number from 0"));
+    }
+
+    #[test]
+    fn a_part_of_a_job_on_several_hosts() {
+        let plan = run("--part 2,3,5,77 --hosts a:2,b:3 --via raw:e0 --insecure --timeout 9 a");
+        assert_eq!((plan.ranks(), plan.hosts.ranks_here(5), plan.hosts.are_wanted()), (5, 2..5, false));
+        assert_eq!((plan.timeout, plan.stuck_after), (None, Some(Duration::ZERO)));
+        assert!(error("--part 2,3,5,77 -n 4 a").contains("have 4 ranks, not 5"));
+        assert!(!run("--hosts a:2,b:3 a").is_counted() && run("--hosts a,b -n 2 a").is_counted());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod args;
 mod deadlock;
+mod hosts;
 mod output;
 mod report;
 mod spawn;
@@ -14,13 +15,13 @@ mod sys;
 mod watch;
 
 use args::{Plan, Request};
+use mpi_abi::launch::signals::{self, SignalSet};
 use output::Stream;
 use report::Sheet;
 use spawn::{Memory, Places};
 use std::collections::BTreeMap;
 use std::io;
 use std::process::{ChildStdin, ExitCode};
-use sys::SignalSet;
 use watch::Job;
 
 /// The exit code when a program cannot be started, as a shell's.
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
         Ok(Request::Help) => print!("{}", args::HELP),
         Ok(Request::Version) => println!("mpirun (Twowire) {}", env!("CARGO_PKG_VERSION")),
+        Ok(Request::Run(plan)) if plan.hosts.are_wanted() => {
+            let Err(text) = plan.hosts.run(&plan, std::env::args_os().skip(1).collect());
+            return fail(&text, 2);
+        }
         Ok(Request::Run(plan)) => return run(&plan).unwrap_or_else(|text| fail(&text, NOT_STARTED)),
         Err(text) => return fail(&text, 2),
     }
@@ -44,6 +49,7 @@ fn fail(text: &str, code: u8) -> ExitCode {
 /// Runs a job to its end.
 fn run(plan: &Plan) -> Result<ExitCode, String> {
     let no_job = |error: io::Error| format!("the job cannot be set up: {error}");
+    plan.hosts.die_with_parent().map_err(no_job)?;
     let memory = Memory::create(plan.ranks()).map_err(no_job)?;
     let sheet = plan.report.as_ref().map(|_| Sheet::create()).transpose().map_err(no_job)?;
     let holder = sheet.as_ref().map(|sheet| sheet.holder);
@@ -54,7 +60,7 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
         size: plan.ranks(),
         running: BTreeMap::new(),
         streams: Vec::new(),
-        signals: sys::signals(&heard).map_err(no_job)?,
+        signals: signals::open(&heard).map_err(no_job)?,
         deadline: watch::after(plan.timeout),
         stuck: stuck::Watch::new(plan.stuck_after),
         code: 0,
@@ -62,7 +68,8 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
     };
     let programs = plan.programs.iter().zip(0..);
     let ranks = programs.flat_map(|(program, appnum)| (0..program.ranks).map(move |_| (program, appnum)));
-    for ((program, appnum), rank) in ranks.zip(0..) {
+    let here = plan.hosts.ranks_here(plan.ranks());
+    for ((program, appnum), rank) in ranks.zip(0..).filter(|(_, rank)| here.contains(rank)) {
         // The ranks that were started die with us if this one cannot be.
         let cannot = |error| format!("rank {rank} cannot be started: {}: {error}", program.command[0].display());
         let mut child =

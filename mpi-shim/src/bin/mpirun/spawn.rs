@@ -1,8 +1,10 @@
 //! Starting the ranks.
 
 use crate::args::{Plan, Program};
-use crate::sys::{self, SignalSet};
+use crate::sys;
+use mpi_abi::launch::PART;
 use mpi_abi::launch::board::Board;
+use mpi_abi::launch::signals::SignalSet;
 use mpi_abi::launch::ticket::{Holder, Ticket, VARIABLE};
 use mpi_abi::report;
 use rustix::thread::CpuSet;
@@ -89,6 +91,10 @@ pub(crate) fn start(
         command.env_remove(name);
     }
     command.env(VARIABLE, ticket.to_string());
+    match plan.hosts.size() {
+        Some(_) => command.env(PART, "1"),
+        None => command.env_remove(PART),
+    };
     match report {
         Some(holder) => command.env(report::VARIABLE, holder.to_string()),
         None => command.env_remove(report::VARIABLE),

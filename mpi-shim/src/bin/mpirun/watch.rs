@@ -4,8 +4,8 @@
 
 use crate::output::Stream;
 use crate::stuck::{self, Ranks, Watch};
-use crate::sys;
 use mpi_abi::launch::board::{Board, Progress};
+use mpi_abi::launch::signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Job<'_> {
     pub(crate) fn watch(mut self) -> i32 {
         while !self.running.is_empty() {
             self.wait(None);
-            while let Some(signal) = sys::next_signal(&self.signals) {
+            while let Some(signal) = signals::next(&self.signals) {
                 self.signal(signal);
             }
             self.reap();

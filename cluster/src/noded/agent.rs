@@ -1,0 +1,230 @@
+//! The agent of a host: starts what front ends send, and ends it when they are gone.
+
+use super::channel::{Ends, Greeting, NONCE, Secret, Side, refusal};
+use super::link::Link;
+use super::part::{Part, Said};
+use super::wire::Message;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::{Duration, Instant};
+use twowire_fabric::endpoint::{Endpoint, Event, PortEndpoint};
+use twowire_fabric::id::UniqueId;
+use twowire_fabric::protocol::{Port, PortError};
+use twowire_fabric::raw;
+
+/// Lanes for ranks.
+const LANES: std::ops::Range<u16> = 1..0x4000;
+/// How long to wait for frames while nothing runs, and while programs do, whose output is looked for as often.
+const IDLE: Duration = Duration::from_millis(500);
+const BUSY: Duration = Duration::from_millis(10);
+/// The same for a while after something came or was said.
+const EAGER: Duration = Duration::from_millis(1);
+/// How long that while is.
+const EAGER_FOR: Duration = Duration::from_millis(50);
+/// Most connections with front ends.
+const MOST: usize = 64;
+
+/// A front end.
+struct Session {
+    link: Link,
+    lanes: Vec<u16>,
+    part: Option<Part>,
+}
+
+/// The agent of a host.
+pub struct Agent<P> {
+    endpoint: PortEndpoint<P>,
+    device: String,
+    secret: Secret,
+    sessions: BTreeMap<UniqueId, Session>,
+    /// Parts whose front end is gone, until they have ended.
+    ending: Vec<Part>,
+    stirred: Instant,
+}
+
+/// Says what happens, for a log.
+type Log<'a> = &'a mut dyn FnMut(&str);
+
+impl<P: Port> Agent<P> {
+    /// The agent behind this port, a lane of `device`.
+    #[expect(clippy::disallowed_methods, reason = "an agent runs in real time")]
+    pub fn new(port: P, device: &str, secret: Secret) -> Agent<P> {
+        let incarnation = u64::from_le_bytes(nonce()[..8].try_into().unwrap_or_default());
+        let endpoint = PortEndpoint::new(port, super::config(), incarnation);
+        let (sessions, ending) = (BTreeMap::new(), Vec::new());
+        Agent { endpoint, device: device.to_owned(), secret, sessions, ending, stirred: Instant::now() }
+    }
+
+    /// Serves until `stop` says so; then what runs is ended.
+    #[expect(clippy::disallowed_methods, reason = "an agent runs in real time")]
+    pub fn run(&mut self, mut stop: impl FnMut() -> bool, log: Log<'_>) -> Result<(), PortError> {
+        while !stop() {
+            while let Some(event) = self.endpoint.poll()? {
+                self.stirred = Instant::now();
+                self.happened(event, log);
+            }
+            self.listen(Instant::now())?;
+            let limit = match () {
+                () if self.stirred.elapsed() < EAGER_FOR => EAGER,
+                () if self.ending.is_empty() && self.sessions.values().all(|session| session.part.is_none()) => IDLE,
+                () => BUSY,
+            };
+            let until = self.endpoint.now() + limit;
+            self.endpoint.wait(until)?;
+        }
+        self.close()
+    }
+
+    /// Takes leave of all front ends; their parts die.
+    fn close(&mut self) -> Result<(), PortError> {
+        for peer in std::mem::take(&mut self.sessions).into_keys() {
+            self.endpoint.disconnect(peer);
+        }
+        let now = self.endpoint.now();
+        self.endpoint.wait(now)
+    }
+
+    fn happened(&mut self, event: Event, log: Log<'_>) {
+        match event {
+            Event::Message { peer, message } => self.message(peer, &message, log),
+            Event::PeerRestarted { peer } | Event::Disconnected { peer } | Event::PeerUnreachable { peer, .. } => {
+                self.lost(peer, log);
+            }
+            _ => {}
+        }
+    }
+
+    /// A front end is gone, and what it started goes too.
+    #[expect(clippy::disallowed_methods, reason = "an agent runs in real time")]
+    fn lost(&mut self, peer: UniqueId, log: Log<'_>) {
+        let Some(session) = self.sessions.remove(&peer) else { return };
+        if let Some(mut part) = session.part {
+            log(&format!("the front end {peer} is gone; its programs are ended"));
+            part.end(Instant::now());
+            self.ending.push(part);
+        }
+    }
+
+    fn message(&mut self, peer: UniqueId, bytes: &[u8], log: Log<'_>) {
+        let known = self.sessions.get_mut(&peer);
+        if let Some(message) = known.and_then(|session| session.link.open(bytes)) {
+            return self.asked(peer, message, log);
+        }
+        let many = self.sessions.len() >= MOST;
+        match self.secret.greeting(bytes, None) {
+            Some(Greeting::Hello(front)) if !many && !self.sessions.contains_key(&peer) => self.greet(peer, &front),
+            _ => {
+                log(&format!("{peer}: a message of somebody who does not know the secret, or in the wrong place"));
+                let why = if many { "it serves too many front ends" } else { "it has another secret" };
+                // Nothing is lost if the stranger is not told.
+                let _ = self.endpoint.send(peer, refusal(why).into());
+            }
+        }
+    }
+
+    fn greet(&mut self, peer: UniqueId, front: &[u8; NONCE]) {
+        let mine = nonce();
+        let _ = self.endpoint.send(peer, self.secret.challenge(front, &mine).into());
+        let ends = Ends { front: peer, agent: self.endpoint.unique_id() };
+        let link = Link::new(peer, self.secret.channel(Side::Agent, ends, front, &mine));
+        self.sessions.insert(peer, Session { link, lanes: Vec::new(), part: None });
+    }
+
+    /// A front end that knows the secret asks for something.
+    fn asked(&mut self, peer: UniqueId, message: Message, log: Log<'_>) {
+        let answer = match message {
+            Message::Reserve(count) => Some(self.reserve(peer, count)),
+            Message::Start(start) => {
+                log(&format!("{peer}: ranks {} to {}", start.first, start.first + start.count.saturating_sub(1)));
+                let Some(session) = self.sessions.get_mut(&peer) else { return };
+                match Part::start(&start) {
+                    Ok(part) => {
+                        session.part = Some(part);
+                        None
+                    }
+                    Err(error) => {
+                        let directory = String::from_utf8_lossy(&start.directory).into_owned();
+                        Some(Message::Refused(format!("mpirun cannot be started in {directory}: {error}")))
+                    }
+                }
+            }
+            other => {
+                self.pass_on(peer, other);
+                None
+            }
+        };
+        if let (Some(answer), Some(session)) = (answer, self.sessions.get_mut(&peer)) {
+            session.link.send(&mut self.endpoint, &answer);
+        }
+    }
+
+    fn pass_on(&mut self, peer: UniqueId, message: Message) {
+        let Some(part) = self.sessions.get_mut(&peer).and_then(|session| session.part.as_mut()) else { return };
+        match message {
+            Message::Input(bytes) => part.input(bytes),
+            Message::Signal(number) => part.signal(number),
+            _ => {}
+        }
+    }
+
+    /// Lanes that nobody has.
+    fn reserve(&mut self, peer: UniqueId, count: u32) -> Message {
+        let taken: BTreeSet<u16> = self.sessions.values().flat_map(|session| session.lanes.iter().copied()).collect();
+        let lanes = free_lanes(&self.device, LANES, count, &taken);
+        if lanes.len() < count as usize {
+            return Message::Refused(format!("{count} ranks, and room for {} on raw:{}", lanes.len(), self.device));
+        }
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.lanes.clone_from(&lanes);
+        }
+        Message::Reserved(lanes)
+    }
+
+    /// Passes on what the parts say, as fast as the front ends take it.
+    fn listen(&mut self, now: Instant) -> io::Result<()> {
+        for session in self.sessions.values_mut() {
+            let Some(part) = &mut session.part else { continue };
+            while session.link.flush(&mut self.endpoint) {
+                let Some(said) = part.poll(now)? else { break };
+                self.stirred = now;
+                let ended = matches!(said, Said::Ended(_));
+                session.link.send(&mut self.endpoint, &message_of(said));
+                if ended {
+                    session.part = None;
+                    break;
+                }
+            }
+        }
+        let mut ended = Vec::new();
+        for (index, part) in self.ending.iter_mut().enumerate() {
+            while let Some(said) = part.poll(now)? {
+                if matches!(said, Said::Ended(_)) {
+                    ended.push(index);
+                }
+            }
+        }
+        ended.into_iter().rev().for_each(|index| drop(self.ending.swap_remove(index)));
+        Ok(())
+    }
+}
+
+fn message_of(said: Said) -> Message {
+    match said {
+        Said::Output(stream, bytes) => Message::Output(stream, bytes),
+        Said::InputTaken => Message::InputTaken,
+        Said::Ended(code) => Message::Ended(code),
+    }
+}
+
+/// Up to `count` lanes of a device that nobody has and that are not among `taken`.
+pub(super) fn free_lanes(device: &str, all: std::ops::Range<u16>, count: u32, taken: &BTreeSet<u16>) -> Vec<u16> {
+    let free = all.filter(|lane| !taken.contains(lane) && raw::lane_is_free(device, *lane));
+    free.take(count as usize).collect()
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn nonce() -> [u8; NONCE] {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).expect("the kernel has random bytes");
+    nonce
+}
