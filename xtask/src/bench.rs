@@ -36,6 +36,9 @@ fn show(only: Option<&str>, update_readme: bool) -> Result<(), String> {
 
 /// Runs one bench, or, against other programs, the one between namespaces. Its rows go into README if asked.
 pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest: &[String]) -> Result<(), String> {
+    if bench == "mpi-hosts" {
+        return run_mpi_hosts(rest);
+    }
     if bench == "mpi" {
         return run_mpi(rest);
     }
@@ -67,6 +70,14 @@ fn run_mpi(rest: &[String]) -> Result<(), String> {
     }
     let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "mpi-against", "--", "--ours"];
     step::run(step::cargo(&run).arg(ours.join("bin")).arg("--wheels").arg(wheels).args(rest))
+}
+
+/// Runs the comparison between two hosts, as root: ours over raw frames, Debian's others over TCP.
+fn run_mpi_hosts(rest: &[String]) -> Result<(), String> {
+    packages::install_mpis();
+    step::run(&mut step::cargo(&["build", "--locked", "--release", "-p", "twowire-mpi-shim"]))?;
+    let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "mpi-hosts", "--", "--programs"];
+    step::run(step::cargo(&run).arg(step::target_dir().join("release")).args(rest))
 }
 
 /// Installs a Python package into an environment of its own; its programs are in `bin`.

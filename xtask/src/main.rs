@@ -39,7 +39,7 @@ enum Command {
     },
     /// Runs the benches and prints the performance table.
     Bench {
-        /// Runs only this bench; `mpi` compares MPI libraries. The table is for --update-readme.
+        /// Runs only this bench; `mpi` compares MPI libraries, `mpi-hosts` does so between two hosts. The table is for --update-readme.
         #[arg(value_name = "BENCH")]
         only: Option<String>,
         /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp.

@@ -156,7 +156,7 @@ fn run(
 fn front_port(via: &FabricSpec) -> Result<Box<dyn Port>, Failure> {
     let lane = || {
         let [low, high, ..] = nonce();
-        FRONT_LANES | u16::from_le_bytes([low, high]) % (u16::MAX - FRONT_LANES)
+        FRONT_LANES + u16::from_le_bytes([low, high]) % (u16::MAX - FRONT_LANES)
     };
     let mut opened = open(via, lane());
     for _ in 0..TRIES {
