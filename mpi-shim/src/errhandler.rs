@@ -10,6 +10,10 @@ use std::ffi::c_int;
 use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a rank leaves it to another one, which was first, to say why the job ends.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is done with an error.
 #[derive(Clone, Debug, Default)]
@@ -152,12 +156,18 @@ pub fn say(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
+#[allow(clippy::disallowed_methods)] // Nothing will happen here that could be waited for.
 fn end(call: &str, error: &Error) -> ! {
-    let (rank, class) = {
+    let (rank, class, first) = {
         let state = state::enter();
-        (state.job.as_ref().map_or(0, |job| job.rank), state.error_codes.class_of(error.code).unwrap_or(error.code))
+        let (rank, first) = state.job.as_ref().map_or((0, true), |job| (job.rank, job.announce_abort()));
+        (rank, state.error_codes.class_of(error.code).unwrap_or(error.code), first)
     };
     let name = name_of_class(class).unwrap_or("an error class of the program");
+    if !first {
+        // Where all ranks are wrong in the same way, one line is enough: that of the first, which ends the job.
+        std::thread::sleep(PATIENCE);
+    }
     say(&format!("{call} on rank {rank}: {} ({name})", error.text));
     crate::world::abort(error.code)
 }

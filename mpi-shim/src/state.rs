@@ -179,8 +179,9 @@ impl State {
     }
 }
 
+/// The error of a call before a model was initialised, or after it was finalised.
 #[cold]
-fn not_running() -> Error {
+pub fn not_running() -> Error {
     Error::new(abi::MPI_ERR_OTHER, "MPI is not running: call MPI_Init or MPI_Session_init first, and MPI_Finalize last")
 }
 

@@ -58,7 +58,8 @@ fn round(random: &mut fastrand::Rng) -> Round {
 fn gone(process: i32) -> bool {
     let pid = Pid::from_raw(process).expect("an id");
     let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
-    pidfd_open(pid, PidfdFlags::empty()).map_or(true, |end| poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&limit)) == Ok(1))
+    pidfd_open(pid, PidfdFlags::empty())
+        .map_or(true, |end| poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&limit)) == Ok(1))
 }
 
 /// Shared memory with a name, as jobs would leave it behind.

@@ -42,7 +42,11 @@ mpi! {
     fn MPI_Abort, PMPI_Abort(comm: MPI_Comm, errorcode: c_int) on comm, {
         // Which communicator does not matter: the standard allows to end all of the job.
         let _ = comm;
-        let rank = state::enter().job.as_ref().map_or(0, |job| job.rank);
+        let rank = state::enter().job.as_ref().map_or(0, |job| {
+            // What others find wrong from now on comes of this end.
+            job.announce_abort();
+            job.rank
+        });
         errhandler::say(&format!("MPI_Abort on rank {rank}: the job is ended with code {errorcode}"));
         world::abort(errorcode)
     }

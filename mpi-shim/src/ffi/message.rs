@@ -53,8 +53,9 @@ impl Arguments {
     /// The same arguments, checked as a send's.
     #[inline(always)]
     pub(super) fn checked_send(&self, state: &State) -> Result<Buffer> {
-        if self.tag < 0 {
-            return Err(Error::new(MPI_ERR_TAG, format!("a message cannot be sent with tag {}", self.tag)));
+        if !(0..=p2p::TAG_UB).contains(&self.tag) {
+            let text = format!("tag {}, where 0 to {} (MPI_TAG_UB) is expected", self.tag, p2p::TAG_UB);
+            return Err(Error::new(MPI_ERR_TAG, text));
         }
         state.comm(self.comm)?;
         self.buffer(state)
@@ -87,7 +88,7 @@ impl Arguments {
         let state = &mut *state;
         let comm = &state.comms.get(self.comm)?.comm;
         let to = comm.process(self.rank)?;
-        let Some(engine) = &mut state.engine else { return Ok(None) };
+        let Some(engine) = &mut state.engine else { return Err(state::not_running()) };
         let key = Engine::key(comm, Plane::User, engine.me() as i32, self.tag);
         engine.send(&mut state.requests, to, key, buffer, mode)
     }
@@ -103,7 +104,7 @@ impl Arguments {
         let state = &mut *state;
         let comm = &state.comms.get(self.comm)?.comm;
         let asked = p2p::asked(comm, self.rank, self.tag)?;
-        let Some(engine) = &mut state.engine else { return Ok(None) };
+        let Some(engine) = &mut state.engine else { return Err(state::not_running()) };
         let got = engine.receive_now(&asked, &buffer);
         Ok(got.map(|(key, len)| MPI_Status::message(self.rank, key.tag, len as u64)))
     }
@@ -119,7 +120,7 @@ impl Arguments {
         let state = &mut *state;
         let comm = &state.comms.get(self.comm)?.comm;
         let (asked, naming) = p2p::asking(comm, Plane::User, self.rank, self.tag)?;
-        let Some(engine) = &mut state.engine else { return Ok(p2p::FROM_NOBODY) };
+        let Some(engine) = &mut state.engine else { return Err(state::not_running()) };
         engine.receive(&mut state.requests, asked, buffer, naming)
     }
 }

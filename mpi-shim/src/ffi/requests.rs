@@ -62,7 +62,7 @@ mpi! {
         p2p::advance()?;
         let all = {
             let state = state::enter();
-            requests.iter().try_fold(true, |all, &request| Ok(all & p2p::is_complete(&state, request)?))?
+            requests.iter().try_fold(true, |all, &request| p2p::is_complete(&state, request).map(|one| all & one))?
         };
         set(flag, all.into())?;
         if all { finish_all(requests, statuses) } else { Ok(()) }

@@ -119,9 +119,10 @@ impl Board {
         self.wait_slot(rank).read()
     }
 
-    /// Notes that a rank ends the job, and has said why; the first that does so counts.
-    pub fn abort(&self, rank: u32) {
-        let _ = self.word(ABORTED).compare_exchange(0, rank + 1, AcqRel, Acquire);
+    /// Notes that a rank ends the job, and has said why; the first that does so counts: true for that one.
+    pub fn abort(&self, rank: u32) -> bool {
+        let first = self.word(ABORTED).compare_exchange(0, rank + 1, AcqRel, Acquire);
+        first.map_or_else(|before| before == rank + 1, |_| true)
     }
 
     /// The rank that ended the job.

@@ -89,11 +89,14 @@ impl Job {
         }
     }
 
+    /// Says that this process will end the job; true if it is the first that does, which has to say why.
+    pub fn announce_abort(&self) -> bool {
+        self.board.as_ref().is_none_or(|board| board.abort(self.rank))
+    }
+
     /// Ends the whole job with an exit code. Whoever calls this has said why.
     pub fn abort(&self, code: i32) -> ! {
-        if let Some(board) = &self.board {
-            board.abort(self.rank);
-        }
+        self.announce_abort();
         // Nobody waits for the lock: another thread that aborts as well has told the launcher.
         if let Ok(mut launcher) = self.launcher.try_lock() {
             match &mut *launcher {

@@ -190,7 +190,7 @@ impl Job<'_> {
             return;
         }
         // A failure after MPI_Finalize leaves nobody waiting.
-        if progress == Progress::Finalized && signal.is_none() {
+        if progress == Progress::Finalized && signal.is_none() && self.board.aborted().is_none() {
             eprintln!("mpirun: {failure}");
             self.code = if self.code == 0 { code } else { self.code };
             return;

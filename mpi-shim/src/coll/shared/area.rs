@@ -1,9 +1,12 @@
 //! The shared memory of one communicator.
 
 use super::INLINE;
+use super::signature::{self, CORE};
+use crate::coll::call::Call;
 use crate::coll::schedule::Data;
 use crate::coll::shared::establish;
 use crate::coll::shared::wait::{Awaited, Waiter};
+use crate::error::Error;
 use crate::p2p::Buffer;
 use crate::transport::shm::Area;
 use std::ptr;
@@ -18,8 +21,8 @@ const PAGE: usize = 4096;
 pub(super) struct Head {
     /// The operation that the rest belongs to; written last.
     number: AtomicU64,
-    /// Where the member ran when it wrote this, counted from 1; 0 before that.
-    core: AtomicU64,
+    /// The call, and where the member ran when it wrote this: see `signature`.
+    origin: AtomicU64,
     /// Data, or addresses.
     words: [AtomicU64; INLINE / 8],
 }
@@ -34,6 +37,8 @@ pub struct Shared {
     waiter: Waiter,
     /// Ids of the members' processes, if they may read one another's memory.
     pids: Option<Box<[u32]>>,
+    /// The call that goes on: see `signature`.
+    call: AtomicU64,
     /// The number of the last operation begun here.
     number: AtomicU64,
     /// The last operation that everybody is known to have ended.
@@ -70,8 +75,8 @@ impl Shared {
         pids: Option<Box<[u32]>>,
     ) -> Shared {
         assert!(rank < size && area.len() >= bytes(size), "the area was sized by `bytes`");
-        let (number, settled) = (AtomicU64::new(0), AtomicU64::new(0));
-        Shared { area, offset, rank, size, waiter, pids, number, settled, scratch: Mutex::default() }
+        let (call, number, settled) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Shared { area, offset, rank, size, waiter, pids, call, number, settled, scratch: Mutex::default() }
     }
 
     /// This member's rank.
@@ -155,6 +160,19 @@ impl Shared {
         if self.is_crowded() { most } else { most.min(128 << 10) }
     }
 
+    /// Says which call goes on.
+    #[inline]
+    pub(super) fn note_call(&self, call: &Call) {
+        self.call.store(signature::of(call), Ordering::Relaxed);
+    }
+
+    /// The error of a head that was published for another call than that which goes on here.
+    #[inline]
+    fn check(&self, rank: usize, head: &Head) -> Result<(), Box<Error>> {
+        let (theirs, ours) = (head.origin.load(Ordering::Relaxed) & !CORE, self.call.load(Ordering::Relaxed));
+        if theirs == ours { Ok(()) } else { Err(signature::mismatch(rank, theirs, ours)) }
+    }
+
     /// Begins the next operation; its number. Then this member's head and slot are free.
     #[inline]
     pub(super) fn begin(&self) -> u64 {
@@ -187,40 +205,42 @@ impl Shared {
     #[inline]
     pub(super) fn publish(&self, number: u64) {
         let head = self.head(self.rank, number);
-        if self.is_crowded() {
-            head.core.store(self.waiter.note_core(), Ordering::Relaxed);
-        }
+        let core = if self.is_crowded() { self.waiter.note_core() & CORE } else { 0 };
+        head.origin.store(self.call.load(Ordering::Relaxed) | core, Ordering::Relaxed);
         head.number.store(number, Ordering::Release);
         self.waiter.wake_all();
     }
 
-    /// Waits for another member's head.
+    /// Waits for another member's head, which must be of the same call.
     #[inline]
-    pub(super) fn await_head(&self, rank: usize, number: u64) {
+    pub(super) fn await_head(&self, rank: usize, number: u64) -> Result<(), Box<Error>> {
         self.await_one(rank, number, || vec![rank]);
+        self.check(rank, self.head(rank, number))
     }
 
     #[inline]
     fn await_one(&self, rank: usize, number: u64, absent: impl Fn() -> Vec<usize>) {
         let head = self.head(rank, number);
-        self.waiter.until(Awaited::On(&head.core), || head.number.load(Ordering::Acquire) >= number, absent);
+        self.waiter.until(Awaited::On(&head.origin), || head.number.load(Ordering::Acquire) >= number, absent);
     }
 
     /// Waits for the heads of all members, who therefore have ended what was before.
     #[inline]
-    pub(super) fn await_all(&self, number: u64) {
+    pub(super) fn await_all(&self, number: u64) -> Result<(), Box<Error>> {
         let absent = || self.absent(|rank| &self.head(rank, number).number, number);
         // Those first for whom this core must be given away: the others come meanwhile.
         for rank in self.others() {
-            if self.waiter.is_nearby(&self.head(rank, number).core) {
+            if self.waiter.is_nearby(&self.head(rank, number).origin) {
                 self.await_one(rank, number, absent);
             }
         }
         for rank in self.others() {
             let head = self.head(rank, number);
             self.waiter.until(Awaited::LastOne, || head.number.load(Ordering::Acquire) >= number, absent);
+            self.check(rank, head)?;
         }
         self.seen_all(number);
+        Ok(())
     }
 
     /// The other members whose words are below a number.

@@ -4,7 +4,7 @@
 use super::area::{Shared, read_part, write_part};
 use super::fold::{Folding, whole};
 use super::slots::chunks;
-use crate::abi::MPI_ERR_OTHER;
+use crate::abi::{MPI_ERR_NOT_SAME, MPI_ERR_OTHER};
 use crate::coll::schedule::{Blocks, Data, share};
 use crate::error::{Error, Result};
 use crate::op::Op;
@@ -60,9 +60,9 @@ impl Shared {
     }
 
     /// The address that another member announced.
-    fn announced(&self, rank: usize, number: u64) -> u64 {
-        self.await_head(rank, number);
-        self.address(rank, number, 0).load(Ordering::Relaxed)
+    fn announced(&self, rank: usize, number: u64) -> Result<u64> {
+        self.await_head(rank, number)?;
+        Ok(self.address(rank, number, 0).load(Ordering::Relaxed))
     }
 
     /// Copies from a member's memory.
@@ -85,10 +85,13 @@ impl Shared {
         unsafe { write_to(pid, ptr::with_exposed_provenance(from), to, len) }.map_err(|error| failed(rank, &error))
     }
 
-    /// Ends an operation in which others used the caller's buffers.
-    fn end_together(&self, number: u64) {
+    /// Ends an operation in which others used the caller's buffers; how it went. Who is in another call is not waited for.
+    fn end_together(&self, number: u64, outcome: Result<()>) -> Result<()> {
         self.end(number);
-        self.settle(number);
+        if !matches!(&outcome, Err(error) if error.code == MPI_ERR_NOT_SAME) {
+            self.settle(number);
+        }
+        outcome
     }
 
     /// `MPI_Bcast` of two members: each moves one half.
@@ -97,7 +100,7 @@ impl Shared {
         let (split, peer) = (len / 2, 1 - self.rank());
         let flat = if self.rank() == root { Flat::of(data) } else { Flat::room(data) };
         self.announce(number, flat.address);
-        let there = self.announced(peer, number);
+        let there = self.announced(peer, number)?;
         // SAFETY: the caller's buffer, or room of its size.
         let outcome = unsafe {
             match self.rank() == root {
@@ -105,7 +108,7 @@ impl Shared {
                 false => self.fetch(peer, there, flat.address, split),
             }
         };
-        self.end_together(number);
+        let outcome = self.end_together(number, outcome);
         if self.rank() != root {
             flat.settle(data);
         }
@@ -123,8 +126,7 @@ impl Shared {
             unsafe { write_part(&own, 0, ptr::with_exposed_provenance(flat.address), own.bytes()) };
         }
         let outcome = self.fetch_all(number, all, 0);
-        self.end_together(number);
-        outcome
+        self.end_together(number, outcome)
     }
 
     /// `MPI_Alltoall`: everybody reads its block of everybody's buffer.
@@ -136,14 +138,13 @@ impl Shared {
         // SAFETY: the caller's buffers.
         unsafe { write_part(&into.of(self.rank()), 0, ptr::with_exposed_provenance(flat.address + own), len) };
         let outcome = self.fetch_all(number, into, own);
-        self.end_together(number);
-        outcome
+        self.end_together(number, outcome)
     }
 
     /// Reads the other members' blocks from their announced places, `offset` bytes behind them.
     fn fetch_all(&self, number: u64, into: &Blocks, offset: usize) -> Result<()> {
         for rank in self.others() {
-            let from = self.announced(rank, number) + offset as u64;
+            let from = self.announced(rank, number)? + offset as u64;
             let place = into.of(rank);
             let room = Flat::room(&place);
             // SAFETY: the caller's buffer, or room of its size.
@@ -162,8 +163,7 @@ impl Shared {
         self.address(self.rank(), number, 1).store(result.map_or(0, |result| result.address) as u64, Ordering::Relaxed);
         self.announce(number, mine.address);
         let outcome = self.fold_from_all(number, mine, Folding { op, datatype }, root);
-        self.end_together(number);
-        outcome
+        self.end_together(number, outcome)
     }
 
     fn fold_from_all(&self, number: u64, mine: &Data, folding: Folding<'_>, root: Option<usize>) -> Result<()> {
@@ -179,7 +179,7 @@ impl Shared {
         for (position, len) in chunks(count * width, room) {
             let position = first * width + position;
             for rank in self.others() {
-                let from = self.announced(rank, number) + position as u64;
+                let from = self.announced(rank, number)? + position as u64;
                 // SAFETY: the scratch memory has room for every member's operand.
                 unsafe { self.fetch(rank, from, scratch.add(rank * room).expose_provenance(), len)? };
             }

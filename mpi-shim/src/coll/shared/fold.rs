@@ -100,7 +100,7 @@ impl Shared {
 
     /// Folds the contributions of all members to `result`.
     fn fold_all(&self, number: u64, own: *const u8, folding: Folding<'_>, result: usize, len: usize) -> Result<()> {
-        self.await_all(number);
+        self.await_all(number)?;
         let operand = |rank| if rank == self.rank() { own } else { self.contribution(rank, number, len).cast_const() };
         let count = len.checked_div(folding.datatype.size()).unwrap_or(0);
         // SAFETY: the caller's buffer, and slots that were published. The own operand is not in the result.
@@ -128,13 +128,13 @@ impl Shared {
             self.claim(number);
             self.deposit_for_others(number, mine.address + begin, len, part(self.rank()));
             self.publish(number);
-            self.await_all(number);
+            self.await_all(number)?;
             let folded = self.fold_share(number, mine.address + begin, folding, part(self.rank()));
             outcome = outcome.and(folded);
             self.end(number);
             let number = self.begin();
             self.publish(number);
-            self.await_all(number);
+            self.await_all(number)?;
             for rank in (0..self.size()).filter(|_| wanted.is_some()) {
                 let to = wanted.map_or(0, |result| result.address) + begin + part(rank).0;
                 // SAFETY: the caller's buffer, and a slot that was published.

@@ -22,6 +22,9 @@
 //! **Waiting.** With a core for each rank, waiting is looking, with a look for messages now and then. With more ranks than cores the core is
 //! given away at once, and after a while the process sleeps (`wait.rs`).
 //!
+//! **Different calls.** A head says to which call it belongs, with how many bytes and which root; a member that waits for it and is in another call
+//! fails with `MPI_ERR_NOT_SAME` before it uses anything of it.
+//!
 //! Reductions fold the operands of all members in the order of ranks, element by element, wherever they are computed: the result is the same
 //! on all of them, and the same whatever arrives first.
 #![allow(unsafe_code)]
@@ -30,6 +33,7 @@ mod area;
 mod direct;
 mod establish;
 mod fold;
+mod signature;
 mod slots;
 mod wait;
 
@@ -57,6 +61,7 @@ const DIRECT_ALLTOALL: usize = 32 << 10;
 impl Shared {
     /// Does a call if it is of those that are done here, which all members decide alike.
     pub fn run(&self, call: &Call) -> Option<Result<()>> {
+        self.note_call(call);
         let direct = |bytes: usize| self.reads_processes() && !self.is_crowded() && bytes >= DIRECT;
         Some(match call {
             Call::Barrier => self.barrier(),

@@ -18,7 +18,7 @@ impl Shared {
         let number = self.begin();
         self.claim(number);
         self.publish(number);
-        self.await_all(number);
+        self.await_all(number)?;
         self.end(number);
         Ok(())
     }
@@ -34,7 +34,7 @@ impl Shared {
                 unsafe { read_part(data, position, place, len) };
                 self.publish(number);
             } else {
-                self.await_head(root, number);
+                self.await_head(root, number)?;
                 // SAFETY: the caller's buffer, and the root's slot, which was published.
                 unsafe { write_part(data, position, place, len) };
             }
@@ -57,7 +57,7 @@ impl Shared {
                 // SAFETY: the caller's buffer, and the own slot.
                 unsafe { write_part(&own, position, place, len) };
             }
-            self.await_all(number);
+            self.await_all(number)?;
             for rank in self.others() {
                 // SAFETY: the caller's buffer, and a slot that was published.
                 unsafe { write_part(&all.of(rank), position, self.contribution(rank, number, len), len) };
@@ -79,7 +79,7 @@ impl Shared {
                 unsafe { read_part(&out.of(rank), position, place.add(rank * len), len) };
             }
             self.publish(number);
-            self.await_all(number);
+            self.await_all(number)?;
             for rank in (me..size).chain(0..me) {
                 // SAFETY: the caller's buffer, and a slot that was published, with a block for each member.
                 unsafe {

@@ -1,5 +1,6 @@
 //! How members wait for one another, and wake one another.
 
+use super::signature::CORE;
 use crate::p2p::{self, Stall, of_members};
 use crate::transport::shm::Segment;
 use std::hint::spin_loop;
@@ -25,7 +26,7 @@ const SLEEP: Duration = Duration::from_millis(50);
 /// Who is awaited.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Awaited<'a> {
-    /// A member that was seen on this core last.
+    /// A member whose head says where it was seen last.
     On(&'a AtomicU64),
     /// One on another core, while nobody on this one is awaited any more.
     LastOne,
@@ -69,9 +70,9 @@ impl Waiter {
 
     /// Whether a member was seen last on the core of this process, or nowhere yet.
     #[inline]
-    pub(super) fn is_nearby(&self, core: &AtomicU64) -> bool {
-        let core = core.load(Ordering::Relaxed);
-        core == 0 || core == self.core.load(Ordering::Relaxed)
+    pub(super) fn is_nearby(&self, origin: &AtomicU64) -> bool {
+        let core = origin.load(Ordering::Relaxed) & CORE;
+        core == 0 || core == self.core.load(Ordering::Relaxed) & CORE
     }
 
     /// Wakes the members that sleep. After something was published.
