@@ -20,12 +20,6 @@ pub struct Failure {
 /// The result of what a call does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-impl From<Box<Error>> for Error {
-    fn from(error: Box<Error>) -> Error {
-        *error
-    }
-}
-
 impl Error {
     /// An error of a class, and what was wrong.
     #[cold]

@@ -6,7 +6,7 @@ use crate::coll::call::Call;
 use crate::coll::schedule::Data;
 use crate::coll::shared::establish;
 use crate::coll::shared::wait::{Awaited, Waiter};
-use crate::error::Error;
+use crate::error::Result;
 use crate::p2p::Buffer;
 use crate::transport::shm::Area;
 use std::ptr;
@@ -168,7 +168,7 @@ impl Shared {
 
     /// The error of a head that was published for another call than that which goes on here.
     #[inline]
-    fn check(&self, rank: usize, head: &Head) -> Result<(), Box<Error>> {
+    fn check(&self, rank: usize, head: &Head) -> Result<()> {
         let (theirs, ours) = (head.origin.load(Ordering::Relaxed) & !CORE, self.call.load(Ordering::Relaxed));
         if theirs == ours { Ok(()) } else { Err(signature::mismatch(rank, theirs, ours)) }
     }
@@ -213,7 +213,7 @@ impl Shared {
 
     /// Waits for another member's head, which must be of the same call.
     #[inline]
-    pub(super) fn await_head(&self, rank: usize, number: u64) -> Result<(), Box<Error>> {
+    pub(super) fn await_head(&self, rank: usize, number: u64) -> Result<()> {
         self.await_one(rank, number, || vec![rank]);
         self.check(rank, self.head(rank, number))
     }
@@ -226,7 +226,7 @@ impl Shared {
 
     /// Waits for the heads of all members, who therefore have ended what was before.
     #[inline]
-    pub(super) fn await_all(&self, number: u64) -> Result<(), Box<Error>> {
+    pub(super) fn await_all(&self, number: u64) -> Result<()> {
         let absent = || self.absent(|rank| &self.head(rank, number).number, number);
         // Those first for whom this core must be given away: the others come meanwhile.
         for rank in self.others() {

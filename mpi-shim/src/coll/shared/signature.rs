@@ -41,9 +41,9 @@ pub(super) fn of(call: &Call) -> u64 {
 
 /// The error of a member that calls something else than this process.
 #[cold]
-pub(super) fn mismatch(rank: usize, theirs: u64, ours: u64) -> Box<Error> {
+pub(super) fn mismatch(rank: usize, theirs: u64, ours: u64) -> Error {
     let text = format!("this rank calls {}, and rank {rank} {}", in_words(ours), in_words(theirs));
-    Box::new(Error::new(MPI_ERR_NOT_SAME, text))
+    Error::new(MPI_ERR_NOT_SAME, text)
 }
 
 fn in_words(bits: u64) -> String {
