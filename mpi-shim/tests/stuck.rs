@@ -22,6 +22,9 @@ fn until(mut job: Child, ask: bool, text: &str) -> Vec<String> {
     let mut reader = BufReader::new(job.stderr.take().expect("it is a pipe"));
     let mut lines = Vec::new();
     if ask {
+        // A rank speaks when it is where it shall be; mpirun hears signals by then.
+        let mut line = String::new();
+        BufReader::new(job.stdout.take().expect("it is a pipe")).read_line(&mut line).expect("text");
         tell(&job, "-USR1");
     }
     loop {
