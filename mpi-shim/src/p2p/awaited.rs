@@ -307,8 +307,9 @@ impl Stall {
         let state = state::enter();
         let Some(job) = &state.job else { return };
         let mut wait = describe(&state);
-        if state.thread_level == MPI_THREAD_MULTIPLE {
-            // Another thread may go on.
+        if state.thread_level == MPI_THREAD_MULTIPLE || state.engine.as_ref().is_some_and(|engine| engine.uses_fabric())
+        {
+            // Another thread may go on; and a fabric may hold a message for longer than shared memory does.
             wait.form = Form::Unknown;
         }
         wait.since_ms = self.since_ms;

@@ -79,6 +79,11 @@ impl Engine {
         })
     }
 
+    /// Whether some processes are reached over a fabric.
+    pub fn uses_fabric(&self) -> bool {
+        self.ways.remote.is_some()
+    }
+
     /// By which ways this process reaches which others, and why; a line each.
     pub fn explain_ways(&self, job: &Job) -> Vec<String> {
         self.ways.explain(job)

@@ -55,9 +55,11 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
     let holder = sheet.as_ref().map(|sheet| sheet.holder);
     let places = Places::new(plan.bind).map_err(no_job)?;
     let heard = SignalSet::new(&watch::heard());
+    let here = plan.hosts.ranks_here(plan.ranks());
     let mut job = Job {
         board: &memory.board,
         size: plan.ranks(),
+        here: here.clone(),
         running: BTreeMap::new(),
         streams: Vec::new(),
         signals: signals::open(&heard).map_err(no_job)?,
@@ -68,7 +70,6 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
     };
     let programs = plan.programs.iter().zip(0..);
     let ranks = programs.flat_map(|(program, appnum)| (0..program.ranks).map(move |_| (program, appnum)));
-    let here = plan.hosts.ranks_here(plan.ranks());
     for ((program, appnum), rank) in ranks.zip(0..).filter(|(_, rank)| here.contains(rank)) {
         // The ranks that were started die with us if this one cannot be.
         let cannot = |error| format!("rank {rank} cannot be started: {}: {error}", program.command[0].display());
@@ -82,7 +83,7 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
     }
     let code = job.watch();
     if let (Some(sheet), Some(wanted)) = (sheet, &plan.report)
-        && let Err(text) = sheet.show(wanted, plan.ranks())
+        && let Err(text) = sheet.show(wanted, plan.ranks(), &here)
     {
         eprintln!("mpirun: {text}");
     }

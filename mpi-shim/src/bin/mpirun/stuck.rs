@@ -8,6 +8,7 @@ use mpi_abi::launch::ranks::in_words;
 use mpi_abi::launch::waits::{Form, Wait, now_ms};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// A job that stands still for so long is stuck, if nothing else was asked for.
@@ -20,6 +21,8 @@ const MOST_LINES: usize = 64;
 /// The processes of a job and their board.
 pub(crate) struct Ranks<'a> {
     pub(crate) board: &'a Board,
+    /// Those that were started here; of the others nothing is known.
+    pub(crate) here: Range<u32>,
     /// Each rank's process; none once it has ended.
     pub(crate) processes: Vec<Option<i32>>,
 }
@@ -32,6 +35,9 @@ struct Seen {
 
 impl Ranks<'_> {
     fn look(&self, rank: u32, settled_ms: u64, now_ms: u64) -> Seen {
+        if !self.here.contains(&rank) {
+            return Seen { standing: Standing::Active, line: "on another host".to_owned() };
+        }
         let process = self.processes[rank as usize];
         let (id, progress) = self.board.get(rank);
         let Some(process) = process else {
@@ -109,11 +115,13 @@ impl Watch {
         self.due = (!self.after.is_zero()).then(|| Instant::now() + often);
     }
 
+    /// True if it is time to look.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| due <= Instant::now())
+    }
+
     /// What to say, if the job stands still and that was not said yet.
     pub(crate) fn look(&mut self, ranks: &Ranks<'_>) -> Option<String> {
-        if self.due.is_none_or(|due| due > Instant::now()) {
-            return None;
-        }
         self.plan();
         let standings = ranks.standings(self.after);
         let judgement = self.judge(&standings)?;
@@ -139,7 +147,9 @@ impl Watch {
             Some(_) => "the job is stuck",
             None if standings.contains(&Standing::Active) && self.each => "a rank has waited for long",
             None if standings.contains(&Standing::Active) => return None,
-            None if unsure => "the job seems to be stuck, unless something outside of MPI goes on",
+            None if unsure => {
+                "the job seems to be stuck, unless a thread, the fabric or something outside of MPI goes on"
+            }
             None => "the job is stuck: all ranks wait, and nothing moves",
         };
         Some((judgement, first))
@@ -196,6 +206,19 @@ mod tests {
         assert!(threads.is_some_and(|text| text.contains("seems")));
         assert_eq!(judge(&default, &[Standing::Active, Standing::Ended]), None);
         assert!(Watch::new(Some(Duration::ZERO)).due.is_none());
+    }
+
+    #[test]
+    fn of_ranks_on_other_hosts_nothing_is_known() {
+        let (board, _file) = Board::create(2).expect("a board");
+        let own = std::process::id();
+        board.claim(0, own).expect("it is free");
+        board.note_wait(0, Some(&Wait { peers: vec![1], text: "MPI_Recv waits".to_owned(), ..Wait::default() }));
+        let said = |here| Ranks { board: &board, here, processes: vec![Some(own.cast_signed()), None] }.describe();
+        let all = said(0..2);
+        assert!(all.contains("deadlock: rank 0 waits for a message from rank 1, which has"), "{all}");
+        let some = said(0..1);
+        assert!(!some.contains("deadlock") && some.contains("rank 1: on another host"), "{some}");
     }
 
     #[test]

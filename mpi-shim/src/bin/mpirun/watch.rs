@@ -9,6 +9,7 @@ use mpi_abi::launch::signals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ pub(crate) fn after(limit: Option<Duration>) -> Option<Instant> {
 pub(crate) struct Job<'a> {
     pub(crate) board: &'a Board,
     pub(crate) size: u32,
+    /// The ranks that are started here.
+    pub(crate) here: Range<u32>,
     /// Ranks by their processes, which lead their groups.
     pub(crate) running: BTreeMap<i32, u32>,
     pub(crate) streams: Vec<Stream>,
@@ -65,11 +68,7 @@ impl Job<'_> {
             }
             self.reap();
             self.check_time();
-            if self.kill_at.is_none()
-                && let Some(text) = self.stuck.look(&ranks(self.board, self.size, &self.running))
-            {
-                eprint!("{text}");
-            }
+            self.check_stuck();
         }
         self.last_words();
         self.code
@@ -123,8 +122,19 @@ impl Job<'_> {
         }
     }
 
+    /// Says what the ranks wait for if the job stands still.
+    fn check_stuck(&mut self) {
+        if self.kill_at.is_some() || !self.stuck.is_due() {
+            return;
+        }
+        let ranks = ranks(self.board, &self.here, self.size, &self.running);
+        if let Some(text) = self.stuck.look(&ranks) {
+            eprint!("{text}");
+        }
+    }
+
     fn waits(&self) -> String {
-        ranks(self.board, self.size, &self.running).describe()
+        ranks(self.board, &self.here, self.size, &self.running).describe()
     }
 
     /// Passes a signal on to the processes that have a handler for it, and would not be ended by it.
@@ -224,12 +234,12 @@ impl Job<'_> {
 }
 
 /// The ranks, to be looked at.
-fn ranks<'a>(board: &'a Board, size: u32, running: &BTreeMap<i32, u32>) -> Ranks<'a> {
+fn ranks<'a>(board: &'a Board, here: &Range<u32>, size: u32, running: &BTreeMap<i32, u32>) -> Ranks<'a> {
     let mut processes = vec![None; size as usize];
     for (&process, &rank) in running {
         processes[rank as usize] = Some(process);
     }
-    Ranks { board, processes }
+    Ranks { board, here: here.clone(), processes }
 }
 
 fn tell_group(process: i32, signal: i32) {

@@ -11,6 +11,7 @@ use mpi_abi::launch::ticket::Holder;
 use rustix::fs::{MemfdFlags, OFlags};
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -58,14 +59,14 @@ impl Sheet {
         Ok(Sheet { holder, file })
     }
 
-    /// Prints and writes what was asked for.
-    pub(crate) fn show(self, wanted: &Wanted, size: u32) -> Result<(), String> {
+    /// Prints and writes what was asked for, of a job of `size` ranks of which some were started here.
+    pub(crate) fn show(self, wanted: &Wanted, size: u32, here: &Range<u32>) -> Result<(), String> {
         let mut text = Vec::new();
         let mut file = File::from(self.file);
         let read = file.rewind().and_then(|()| file.read_to_end(&mut text));
         read.map_err(|error| format!("the report cannot be read: {error}"))?;
         let ranks = record::parse(&String::from_utf8_lossy(&text), size);
-        eprint!("{}", if wanted.json { json::write(&ranks) } else { table::write(&ranks) });
+        eprint!("{}", if wanted.json { json::write(&ranks) } else { table::write(&ranks, here) });
         for file in &wanted.files {
             let Some(write) = form(file) else { continue };
             std::fs::write(file, write(&ranks)).map_err(|error| format!("{}: {error}", file.display()))?;

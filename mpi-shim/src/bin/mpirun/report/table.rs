@@ -5,6 +5,7 @@ use super::units::{bytes, percent, time};
 use mpi_abi::launch::ranks::in_words;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::Range;
 
 /// Of a job with more ranks than this, those with the most time in MPI are shown.
 const MOST_RANKS: usize = 32;
@@ -12,13 +13,14 @@ const MOST_RANKS: usize = 32;
 const MOST_LINES: usize = 24;
 const MOST_PAIRS: usize = 10;
 
-/// All tables.
-pub(super) fn write(ranks: &Ranks) -> String {
+/// All tables. Of the ranks that were started here those are named that have said nothing.
+pub(super) fn write(ranks: &Ranks, here: &Range<u32>) -> String {
     let mut text = "mpirun: report, from MPI_Init to MPI_Finalize\n".to_owned();
     text += &of_ranks(ranks);
     text += &of_calls(ranks);
     text += &of_pairs(ranks);
     let silent: Vec<u32> = (0..).zip(ranks).filter(|(_, rank)| rank.is_none()).map(|(rank, _)| rank).collect();
+    let silent: Vec<u32> = silent.into_iter().filter(|rank| here.contains(rank)).collect();
     if !silent.is_empty() {
         let _ = writeln!(text, "not in the report, for want of MPI_Finalize: {}", in_words(&silent));
     }
@@ -151,7 +153,7 @@ from  to  messages    bytes
    1   1         1      4 B
 not in the report, for want of MPI_Finalize: rank 2
 ";
-        assert_eq!(write(&parse(text, 3)), expected);
+        assert_eq!(write(&parse(text, 3), &(0..3)), expected);
     }
 
     #[test]
@@ -159,7 +161,7 @@ not in the report, for want of MPI_Finalize: rank 2
         let lines = (0..300).map(|rank| {
             format!("{rank} elapsed 9\n{rank} call MPI_Send 1 {rank} {rank}\n{rank} sent 0 user eager 1 1\n")
         });
-        let text = write(&parse(&lines.collect::<String>(), 300));
+        let text = write(&parse(&lines.collect::<String>(), 300), &(0..300));
         assert!(text.contains("and 268 ranks with less time in MPI") && text.contains("and 290 pairs"), "{text}");
         assert!(text.lines().count() < 60, "{text}");
     }
