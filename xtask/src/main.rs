@@ -4,6 +4,7 @@ mod bench;
 mod mpi4py;
 mod mpi_abi;
 mod mpi_install;
+mod mpi_programs;
 mod packages;
 mod phase1;
 mod step;
@@ -69,6 +70,16 @@ enum Command {
     },
     /// Builds mpi4py from its source distribution with the MPI library, and runs its tests, a module at a time.
     Mpi4py(mpi4py::Suite),
+    /// Builds programs that use MPI from Debian's sources with the MPI library, runs them, and checks what they say of their
+    /// results.
+    MpiPrograms {
+        /// Only these: hpcc, netpipe, hypre.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Where archives of sources are (NAME_VERSION.orig.tar.gz); else apt-get gets them.
+        #[arg(long, value_name = "DIR")]
+        source: Option<PathBuf>,
+    },
     /// Builds the MPI library, and lays it out with its header, compilers and launcher.
     MpiInstall {
         /// The folder; `bin`, `include`, `lib` and `share` appear in it.
@@ -90,6 +101,7 @@ fn main() -> ExitCode {
         Command::Phase1 { rest } => phase1::build(&rest),
         Command::MpiAbi { check } => mpi_abi::run(check),
         Command::Mpi4py(suite) => mpi4py::test(&suite),
+        Command::MpiPrograms { only, source } => mpi_programs::test(&only, source.as_deref()),
         Command::MpiInstall { prefix, release } => mpi_install::install(&prefix, release),
     };
     match result {

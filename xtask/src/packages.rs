@@ -35,6 +35,18 @@ const MPIS: &[(&str, &str, &str)] = &[
     ("python3", "python3-venv", "the comparison with libraries that come as wheels"),
 ];
 
+/// What `cargo xtask mpi-programs` needs besides our compilers.
+const PROGRAMS: &[(&str, &str, &str)] = &[
+    ("c++", "g++", "hypre"),
+    ("make", "make", "all programs"),
+    ("/usr/share/doc/libopenblas-dev*", "libopenblas-dev", "hpcc"),
+];
+
+/// Installs what the programs need that are built with the MPI library.
+pub(crate) fn install_for_programs() {
+    install_missing(PROGRAMS);
+}
+
 /// Installs what the tests need, or says what is skipped for want of it.
 pub(crate) fn install() {
     install_missing(NEEDED);
