@@ -55,6 +55,8 @@ const WIDEST: usize = 4 << 10;
 /// With a core for each member, data from this size on does not pass through the shared memory: a line that another core has written is
 /// slow to read, and a buffer that was written long ago is not.
 const DIRECT: usize = 16 << 10;
+/// Of two members, the root folds operands of this size alone, while the other one fills the slots and leaves.
+const PIPELINED: usize = 256 << 10;
 /// With fewer cores, blocks of an all-to-all of this size.
 const DIRECT_ALLTOALL: usize = 32 << 10;
 
@@ -71,7 +73,9 @@ impl Shared {
             },
             Call::Reduce { mine, .. } | Call::Allreduce { mine, .. } if !may_chunk(mine) => return None,
             Call::Reduce { mine, result, op, root: Root::Rank(root) } => match self.size() {
-                _ if direct(mine.bytes()) => self.reduce_direct(mine, result.as_ref(), op, Some(*root)),
+                size if direct(mine.bytes()) && (size > 2 || mine.bytes() < PIPELINED) => {
+                    self.reduce_direct(mine, result.as_ref(), op, Some(*root))
+                }
                 ..=FOLDED_BY_ROOT => self.reduce(mine, result.as_ref(), op, *root),
                 _ => self.reduce_by_shares(mine, result.as_ref(), op, Some(*root)),
             },
