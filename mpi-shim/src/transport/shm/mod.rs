@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod copy;
+mod place;
 mod ring;
 mod segment;
 mod sleep;

@@ -17,8 +17,9 @@
 //! The reader says how far it has read by a count of units in the pair's tail, each quarter of the ring; the writer looks there only
 //! when the ring seems full.
 
+use super::place::{Memory, Place};
 use std::slice;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Bytes of a unit.
 pub(super) const UNIT: usize = 32;
@@ -59,52 +60,10 @@ impl Word {
     }
 }
 
-/// What the two sides share beside the lines: the pair's tail.
-#[repr(C, align(64))]
-#[derive(Debug, Default)]
-pub(super) struct Tail {
-    /// Units that the reader is done with.
-    read: AtomicU64,
-    /// Set while the reader holds more unexpected data from this writer than it wants.
-    throttled: AtomicU32,
-}
-
-/// Where a ring lies.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// The first unit.
-    pub(super) units: *mut u8,
-    /// How many: a power of two.
-    pub(super) count: u64,
-    /// The pair's tail.
-    pub(super) tail: *const Tail,
-}
-
-impl Place {
-    fn word(&self, unit: u64) -> &AtomicU64 {
-        // SAFETY: the masked unit is within the ring, aligned, and mapped as long as the segment, which outlives both sides.
-        unsafe { AtomicU64::from_ptr(self.units.add((unit & (self.count - 1)) as usize * UNIT).cast()) }
-    }
-
-    fn tail(&self) -> &Tail {
-        // SAFETY: as above.
-        unsafe { &*self.tail }
-    }
-
-    /// `len` bytes from byte `offset` of the message that begins at `unit`: up to the ring's end, and the rest from its beginning.
-    fn pieces(&self, unit: u64, offset: usize, len: usize) -> [(*mut u8, usize); 2] {
-        let size = self.count as usize * UNIT;
-        let start = ((unit & (self.count - 1)) as usize * UNIT + offset) & (size - 1);
-        let first = len.min(size - start);
-        // SAFETY: `start` is within the ring.
-        [(unsafe { self.units.add(start) }, first), (self.units, len - first)]
-    }
-}
-
 /// The writing side.
 #[derive(Debug)]
-pub struct Producer {
-    place: Place,
+pub struct Producer<M = Place> {
+    place: M,
     /// Units written.
     head: u64,
     /// Units that the reader was done with when last asked.
@@ -112,19 +71,21 @@ pub struct Producer {
 }
 
 impl Producer {
-    pub(super) fn new(place: Place) -> Producer {
+    /// True if the reader asks for announcements in place of data.
+    #[inline]
+    pub fn throttled(&self) -> bool {
+        self.place.is_throttled()
+    }
+}
+
+impl<M: Memory> Producer<M> {
+    pub(super) fn new(place: M) -> Producer<M> {
         Producer { place, head: 0, read: 0 }
     }
 
     /// The longest payload of a message: a quarter of the ring.
     pub fn max_payload(&self) -> usize {
-        (self.place.count as usize / 4) * UNIT - HEADER - PREFIX
-    }
-
-    /// True if the reader asks for announcements in place of data.
-    #[inline]
-    pub fn throttled(&self) -> bool {
-        self.place.tail().throttled.load(Ordering::Relaxed) != 0
+        (self.place.count() as usize / 4) * UNIT - HEADER - PREFIX
     }
 
     /// Writes a message if there is room: `fill` is given the payload's place, in one or two pieces. False if there is none.
@@ -135,19 +96,16 @@ impl Producer {
             return false;
         }
         let [first, second] = self.place.pieces(self.head, HEADER + usize::from(word.prefix), word.payload.into());
-        // SAFETY: the pieces are within the ring, do not overlap, and belong to the writer: the reader is done with these units
-        // and does not look at them before the word is published. Numbers of eight bytes do not cross the
-        // ring's end: its length is a multiple of that.
-        unsafe {
-            self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>().write(context);
-            for (index, &value) in prefix.iter().enumerate() {
-                self.place.pieces(self.head, HEADER + 8 * index, 8)[0].0.cast::<u64>().write(value);
-            }
-            fill(slice::from_raw_parts_mut(first.0, first.1), slice::from_raw_parts_mut(second.0, second.1));
+        self.place.set_number(self.head, 8, context);
+        for (index, &value) in prefix.iter().enumerate() {
+            self.place.set_number(self.head, HEADER + 8 * index, value);
         }
+        // SAFETY: the pieces are within the ring, do not overlap, and belong to the writer: the reader is done with these units
+        // and does not look at them before the word is published.
+        unsafe { fill(slice::from_raw_parts_mut(first.0, first.1), slice::from_raw_parts_mut(second.0, second.1)) };
         let next = self.head + units;
-        self.place.word(next).store(0, Ordering::Relaxed);
-        self.place.word(self.head).store(word.pack(), Ordering::Release);
+        self.place.set_word(next, 0, Ordering::Relaxed);
+        self.place.set_word(self.head, word.pack(), Ordering::Release);
         self.head = next;
         true
     }
@@ -155,38 +113,37 @@ impl Producer {
     /// Room for so many units, and for the cleared word behind them.
     #[inline]
     fn has_room(&mut self, units: u64) -> bool {
-        if self.head + units < self.read + self.place.count {
+        if self.head + units < self.read + self.place.count() {
             return true;
         }
-        self.read = self.place.tail().read.load(Ordering::Acquire);
-        self.head + units < self.read + self.place.count
+        self.read = self.place.read();
+        self.head + units < self.read + self.place.count()
     }
 }
 
 /// A message at the head of a ring.
 #[derive(Clone, Copy, Debug)]
-pub struct Head {
+pub struct Head<M = Place> {
     /// Its first word.
     pub word: Word,
     /// Its context.
     pub context: u64,
-    place: Place,
+    place: M,
     unit: u64,
 }
 
-impl Head {
+impl<M: Memory> Head<M> {
     /// A number of the message's prefix.
     #[inline]
     pub fn prefix(&self, index: usize) -> u64 {
         debug_assert!(index < PREFIX / 8);
-        // SAFETY: within the ring; eight bytes do not cross its end.
-        unsafe { self.place.pieces(self.unit, HEADER + 8 * index, 8)[0].0.cast::<u64>().read() }
+        self.place.number(self.unit, HEADER + 8 * index)
     }
 
     /// The payload, in one or two pieces.
     #[inline]
     pub fn payload(&self) -> (&[u8], &[u8]) {
-        let len = usize::from(self.word.payload).min(self.place.count as usize * UNIT);
+        let len = usize::from(self.word.payload).min(self.place.count() as usize * UNIT);
         let [first, second] = self.place.pieces(self.unit, HEADER + usize::from(self.word.prefix), len);
         // SAFETY: within the ring; the writer does not touch these units before `consume`, which comes after.
         unsafe { (slice::from_raw_parts(first.0, first.1), slice::from_raw_parts(second.0, second.1)) }
@@ -195,8 +152,8 @@ impl Head {
 
 /// The reading side.
 #[derive(Debug)]
-pub struct Consumer {
-    place: Place,
+pub struct Consumer<M = Place> {
+    place: M,
     /// Units read.
     head: u64,
     /// What the writer was told.
@@ -204,47 +161,41 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn new(place: Place) -> Consumer {
+    /// Asks the writer for announcements in place of data, or no longer.
+    pub fn throttle(&self, on: bool) {
+        self.place.throttle(on);
+    }
+}
+
+impl<M: Memory> Consumer<M> {
+    pub(super) fn new(place: M) -> Consumer<M> {
         Consumer { place, head: 0, told: 0 }
     }
 
     /// The next message, if there is one.
     #[inline]
-    pub fn peek(&self) -> Option<Head> {
-        let word = self.place.word(self.head).load(Ordering::Acquire);
+    pub fn peek(&self) -> Option<Head<M>> {
+        let word = self.place.word(self.head, Ordering::Acquire);
         if word == 0 {
             return None;
         }
         let word = Word::unpack(word);
-        self.prefetch(word.units());
-        // SAFETY: the word says that the message is there; its header is within the unit.
-        let context = unsafe { self.place.pieces(self.head, 8, 8)[0].0.cast::<u64>().read() };
-        Some(Head { word, context, place: self.place, unit: self.head })
-    }
-
-    /// Asks for the rest of a message's first kilobytes at once: they come from the writer's cache, while the message is matched.
-    #[inline]
-    fn prefetch(&self, units: u64) {
-        #[cfg(target_arch = "x86_64")]
-        for unit in (2..units.min(PREFETCHED)).step_by(2) {
-            let line = self.place.word(self.head + unit).as_ptr();
-            // SAFETY: a hint, which reads nothing.
-            unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast()) };
+        for unit in (2..word.units().min(PREFETCHED)).step_by(2) {
+            self.place.prefetch(self.head + unit);
         }
+        Some(Head { word, context: self.place.number(self.head, 8), place: self.place, unit: self.head })
     }
 
     /// Goes on to the message after `head`.
     #[inline]
-    pub fn consume(&mut self, head: &Head) {
+    pub fn consume(&mut self, head: &Head<M>) {
         self.head += head.word.units();
-        if self.head - self.told >= self.place.count / 4 {
+        if self.head - self.told >= self.place.count() / 4 {
             self.told = self.head;
-            self.place.tail().read.store(self.head, Ordering::Release);
+            self.place.set_read(self.head);
         }
     }
-
-    /// Asks the writer for announcements in place of data, or no longer.
-    pub fn throttle(&self, on: bool) {
-        self.place.tail().throttled.store(on.into(), Ordering::Relaxed);
-    }
 }
+
+#[cfg(test)]
+mod tests;

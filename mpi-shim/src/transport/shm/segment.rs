@@ -1,6 +1,7 @@
 //! The memory that the processes of a node share, mapped.
 
-use super::ring::{Consumer, Place, Producer, Tail, UNIT};
+use super::place::{Place, Tail};
+use super::ring::{Consumer, Producer, UNIT};
 use super::{copy, sleep};
 use crate::abi::MPI_ERR_NO_MEM;
 use crate::error::{Error, Result};

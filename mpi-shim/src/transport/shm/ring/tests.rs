@@ -1,0 +1,138 @@
+//! The ring under every interleaving of its two sides, and every order in which the memory model lets one see the other's writes.
+
+use super::{Consumer, HEADER, Producer, UNIT, Word};
+use crate::transport::shm::place::Memory;
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::AtomicU64;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+
+/// Units of the ring: few, so that it is soon full and laps are short.
+const COUNT: usize = 4;
+const NUMBERS: usize = UNIT / 8;
+
+/// The first eight bytes of a unit may be a word that the other side looks at; the rest must never be touched by both sides at once, which loom
+/// finds out.
+struct Unit {
+    first: AtomicU64,
+    rest: [UnsafeCell<u64>; NUMBERS - 1],
+}
+
+struct Model {
+    units: [Unit; COUNT],
+    read: AtomicU64,
+}
+
+// SAFETY: loom reports what two threads touch at the same time.
+unsafe impl Sync for Model {}
+
+impl Model {
+    fn new() -> &'static Model {
+        // What an earlier user of the memory left must not matter behind the first word.
+        let rest = || [0; NUMBERS - 1].map(|_| UnsafeCell::new(u64::MAX));
+        let unit = |index| Unit { first: AtomicU64::new(if index == 0 { 0 } else { u64::MAX }), rest: rest() };
+        Box::leak(Box::new(Model { units: std::array::from_fn(unit), read: AtomicU64::new(0) }))
+    }
+
+    fn place(&self, unit: u64, offset: usize) -> (&Unit, usize) {
+        let number = unit as usize * NUMBERS + offset / 8;
+        (&self.units[number / NUMBERS % COUNT], number % NUMBERS)
+    }
+}
+
+impl Memory for &Model {
+    fn count(&self) -> u64 {
+        COUNT as u64
+    }
+
+    fn word(&self, unit: u64, ordering: Ordering) -> u64 {
+        self.place(unit, 0).0.first.load(ordering)
+    }
+
+    fn set_word(&self, unit: u64, value: u64, ordering: Ordering) {
+        self.place(unit, 0).0.first.store(value, ordering);
+    }
+
+    fn number(&self, unit: u64, offset: usize) -> u64 {
+        match self.place(unit, offset) {
+            (unit, 0) => unit.first.load(Ordering::Relaxed),
+            // SAFETY: loom reports a race.
+            (unit, index) => unit.rest[index - 1].with(|number| unsafe { *number }),
+        }
+    }
+
+    fn set_number(&self, unit: u64, offset: usize, value: u64) {
+        match self.place(unit, offset) {
+            (unit, 0) => unit.first.store(value, Ordering::Relaxed),
+            // SAFETY: loom reports a race.
+            (unit, index) => unit.rest[index - 1].with_mut(|number| unsafe { *number = value }),
+        }
+    }
+
+    /// The model has numbers in place of bytes: its messages have no payload.
+    fn pieces(&self, _unit: u64, _offset: usize, len: usize) -> [(*mut u8, usize); 2] {
+        assert_eq!(len, 0);
+        [(NonNull::dangling().as_ptr(), 0); 2]
+    }
+
+    fn read(&self) -> u64 {
+        self.read.load(Ordering::Acquire)
+    }
+
+    fn set_read(&self, units: u64) {
+        self.read.store(units, Ordering::Release);
+    }
+
+    fn prefetch(&self, _unit: u64) {}
+}
+
+/// A message that says its number, with so many numbers behind it.
+fn message(number: u64, numbers: usize) -> (Word, Vec<u64>) {
+    let prefix = (0..numbers as u64).map(|index| 100 * number + index).collect();
+    (Word { kind: 1, prefix: 8 * numbers as u8, payload: 0, tag: number as i32 }, prefix)
+}
+
+/// Sends messages with so many numbers each through a ring, under all interleavings.
+fn all_arrive(messages: &'static [usize]) {
+    let mut model = loom::model::Builder::new();
+    // Each more makes it take many times as long; two find every mistake that was planted.
+    model.preemption_bound = Some(2);
+    model.check(move || {
+        let memory = Model::new();
+        let writer = loom::thread::spawn(move || {
+            let mut ring = Producer::new(memory);
+            for (number, &numbers) in (1..).zip(messages) {
+                let (word, prefix) = message(number, numbers);
+                while !ring.push(word, number + 7, &prefix, |_, _| {}) {
+                    loom::thread::yield_now();
+                }
+            }
+        });
+        let mut ring = Consumer::new(memory);
+        for (number, &numbers) in (1..).zip(messages) {
+            let head = loop {
+                match ring.peek() {
+                    Some(head) => break head,
+                    None => loom::thread::yield_now(),
+                }
+            };
+            let (word, prefix) = message(number, numbers);
+            let got: Vec<u64> = (0..numbers).map(|index| head.prefix(index)).collect();
+            assert_eq!((head.word, head.context, got), (word, number + 7, prefix));
+            ring.consume(&head);
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn messages_of_one_unit_arrive_over_two_laps() {
+    all_arrive(&[0, 1, 2, 0, 1, 2]);
+}
+
+#[test]
+fn what_a_longer_message_left_is_no_header() {
+    // Numbers of the first lie where the second lap's headers are looked for.
+    assert_eq!((HEADER + 3 * 8).div_ceil(UNIT), 2);
+    all_arrive(&[3, 0, 3, 0, 3]);
+}
