@@ -20,11 +20,13 @@ fn tell(job: &Child, signal: &str) {
 /// that is wanted. Then the job is ended.
 fn until(mut job: Child, ask: bool, text: &str) -> Vec<String> {
     let mut reader = BufReader::new(job.stderr.take().expect("it is a pipe"));
+    // Kept open to the end: the other ranks speak as well.
+    let mut output = BufReader::new(job.stdout.take().expect("it is a pipe"));
     let mut lines = Vec::new();
     if ask {
         // A rank speaks when it is where it shall be; mpirun hears signals by then.
         let mut line = String::new();
-        BufReader::new(job.stdout.take().expect("it is a pipe")).read_line(&mut line).expect("text");
+        output.read_line(&mut line).expect("text");
         tell(&job, "-USR1");
     }
     loop {

@@ -1,5 +1,6 @@
 //! The command line: options of the whole job, and programs between colons.
 
+use crate::completions;
 use crate::hosts::Hosts;
 use crate::report::Wanted;
 use mpi_abi::launch::board::Board;
@@ -35,6 +36,7 @@ Options of the job:
   --map FILE               The fabric map that has the names; without --hosts all its hosts
   --via raw:DEVICE         The network device by which the hosts reach each other
   --secret FILE            The cluster's secret, which the hosts must have too; --insecure does without
+  --completions SHELL      Prints a completion script for bash, zsh or fish
   -h, --help               Prints this
   -V, --version            Prints the version
 
@@ -101,6 +103,8 @@ impl Plan {
 pub(crate) enum Request {
     Run(Plan),
     Help,
+    /// A completion script.
+    Completions(String),
     Version,
 }
 
@@ -185,6 +189,10 @@ impl Parser {
                 }
             }
             "--json" => self.plan.report.get_or_insert_default().json = true,
+            "--completions" => {
+                let shell = self.value(&name, glued)?;
+                return Ok(Outcome::Ends(Request::Completions(completions::script(&shell)?)));
+            }
             "-h" | "--help" => return Ok(Outcome::Ends(Request::Help)),
             "-V" | "--version" => return Ok(Outcome::Ends(Request::Version)),
             _ => {

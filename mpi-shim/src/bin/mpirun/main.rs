@@ -5,6 +5,7 @@
 //! other connection between `mpirun` and the ranks: output goes straight to where ours goes unless lines are labelled.
 
 mod args;
+mod completions;
 mod deadlock;
 mod hosts;
 mod output;
@@ -29,6 +30,7 @@ const NOT_STARTED: u8 = 127;
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)) {
+        Ok(Request::Completions(script)) => print!("{script}"),
         Ok(Request::Help) => print!("{}", args::HELP),
         Ok(Request::Version) => println!("mpirun (Twowire) {}", env!("CARGO_PKG_VERSION")),
         Ok(Request::Run(plan)) if plan.hosts.are_wanted() => {
