@@ -21,6 +21,7 @@
 pub mod abi;
 pub mod attribute;
 pub mod calls;
+pub mod clock;
 pub mod coll;
 pub mod comm;
 pub mod datatype;

@@ -76,8 +76,7 @@ fn lines(rank: u32, elapsed_ns: u64, tallies: &[calls::Tally], traffic: &[(u32, 
 }
 
 fn now_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+    crate::clock::now().as_nanos() as u64
 }
 
 #[cfg(test)]

@@ -1,7 +1,20 @@
-//! How ranks wait for one another, called from C.
+//! How ranks wait for one another, called from C; also under valgrind.
 
 mod common;
 
 common::c_tests! {
     one_core(2);
+}
+
+/// Programs in the making are run under valgrind, which also looks into the library.
+#[test]
+fn under_valgrind() {
+    if std::process::Command::new("valgrind").arg("--version").output().is_err() {
+        println!("skipped: there is no valgrind");
+        return;
+    }
+    let program = common::build("coll_order");
+    let job = ["-n", "2", "valgrind", "-q", "--error-exitcode=9"];
+    let output = common::mpirun(&job).arg(program).output().expect("mpirun starts");
+    assert!(output.status.success(), "{}", common::shown(&output));
 }

@@ -15,6 +15,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("nft", "nftables", "the tests of damaged and lost frames between network namespaces"),
     ("qemu-system-x86_64", "qemu-system-x86", "the tests in virtual machines"),
     ("/boot/vmlinuz-*-cloud-amd64", "linux-image-cloud-amd64", "the tests in virtual machines"),
+    ("valgrind", "valgrind", "the test of an MPI program under valgrind"),
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
 ];
 

@@ -5,27 +5,23 @@ use crate::abi::{
     MPI_ABI_SUBVERSION, MPI_ABI_VERSION, MPI_Aint, MPI_ERR_ARG, MPI_ERR_NO_MEM, MPI_INFO_NULL, MPI_Info,
     MPI_MAX_LIBRARY_VERSION_STRING, MPI_MAX_PROCESSOR_NAME, MPI_SUBVERSION, MPI_VERSION,
 };
+use crate::clock;
 use crate::error::Error;
 use crate::info::Info;
 use crate::state;
 use crate::world;
-use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 const LIBRARY: &str = concat!("Twowire ", env!("CARGO_PKG_VERSION"), ", MPI 5.0 with the standard ABI 1.0\0");
 /// As the memory of `MPI_Alloc_mem` is aligned: to what the widest vector loads want, and to cache lines.
 const ALIGNMENT: usize = 64;
 
-fn seconds(time: Timespec) -> f64 {
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
-}
-
 mpi! {
     /// Seconds since some moment.
-    fn MPI_Wtime, PMPI_Wtime() -> f64 { seconds(clock_gettime(ClockId::Monotonic)) }
+    fn MPI_Wtime, PMPI_Wtime() -> f64 { clock::now().as_secs_f64() }
 
     /// The resolution of `MPI_Wtime`.
-    fn MPI_Wtick, PMPI_Wtick() -> f64 { seconds(clock_getres(ClockId::Monotonic)) }
+    fn MPI_Wtick, PMPI_Wtick() -> f64 { clock::resolution().as_secs_f64() }
 
     /// The name of the node.
     fn MPI_Get_processor_name, PMPI_Get_processor_name(name: *mut c_char, resultlen: *mut c_int) on (), {

@@ -107,8 +107,7 @@ impl fmt::Display for Reason {
 
 /// The milliseconds of the host's monotonic clock.
 pub fn now_ms() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
+    crate::clock::now().as_millis() as u64
 }
 
 /// The words of a rank.
