@@ -112,7 +112,7 @@ fn agent(network: &Network, folder: &Path) -> Result<String, String> {
     let case = |host: usize| format!("{}) in=\"{}\";;\n", network.address(host), inside(network, host).join(" "));
     let text = format!(
         "#!/bin/sh\nwhile :; do case $1 in -l) shift 2;; -*) shift;; *) break;; esac; done\nhost=$1; shift\ncase $host in\n{}{}esac\n\
-         exec $in unshare --uts sh -c \"hostname host-$host; $*\"\n",
+         exec $in unshare --uts sh -c \"hostname host-${{host##*.}}; $*\"\n",
         case(0),
         case(1)
     );
