@@ -176,7 +176,7 @@ fn a_device_that_cannot_be_used_says_why_and_what_to_do() {
     );
     assert_eq!(error("lo"), "raw:lo: not an Ethernet device: expected one of `link/ether` in `ip link`");
     network.set_device(0, "mtu 68").unwrap();
-    assert_eq!(error(DEVICE), "raw:e0: an MTU of 68 is too small: expected at least 71; `ip link set e0 mtu 71`");
+    assert_eq!(error(DEVICE), "raw:e0: an MTU of 68 is too small: expected at least 73; `ip link set e0 mtu 73`");
     network.set_device(0, "down").unwrap();
     assert_eq!(error(DEVICE), "raw:e0: the device is switched off; `ip link set e0 up` switches it on");
 }
