@@ -73,7 +73,7 @@ fn a_rank_runs_one_mpi_program() {
 #[test]
 fn each_rank_says_by_which_way_it_reaches_which_others() {
     let mut job = mpirun(&["-n", "3", "-x", "TWOWIRE_DEBUG=transport,nonsense"]);
-    let output = job.arg(build("ranks")).output().unwrap();
+    let output = job.arg(build("ranks")).arg("together").output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     for (rank, others) in [(0, "ranks 1, 2"), (1, "ranks 0, 2"), (2, "ranks 0, 1")] {
         let start = format!(
@@ -95,7 +95,7 @@ fn a_way_that_is_not_there_is_said_with_its_reason() {
         return;
     }
     let mut job = mpirun(&["-n", "2", "-x", "TWOWIRE_DEBUG=transport"]);
-    let output = job.args(unshare).arg(build("ranks")).output().unwrap();
+    let output = job.args(unshare).arg(build("ranks")).arg("together").output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     let why = "pass through it in pieces (process_vm_readv cannot be used between namespaces of process ids)";
     assert_eq!(text.matches(why).count(), 2, "{}", shown(&output));
