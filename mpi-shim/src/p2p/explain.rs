@@ -54,6 +54,9 @@ fn long_messages(segment: &Segment, place: usize, deadline_ms: u64) -> String {
         None => "process_vm_readv cannot be used between namespaces of process ids".to_owned(),
         Some(pid) => match crate::transport::shm::probe(pid) {
             Ok(()) => return "are read from the sender's memory (process_vm_readv works)".to_owned(),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {
+                return "would be read from the sender's memory, but it has ended before that was tried".to_owned();
+            }
             Err(error) => format!("process_vm_readv fails: {error}"),
         },
     };

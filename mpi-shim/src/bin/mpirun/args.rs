@@ -195,17 +195,17 @@ impl Parser {
             }
             "-h" | "--help" => return Ok(Outcome::Ends(Request::Help)),
             "-V" | "--version" => return Ok(Outcome::Ends(Request::Version)),
-            _ => {
-                let mut hosts = std::mem::take(&mut self.plan.hosts);
-                let mut glued = glued;
-                let taken = hosts.option(&name, &mut || self.value(&name, glued.take()));
-                self.plan.hosts = hosts;
-                if !taken? {
-                    return Err(format!("unknown option {name}; `mpirun --help` lists them"));
-                }
-            }
+            _ => self.option_of_hosts(&name, glued)?,
         }
         Ok(Outcome::Taken)
+    }
+
+    /// An option that says on which hosts the job runs; there are no others.
+    fn option_of_hosts(&mut self, name: &str, mut glued: Option<OsString>) -> Result<(), String> {
+        let mut hosts = std::mem::take(&mut self.plan.hosts);
+        let taken = hosts.option(name, &mut || self.value(name, glued.take()));
+        self.plan.hosts = hosts;
+        if taken? { Ok(()) } else { Err(format!("unknown option {name}; `mpirun --help` lists them")) }
     }
 
     fn value(&mut self, name: &str, glued: Option<OsString>) -> Result<OsString, String> {
