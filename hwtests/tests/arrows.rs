@@ -1,6 +1,6 @@
-//! The arrows between the crates: who may import whom (ARCHITECTURE.md, "The crates").
+//! The arrows between the crates: who may import whom (ARCHITECTURE.md, "The crates"); and what `cargo run` starts.
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::collections::BTreeMap;
 
 /// For each crate, the crates of the workspace that it may import. `xtask` imports none of them.
@@ -20,10 +20,21 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// These may import anything, and only they import one another.
 const TOPS: &[&str] = &["twowire-hwtests", "twowire-benches"];
 
+fn metadata() -> Metadata {
+    MetadataCommand::new().no_deps().other_options(vec!["--offline".into()]).exec().expect("cargo metadata")
+}
+
+/// README begins with `cargo run --release -- up`.
+#[test]
+fn cargo_run_alone_starts_twowire() {
+    let output = MetadataCommand::new().no_deps().cargo_command().arg("--offline").output().expect("cargo metadata");
+    // `cargo_metadata` leaves this field out.
+    assert!(String::from_utf8_lossy(&output.stdout).contains(r#""default_run":"twowire""#));
+}
+
 #[test]
 fn crates_import_only_what_the_architecture_allows() {
-    let metadata =
-        MetadataCommand::new().no_deps().other_options(vec!["--offline".into()]).exec().expect("cargo metadata");
+    let metadata = metadata();
     let ours: Vec<String> = metadata.packages.iter().map(|p| p.name.to_string()).collect();
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     let mut wrong = Vec::new();
