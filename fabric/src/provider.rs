@@ -1,6 +1,6 @@
 //! Opens the port that a `FABRIC` names.
 
-use crate::protocol::Port;
+use crate::protocol::{Addressing, Port};
 use crate::raw::{RawError, RawOptions, RawPort};
 use crate::spec::FabricSpec;
 use crate::xbar::{AttachError, AttachOptions, XbarPort};
@@ -52,5 +52,9 @@ fn open_port(fabric: &FabricSpec, host: Option<&str>, options: RawOptions) -> Re
             Ok(Box::new(XbarPort::attach(&spec.path, &AttachOptions { host, ..AttachOptions::default() })?))
         }
         FabricSpec::Raw(device) => Ok(Box::new(RawPort::open(device, options)?)),
+        FabricSpec::Wire(device) => {
+            let options = RawOptions { addressing: Addressing::Hops, ..options };
+            Ok(Box::new(RawPort::open(device, options)?))
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `PROVIDER:WHAT`, where the provider decides what `WHAT` is: `sim:pink`, `sim:clos:hosts=11664,radix=36,levels=3`,
 //! `sim:torus:8x8x8,hosts-per=2`, `sim:hypercube:7`, `sim:random:crossbars=40,radix=16,hosts=100,seed=1`, `sim:FILE`;
-//! `xbar:PATH` or `xbar:PATH,host=n17` is a host of a running `xbar serve`; `raw:eth1` is a network device.
+//! `xbar:PATH` or `xbar:PATH,host=n17` is a host of a running `xbar serve`; `raw:eth1` is a network device, and `wire:eth0` one
+//! whose cable leads to crossbars.
 
 use crate::topology::generate::{Clos, GenerateError, Random, Torus, hypercube, pink};
 use crate::topology::{HostId, NodeId, TopoFileError, Topology, read_file};
@@ -25,7 +26,7 @@ pub struct Provider {
 }
 
 /// The providers that the syntax knows.
-pub const PROVIDERS: [Provider; 6] = [
+pub const PROVIDERS: [Provider; 7] = [
     Provider { name: "sim", what: "a simulated fabric, in this process", expects: SIMULATED, available: true },
     Provider {
         name: "xbar",
@@ -37,6 +38,12 @@ pub const PROVIDERS: [Provider; 6] = [
         name: "raw",
         what: "frames on an Ethernet device, without IP",
         expects: DEVICE,
+        available: cfg!(target_os = "linux"),
+    },
+    Provider {
+        name: "wire",
+        what: "frames with hops on an Ethernet device whose cable leads to crossbars",
+        expects: CABLE,
         available: cfg!(target_os = "linux"),
     },
     Provider { name: "verbs", what: "an RDMA device, through libibverbs", expects: RDMA, available: false },
@@ -56,6 +63,9 @@ const SIMULATED: &str = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `rand
 const SERVED: &str = "the path of a running `xbar serve`, as in `xbar:/run/pink` or `xbar:/run/pink,host=n17`";
 /// What may follow `raw:`.
 const DEVICE: &str = "the name of a network device, as in `raw:eth1`";
+
+/// What may follow `wire:`.
+const CABLE: &str = "the name of a network device, as in `wire:eth0`";
 
 /// What may follow `verbs:` and `umad:`.
 const RDMA: &str = "a device and its port, as in `mlx5_0/1`";
@@ -77,6 +87,8 @@ pub enum FabricSpec {
     Xbar(XbarSpec),
     /// The network device of this name.
     Raw(String),
+    /// The network device of this name, whose cable leads to crossbars.
+    Wire(String),
 }
 
 /// A host of the crossbars that a process serves: `PATH[,host=NAME]`.
@@ -124,8 +136,8 @@ pub enum FabricSpecError {
     #[error("xbar: `{0}` is not understood: expected {SERVED}")]
     Xbar(String),
     /// A name that no network device can have.
-    #[error("`{0}` is not {DEVICE}")]
-    Device(String),
+    #[error("`{name}` is not {expects}", name = .0, expects = .1.expects)]
+    Device(String, &'static Provider),
     /// A generator was given what it does not take.
     #[error("{generator}: `{word}` is not understood: expected {expected}")]
     Parameter {
@@ -179,7 +191,8 @@ impl FromStr for FabricSpec {
             Some(p) if p.available && what.is_empty() => Err(FabricSpecError::Nothing(p)),
             Some(p) if p.available && p.name == "sim" => what.parse().map(FabricSpec::Sim),
             Some(p) if p.available && p.name == "xbar" => what.parse().map(FabricSpec::Xbar),
-            Some(p) if p.available && p.name == "raw" => device(what).map(FabricSpec::Raw),
+            Some(p) if p.available && p.name == "raw" => device(p, what).map(FabricSpec::Raw),
+            Some(p) if p.available && p.name == "wire" => device(p, what).map(FabricSpec::Wire),
             Some(_) => Err(FabricSpecError::NoProvider { provider: provider.to_owned() }),
             None => Err(FabricSpecError::UnknownProvider(provider.to_owned())),
         }
@@ -192,15 +205,16 @@ impl fmt::Display for FabricSpec {
             FabricSpec::Sim(what) => write!(f, "sim:{what}"),
             FabricSpec::Xbar(what) => write!(f, "xbar:{what}"),
             FabricSpec::Raw(device) => write!(f, "raw:{device}"),
+            FabricSpec::Wire(device) => write!(f, "wire:{device}"),
         }
     }
 }
 
 /// A name that a network device can have.
-fn device(name: &str) -> Result<String, FabricSpecError> {
+fn device(provider: &'static Provider, name: &str) -> Result<String, FabricSpecError> {
     let wrong = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
     if name.len() > MAX_DEVICE_NAME || name.contains(wrong) || name == "." || name == ".." {
-        return Err(FabricSpecError::Device(name.to_owned()));
+        return Err(FabricSpecError::Device(name.to_owned(), provider));
     }
     Ok(name.to_owned())
 }

@@ -63,6 +63,21 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(1));
 }
 
+/// Tries until it holds: other processes act in their own time.
+///
+/// # Panics
+/// If it does not come true.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let came = (0..PATIENCE).any(|_| {
+        let now = holds();
+        if !now {
+            pause();
+        }
+        now
+    });
+    assert!(came, "{what}: this has not come true");
+}
+
 /// A process that ends with the test.
 pub struct Process {
     child: Child,

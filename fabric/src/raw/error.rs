@@ -41,6 +41,9 @@ pub enum RawError {
         /// The lane.
         lane: u16,
     },
+    /// Crossbars know one host behind a port.
+    #[error("wire:{0}: a cable to crossbars has no lanes: one process of a host has the port")]
+    NoLanes(String),
     /// The operating system refused.
     #[error("raw:{device}: cannot {operation}: {source}")]
     Os {

@@ -2,10 +2,12 @@
 
 use crate::id::UniqueId;
 use crate::protocol::Group;
+use crate::route::MAX_HOPS;
 use crate::wire::{MAX_HEADER, WireError, frame};
 use arrayvec::ArrayVec;
 use bytes::Bytes;
 use std::fmt;
+use std::ops::Range;
 use zerocopy::byteorder::{big_endian, little_endian};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -50,6 +52,12 @@ impl Mac {
         UniqueId(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 }
+
+/// The address of whoever is at the other end of a cable.
+pub const BROADCAST: Mac = Mac([0xff; 6]);
+
+/// The address that crossbars send from: locally administered.
+pub const CROSSBARS: Mac = Mac([0x02, 0x54, 0x57, 0, 0, 0]);
 
 /// Where a frame goes: a card or a group, and there a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +121,7 @@ const LANE: usize = 2;
 pub(super) const LANE_AT: usize = 14;
 
 /// Bytes before the header, at most.
-pub(super) const MAX_ENVELOPE: usize = ENVELOPE + LANE;
+pub const MAX_ENVELOPE: usize = ENVELOPE + LANE;
 
 /// Bytes of the Ethernet header, which the MTU does not count.
 pub(super) const ETHERNET_HEADER: usize = 14;
@@ -127,6 +135,11 @@ pub(super) const LEAST_MTU: usize = OVERHEAD + 1;
 /// The largest payload that fits a device of this MTU behind a header of any kind.
 pub fn max_payload(mtu: usize) -> usize {
     mtu.min(u16::MAX.into()).saturating_sub(OVERHEAD)
+}
+
+/// The MTU of a card on a crossbar's port that carries payloads of this size and no larger ones.
+pub const fn mtu_of_cable(max_payload: usize) -> usize {
+    max_payload + OVERHEAD + MAX_HOPS
 }
 
 /// The first bytes of a frame of `length` bytes of header, payload and CRC-32.
@@ -143,9 +156,19 @@ pub(super) fn envelope(to: Address, source: Mac, length: u16) -> ArrayVec<u8, MA
     bytes
 }
 
-/// Header, payload and CRC-32 of a frame as it came from the device, for [`frame::parse`]. More bytes than its length says
-/// are padding if Ethernet had to pad it, and else an error.
+/// Header, payload and CRC-32 of a frame as it came from the device, for [`frame::parse`].
 pub fn open(bytes: &Bytes) -> Result<Bytes, WireError> {
+    contents(bytes).map(|contents| bytes.slice(contents))
+}
+
+/// The ethertype of a frame; `None` if it has no Ethernet header.
+pub fn ethertype(bytes: &[u8]) -> Option<u16> {
+    bytes.get(LANE_AT - 2..LANE_AT)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
+}
+
+/// Where a frame that came from a device has what is sent through a fabric. More bytes than its length says are padding if Ethernet
+/// had to pad it, and else an error.
+pub fn contents(bytes: &[u8]) -> Result<Range<usize>, WireError> {
     let truncated = |needed| WireError::Truncated { needed, got: bytes.len() };
     let (envelope, _) = Envelope::ref_from_prefix(bytes).map_err(|_| truncated(ENVELOPE))?;
     let (length, start) = match envelope.ethertype.get() {
@@ -160,13 +183,20 @@ pub fn open(bytes: &Bytes) -> Result<Bytes, WireError> {
     if bytes.len() > end.max(MIN_FRAME) {
         return Err(WireError::TrailingBytes { extra: bytes.len() - end.max(MIN_FRAME) });
     }
-    Ok(bytes.slice(start..end))
+    Ok(start..end)
+}
+
+/// What comes before a frame of this length on a cable to crossbars.
+///
+/// Panics if the frame has more than 65,535 bytes: no MTU is larger.
+pub fn envelope_of_cable(to: Mac, source: Mac, length: usize) -> ArrayVec<u8, MAX_ENVELOPE> {
+    let length = u16::try_from(length).expect("a frame fits the largest MTU");
+    envelope(Address { mac: to, lane: 0 }, source, length)
 }
 
 /// A whole frame in one piece, as it leaves a device that does not pad; the port sends the same in pieces.
 pub fn seal(destination: Mac, source: Mac, frame: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(frame.len()).expect("a frame fits the largest MTU");
-    [&envelope(Address { mac: destination, lane: 0 }, source, length), frame].concat()
+    [&envelope_of_cable(destination, source, frame.len()), frame].concat()
 }
 
 #[cfg(test)]

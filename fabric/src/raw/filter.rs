@@ -30,6 +30,11 @@ pub(super) fn lane(lane: u16) -> Vec<sock_filter> {
     [&for_this_host()[..], &number].concat()
 }
 
+/// The same where crossbars are at the other end of the cable: all that comes is for this host.
+pub(super) fn cable() -> Vec<sock_filter> {
+    [&for_this_host()[..], &[accept(true)]].concat()
+}
+
 /// The classic BPF program for a socket that is bound to our ethertype.
 pub(super) fn program(groups: &[Group]) -> Vec<sock_filter> {
     let mut program = for_this_host().to_vec();

@@ -1,8 +1,11 @@
-//! Whole frames on an Ethernet device (`raw:DEVICE`): packet(7) sockets, an ethertype of our own, no IP address.
+//! Whole frames on an Ethernet device (`raw:DEVICE`, `wire:DEVICE`): packet(7) sockets, an ethertype of our own, no IP address.
 //!
 //! A card's unique id is its MAC address, a group is an Ethernet multicast address, and the network finds both by itself.
 //! The bytes are in `docs/wire-format.md`. Several processes of a host may each have a port on a device, a *lane*: the kernel sorts the
 //! frames by its number, and the lane's unique id has it above the card's address.
+//!
+//! Where the device's cable leads to crossbars (`wire:DEVICE`, [`RawOptions::addressing`]) the hops come before the header, and the
+//! crossbars take them off: what comes in looks as on any Ethernet.
 //!
 //! What measured best, between namespaces on a bridge: frames leave in batches by `sendmmsg` and come in batches by
 //! `recvmmsg`, into memory that the cache still holds. The kernel keeps a frame once for all receivers of one machine until
@@ -16,7 +19,8 @@
 //!
 //! | what it cannot do | why |
 //! |---|---|
-//! | send along hops | a switch of Ethernet reads addresses, not hops |
+//! | send along hops, as `raw:` | a switch of Ethernet reads addresses, not hops |
+//! | send to a card or a group, have lanes, as `wire:` | a crossbar reads hops, not addresses |
 //! | keep frames in order or single | the network may double and reorder them, although a bridge does not |
 //! | follow a change of MTU | frames are cut to the MTU that the device had when the port was opened |
 
@@ -30,5 +34,8 @@ mod rest;
 mod sys;
 
 pub use error::RawError;
-pub use ethernet::{ENVELOPE, ETHERTYPE, LANES, Mac, max_payload, open, seal};
+pub use ethernet::{
+    BROADCAST, CROSSBARS, ENVELOPE, ETHERTYPE, LANES, MAX_ENVELOPE, Mac, contents, envelope_of_cable, ethertype,
+    max_payload, mtu_of_cable, open, seal,
+};
 pub use port::{RawCounters, RawOptions, RawPort, lane_is_free};

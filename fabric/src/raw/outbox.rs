@@ -2,6 +2,7 @@
 
 use super::ethernet::{self, Address, MAX_ENVELOPE, Mac};
 use super::sys::{BATCH, Pieces, Socket};
+use crate::route::{MAX_HOPS, Route};
 use crate::wire::{MAX_HEADER, Packet, frame};
 use arrayvec::ArrayVec;
 use bytes::Bytes;
@@ -9,19 +10,21 @@ use std::io::{self, IoSlice};
 
 /// A frame in pieces: what comes before the payload, the payload, which is not copied, and the CRC-32.
 struct Outgoing {
-    head: ArrayVec<u8, { MAX_ENVELOPE + MAX_HEADER }>,
+    head: ArrayVec<u8, { MAX_ENVELOPE + MAX_HOPS + MAX_HEADER }>,
     payload: Bytes,
     crc: [u8; frame::CRC_LEN],
 }
 
 impl Outgoing {
-    fn new(destination: Address, source: Mac, packet: Packet) -> Outgoing {
+    fn new(destination: Address, source: Mac, route: Route, packet: Packet) -> Outgoing {
         let payload_len = u16::try_from(packet.payload.len()).expect("the port has looked at the payload's length");
         let header = packet.header.encode(payload_len);
         let crc = frame::crc(&header, &packet.payload).to_le_bytes();
-        let length = u16::try_from(header.len() + packet.payload.len() + crc.len()).expect("no MTU is larger");
+        let length = route.len() + header.len() + packet.payload.len() + crc.len();
+        let length = u16::try_from(length).expect("no MTU is larger");
         let mut head = ArrayVec::new();
         head.extend(ethernet::envelope(destination, source, length));
+        head.extend(route.as_bytes().iter().copied());
         head.extend(header);
         Outgoing { head, payload: packet.payload, crc }
     }
@@ -49,8 +52,8 @@ impl Outbox {
     }
 
     /// Adds a packet; a full outbox loses it.
-    pub(super) fn push(&mut self, destination: Address, source: Mac, packet: Packet) {
-        let _ = self.waiting.try_push(Outgoing::new(destination, source, packet));
+    pub(super) fn push(&mut self, destination: Address, source: Mac, route: Route, packet: Packet) {
+        let _ = self.waiting.try_push(Outgoing::new(destination, source, route, packet));
     }
 
     /// Hands over what waits, as far as the device takes it. What it does not take keeps waiting.

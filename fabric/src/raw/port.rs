@@ -1,7 +1,7 @@
 //! The port.
 
 use super::error::{RawError, while_open};
-use super::ethernet::{Address, ETHERNET_HEADER, ETHERTYPE, LANES, LEAST_MTU, Mac, max_payload, open};
+use super::ethernet::{Address, BROADCAST, ETHERNET_HEADER, ETHERTYPE, LANES, LEAST_MTU, Mac, max_payload, open};
 use super::filter;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -9,6 +9,7 @@ use super::rest::Rest;
 use super::sys::Socket;
 use crate::id::UniqueId;
 use crate::protocol::{Addressing, Group, Path, Port, PortError, PortLimits, Received, Transmit};
+use crate::route::{MAX_HOPS, Route};
 use crate::time::Time;
 use crate::wire::{Packet, frame};
 use bytes::Bytes;
@@ -40,11 +41,14 @@ pub struct RawOptions {
     /// Which of several ports on the device this is: 0 for the one that all programs but those of a job have. A lane is one process's
     /// at a time, and hears no groups.
     pub lane: u16,
+    /// What is at the other end of the device's cable: a network that looks at addresses, or crossbars that look at hops. Behind a
+    /// crossbar there are neither groups nor lanes.
+    pub addressing: Addressing,
 }
 
 impl Default for RawOptions {
     fn default() -> RawOptions {
-        RawOptions { buffer_bytes: 8 << 20, gather: true, lane: 0 }
+        RawOptions { buffer_bytes: 8 << 20, gather: true, lane: 0, addressing: Addressing::Cards }
     }
 }
 
@@ -87,13 +91,19 @@ impl RawPort {
             return Err(RawError::Off(device.to_owned()));
         }
         let mtu = socket.mtu(device).map_err(os("read its MTU"))?;
-        let limits = limits(device, mtu, &socket)?;
+        let limits = limits(device, mtu, options.addressing, &socket)?;
         let receive_bytes = i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX);
         socket.prepare(SEND_BYTES, receive_bytes).map_err(os("set up the socket"))?;
         let lane = options.lane;
+        if lane != 0 && options.addressing == Addressing::Hops {
+            return Err(RawError::NoLanes(device.to_owned()));
+        }
         let claim = if lane == 0 { None } else { Some(claim(device, lane)?) };
-        let (program, ethertype) =
-            if lane == 0 { (filter::program(&[]), ETHERTYPE) } else { (filter::lane(lane), LANES) };
+        let (program, ethertype) = match (lane, options.addressing) {
+            (0, Addressing::Cards) => (filter::program(&[]), ETHERTYPE),
+            (0, Addressing::Hops) => (filter::cable(), ETHERTYPE),
+            _ => (filter::lane(lane), LANES),
+        };
         socket.filter(&program).map_err(os("attach the filter"))?;
         socket.bind(index, ethertype).map_err(os("bind to the device"))?;
         Ok(RawPort {
@@ -144,11 +154,15 @@ impl RawPort {
         Ok(frame)
     }
 
-    fn destination(&self, path: Path) -> Result<Address, PortError> {
-        match path {
-            Path::Card(id) => Address::of_card(id).ok_or(PortError::Path(path)),
-            Path::Group(group) => Ok(Address { mac: Mac::of_group(group), lane: 0 }),
-            Path::Hops(_) => Err(PortError::Path(path)),
+    /// The card that a frame is for, and the hops in front of it.
+    fn destination(&self, path: Path) -> Result<(Address, Route), PortError> {
+        let none = Route::EMPTY;
+        match (path, self.limits.addressing) {
+            (Path::Card(id), Addressing::Cards) => Ok((Address::of_card(id).ok_or(PortError::Path(path))?, none)),
+            (Path::Group(group), Addressing::Cards) => Ok((Address { mac: Mac::of_group(group), lane: 0 }, none)),
+            // A crossbar has no address, and nobody else is on its cable.
+            (Path::Hops(route), Addressing::Hops) => Ok((Address { mac: BROADCAST, lane: 0 }, route)),
+            _ => Err(PortError::Path(path)),
         }
     }
 }
@@ -188,13 +202,14 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn limits(device: &str, mtu: usize, socket: &Socket) -> Result<PortLimits, RawError> {
-    let max_payload = max_payload(mtu);
+fn limits(device: &str, mtu: usize, addressing: Addressing, socket: &Socket) -> Result<PortLimits, RawError> {
+    let hops = if addressing == Addressing::Hops { MAX_HOPS } else { 0 };
+    let max_payload = max_payload(mtu).saturating_sub(hops);
     if max_payload == 0 {
-        return Err(RawError::Mtu { device: device.to_owned(), mtu, least: LEAST_MTU });
+        return Err(RawError::Mtu { device: device.to_owned(), mtu, least: LEAST_MTU + hops });
     }
     let rate_bits_per_s = socket.megabits_per_s(device).map(|rate| u64::from(rate) * 1_000_000);
-    Ok(PortLimits { addressing: Addressing::Cards, max_payload, rate_bits_per_s })
+    Ok(PortLimits { addressing, max_payload, rate_bits_per_s })
 }
 
 impl Port for RawPort {
@@ -215,12 +230,12 @@ impl Port for RawPort {
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
-        let destination = self.destination(transmit.path)?;
+        let (destination, route) = self.destination(transmit.path)?;
         let (len, max) = (transmit.packet.payload.len(), self.limits.max_payload);
         if len > max {
             return Err(PortError::TooLarge { len, max });
         }
-        self.outbox.push(destination, self.address.mac, transmit.packet);
+        self.outbox.push(destination, self.address.mac, route, transmit.packet);
         if self.outbox.is_full() { self.flush() } else { Ok(()) }
     }
 
@@ -229,7 +244,7 @@ impl Port for RawPort {
     }
 
     fn join(&mut self, group: Group) -> Result<(), PortError> {
-        if self.address.lane != 0 {
+        if self.address.lane != 0 || self.limits.addressing == Addressing::Hops {
             return Err(PortError::Path(Path::Group(group)));
         }
         if !self.groups.contains(&group) {

@@ -34,6 +34,8 @@ fn every_fabric_is_understood_and_written_back() {
     assert_eq!(hosts("sim:clos:levels=2,hosts=64,radix=16"), 64);
     assert_eq!(spec("raw:enp3s0f1"), FabricSpec::Raw("enp3s0f1".into()));
     assert_eq!(spec("raw:enp3s0f1").to_string(), "raw:enp3s0f1");
+    assert_eq!(spec("wire:eth0"), FabricSpec::Wire("eth0".into()));
+    assert_eq!(spec("wire:eth0").to_string(), "wire:eth0");
     assert_eq!(spec("sim:a:b.topo"), FabricSpec::Sim(SimSpec::File("a:b.topo".into())));
 }
 
@@ -61,15 +63,22 @@ fn wrong_text_is_answered_with_what_would_be_right() {
     let clos = "expected `hosts=N,radix=N,levels=N[,oversubscription=N]`";
     let torus = "expected the lengths of its dimensions, `8x8x8[,hosts-per=N]`";
     for (text, error) in [
-        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, xbar, raw".to_owned()),
+        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, xbar, raw, wire".to_owned()),
         ("raw:", format!("`raw` does not say which fabric: expected `raw:` and {device}")),
         ("raw:eth0:1", format!("`eth0:1` is not {device}")),
+        (
+            "wire:",
+            "`wire` does not say which fabric: expected `wire:` and the name of a network device, as in `wire:eth0`"
+                .into(),
+        ),
+        ("wire:a b", "`a b` is not the name of a network device, as in `wire:eth0`".into()),
         ("raw:a-name-too-long!", format!("`a-name-too-long!` is not {device}")),
         (
             "myrinet:0",
-            "`myrinet` is not a provider: expected one of sim, xbar, raw, verbs, umad, ibsim, as in `sim:pink`".into(),
+            "`myrinet` is not a provider: expected one of sim, xbar, raw, wire, verbs, umad, ibsim, as in `sim:pink`"
+                .into(),
         ),
-        ("", "`` is not a provider: expected one of sim, xbar, raw, verbs, umad, ibsim, as in `sim:pink`".into()),
+        ("", "`` is not a provider: expected one of sim, xbar, raw, wire, verbs, umad, ibsim, as in `sim:pink`".into()),
         ("sim", format!("`sim` does not say which fabric: expected `sim:` and {simulated}")),
         ("sim:", format!("`sim` does not say which fabric: expected `sim:` and {simulated}")),
         ("xbar:", format!("`xbar` does not say which fabric: expected `xbar:` and {served}")),
@@ -127,7 +136,7 @@ fn the_front_end_is_the_named_host_else_master_else_the_first() {
 proptest! {
     #[test]
     fn whatever_is_understood_is_written_back_to_the_same(
-        text in "(sim:|xbar:)?(pink|clos|torus|hypercube|random)?(:[a-z0-9=,x.-]{0,40})?(,host=[a-z]{0,2})?|raw:\\PC{0,20}|\\PC{0,30}"
+        text in "(sim:|xbar:)?(pink|clos|torus|hypercube|random)?(:[a-z0-9=,x.-]{0,40})?(,host=[a-z]{0,2})?|(raw|wire):\\PC{0,20}|\\PC{0,30}"
     ) {
         if let Ok(understood) = text.parse::<FabricSpec>() {
             prop_assert_eq!(understood.to_string().parse::<FabricSpec>().unwrap(), understood);

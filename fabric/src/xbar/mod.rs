@@ -6,9 +6,11 @@
 //! |---|---|
 //! | `sys`, `ring` | memory that two processes share, and a ring of frames in it |
 //! | `message`, `socket` | the control socket: messages, and file descriptors with them |
+//! | `framing` | how a frame stands in a datagram: alone, or as a network card sends it |
 //! | `switches` | the crossbars: where a frame goes, and what each port has carried |
 //! | `server` | the process that owns the crossbars: [`Server`] |
-//! | `port` | a host's side: [`XbarPort`] |
+//! | `handshake`, `port` | a host's side: [`XbarPort`] |
+//! | `plug` | the plug of a card that another process emulates: [`Plug`] |
 //! | `crowd` | many hosts in one process: [`Crowd`] |
 //! | `control` | a client that cuts cables and reads counters: [`Control`] |
 //!
@@ -17,7 +19,10 @@
 
 mod control;
 mod crowd;
+mod framing;
+mod handshake;
 mod message;
+mod plug;
 mod port;
 mod ring;
 mod server;
@@ -29,6 +34,7 @@ mod sys;
 pub use control::{Control, ControlError, HostState, PortLine};
 pub use crowd::Crowd;
 pub use message::{Message, MessageError};
+pub use plug::Plug;
 pub use port::{AttachError, AttachOptions, XbarPort};
 pub use ring::RingError;
 pub use server::{ServeError, Server, ServerConfig};
@@ -46,11 +52,15 @@ pub enum Attachment {
     Rings = 1,
     /// By a Unix datagram socket, one frame in a datagram.
     Datagrams = 2,
+    /// By a Unix datagram socket, one frame of Ethernet in a datagram: the card of a virtual machine.
+    Card = 3,
 }
 
 impl Attachment {
+    const ALL: [Attachment; 3] = [Attachment::Rings, Attachment::Datagrams, Attachment::Card];
+
     fn from_byte(byte: u8) -> Option<Attachment> {
-        [Attachment::Rings, Attachment::Datagrams].into_iter().find(|&a| a as u8 == byte)
+        Attachment::ALL.into_iter().find(|&a| a as u8 == byte)
     }
 }
 
@@ -59,20 +69,21 @@ impl fmt::Display for Attachment {
         f.pad(match self {
             Attachment::Rings => "rings",
             Attachment::Datagrams => "datagrams",
+            Attachment::Card => "card",
         })
     }
 }
 
 /// Text that names no attachment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no attachment: expected `rings` or `datagrams`")]
+#[error("`{0}` is no attachment: expected `rings`, `datagrams` or `card`")]
 pub struct NotAnAttachment(String);
 
 impl FromStr for Attachment {
     type Err = NotAnAttachment;
 
     fn from_str(text: &str) -> Result<Attachment, NotAnAttachment> {
-        let found = [Attachment::Rings, Attachment::Datagrams].into_iter().find(|a| a.to_string() == text);
+        let found = Attachment::ALL.into_iter().find(|a| a.to_string() == text);
         found.ok_or_else(|| NotAnAttachment(text.to_owned()))
     }
 }

@@ -1,5 +1,7 @@
 //! A host's side of an attachment.
 
+use super::framing::Framing;
+use super::handshake::{Handshake, attach};
 use super::message::Message;
 use super::ring::{self, Consumer, Producer, Ring, RingError};
 use super::socket::{self, ReceiveError};
@@ -7,6 +9,7 @@ use super::sys::SharedMemory;
 use super::{Attachment, max_frame};
 use crate::id::UniqueId;
 use crate::protocol::{Addressing, Path, Port, PortError, PortLimits, Received, Transmit};
+use crate::raw::{CROSSBARS, Mac};
 use crate::time::Time;
 use crate::wire::frame;
 use bytes::Bytes;
@@ -83,8 +86,15 @@ enum Link {
     /// `room` is true if the socket was seen to have room, and nothing was sent since.
     Datagrams {
         socket: OwnedFd,
+        framing: Framing,
         room: Cell<bool>,
     },
+}
+
+impl Link {
+    fn datagrams(socket: OwnedFd, framing: Framing) -> Link {
+        Link::Datagrams { socket, framing, room: Cell::new(false) }
+    }
 }
 
 /// A host of an `xbar` fabric.
@@ -105,24 +115,11 @@ pub struct XbarPort {
 impl XbarPort {
     /// Attaches as a host to the server at `path`.
     pub fn attach(path: &FilePath, options: &AttachOptions) -> Result<XbarPort, AttachError> {
+        let Handshake { control: socket, fd, ring_bytes, max_payload, id, name } = attach(path, options)?;
         let wrong = |reason: String| AttachError::Protocol { path: path.to_owned(), reason };
-        let socket =
-            socket::connect_to(path).map_err(|reason| AttachError::Connect { path: path.to_owned(), reason })?;
-        let name = options.host.clone().unwrap_or_default();
-        let ask = Message::Attach { attachment: options.attachment, ring_bytes: options.ring_bytes, name };
-        socket::send(&socket, &ask, None).map_err(|error| wrong(error.to_string()))?;
-        let (ring_bytes, max_payload, id, name, fd) = match socket::receive(&socket, RecvFlags::empty()) {
-            Ok((Message::Attached { attachment, ring_bytes, max_payload, id, name }, Some(fd)))
-                if attachment == options.attachment && max_payload <= u32::from(u16::MAX) =>
-            {
-                (ring_bytes as usize, max_payload as usize, id, name, fd)
-            }
-            Ok((Message::Refused(reason), _)) => return Err(AttachError::Refused { path: path.to_owned(), reason }),
-            Ok((other, _)) => return Err(wrong(format!("an answer that makes no sense: {other:?}"))),
-            Err(error) => return Err(wrong(error.to_string())),
-        };
         let link = match options.attachment {
-            Attachment::Datagrams => Link::Datagrams { socket: fd, room: Cell::new(false) },
+            Attachment::Datagrams => Link::datagrams(fd, Framing::Plain),
+            Attachment::Card => Link::datagrams(fd, Framing::Ethernet),
             Attachment::Rings => {
                 let max_frame = max_frame(max_payload);
                 if !ring_bytes.is_power_of_two() || ring_bytes < ring::least_capacity(max_frame) {
@@ -196,9 +193,11 @@ impl XbarPort {
                     self.hand_over()?;
                 }
             }
-            Link::Datagrams { socket, room } => {
+            Link::Datagrams { socket, framing, room } => {
                 room.set(false);
                 self.frame.clear();
+                let (card, length) = (Mac::of_card(self.id), parts.iter().map(|part| part.len()).sum());
+                framing.open(card.unwrap_or(CROSSBARS), length, &mut self.frame);
                 parts.iter().for_each(|part| self.frame.extend_from_slice(part));
                 match send(&*socket, &self.frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                     Ok(_) | Err(Errno::AGAIN | Errno::NOBUFS | Errno::INTR) => {}
@@ -224,7 +223,7 @@ impl XbarPort {
         match &self.link {
             Link::Rings { out, .. } => out.has_room_for_any(),
             Link::Datagrams { room, .. } if room.get() => Ok(true),
-            Link::Datagrams { socket, room } => {
+            Link::Datagrams { socket, room, .. } => {
                 let mut fds = [PollFd::new(socket, PollFlags::OUT)];
                 let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
                 room.set(polled.is_ok() && fds[0].revents().contains(PollFlags::OUT));
@@ -246,10 +245,14 @@ impl XbarPort {
                     socket::ring(&self.socket).map_err(|error| down(&self.path, error))?;
                 }
             }
-            Link::Datagrams { socket, .. } => {
-                self.frame.resize(max_frame(self.max_payload), 0);
+            Link::Datagrams { socket, framing, .. } => {
+                self.frame.resize(framing.envelope() + max_frame(self.max_payload), 0);
                 match recv(&*socket, &mut self.frame[..], RecvFlags::DONTWAIT) {
-                    Ok((len, _)) => frame.extend_from_slice(&self.frame[..len]),
+                    Ok((len, _)) => {
+                        frame.extend_from_slice(&self.frame[..len]);
+                        // The server sends what is a frame; whoever reads it looks at its bytes.
+                        framing.unwrap(&mut frame);
+                    }
                     Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
                     Err(error) => return Err(down(&self.path, error)),
                 }

@@ -25,11 +25,13 @@ pub enum DropCause {
     QueueFull,
     /// A host handed in bytes that cannot be a frame: none, or too many. Counted at the host's port.
     Malformed,
+    /// A card handed in a frame of another ethertype. Counted at the host's port.
+    Foreign,
 }
 
 impl DropCause {
     /// Every cause.
-    pub const ALL: [DropCause; 7] = [
+    pub const ALL: [DropCause; 8] = [
         DropCause::NoHop,
         DropCause::NoPort,
         DropCause::NoCable,
@@ -37,6 +39,7 @@ impl DropCause {
         DropCause::NoHost,
         DropCause::QueueFull,
         DropCause::Malformed,
+        DropCause::Foreign,
     ];
 
     /// The cause as one word.
@@ -49,6 +52,7 @@ impl DropCause {
             DropCause::NoHost => "no-host",
             DropCause::QueueFull => "queue-full",
             DropCause::Malformed => "malformed",
+            DropCause::Foreign => "foreign",
         }
     }
 }

@@ -93,6 +93,24 @@ fn hosts_answer_until_their_cable_is_cut() {
     assert_eq!(serve.interrupt().code(), Some(0));
 }
 
+/// Who starts a virtual machine needs a descriptor for its card, the MTU and an address; the port is the machine's while it runs.
+#[test]
+fn a_program_that_emulates_a_card_is_plugged_in() {
+    let sandbox = Sandbox::with(TOPO);
+    let _serve = sandbox.serving("--topo small.topo");
+    let script = format!("[ -S /proc/self/fd/$1 ] && echo $2 $3 && exec {} hosts x --json", env!("CARGO_BIN_EXE_xbar"));
+    fs::write(sandbox.path().join("card"), script).unwrap();
+    let said = sandbox.ok("plug x n1 -- sh card {fd} {mtu} {mac}");
+    let (first, hosts) = said.split_once('\n').unwrap();
+    assert_eq!(first, "4231 00:00:00:00:00:02");
+    let hosts: serde_json::Value = serde_json::from_str(hosts).unwrap();
+    assert_eq!(hosts["hosts"][1]["attached"]["by"], json!("card"), "{hosts}");
+    until("the end of the card", || sandbox.json("hosts x --json")["hosts"][1]["attached"].is_null());
+    sandbox.fails("plug x n9 -- true", 1, &["n9"]);
+    sandbox.fails("plug x n1 -- no-such-program", 1, &["no-such-program cannot be started"]);
+    sandbox.fails("plug x n1", 2, &["COMMAND"]);
+}
+
 /// A process that is killed with frames on their way to it and from it costs the others nothing.
 #[test]
 fn a_killed_host_stalls_nobody() {
@@ -177,7 +195,8 @@ fn what_cannot_be_is_refused_with_the_reason() {
 #[test]
 fn help_has_examples_and_completions_are_scripts() {
     let sandbox = Sandbox::with(TOPO);
-    for command in ["", "serve", "respond", "cut", "mend", "kill", "revive", "counters", "hosts", "completions"] {
+    for command in ["", "serve", "respond", "plug", "cut", "mend", "kill", "revive", "counters", "hosts", "completions"]
+    {
         let help = sandbox.ok(&format!("{command} --help"));
         assert!(help.contains("Example") && help.contains("Usage: xbar"), "xbar {command}\n{help}");
     }

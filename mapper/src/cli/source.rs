@@ -54,7 +54,7 @@ pub(super) fn open(spec: &FabricSpec, args: &FabricArgs, load: bool) -> Result<F
             let timeout_floor = DiscoveryConfig::default().timeout_floor;
             Ok(Fabric { port: simulate(spec, args, load)?, timeout_floor, real_time: false, seed: args.seed })
         }
-        FabricSpec::Xbar(_) => {
+        FabricSpec::Xbar(_) | FabricSpec::Wire(_) => {
             let seed = fastrand::u64(..);
             Ok(Fabric { port: attach(spec, args)?, timeout_floor: REAL_TIME_FLOOR, real_time: true, seed })
         }

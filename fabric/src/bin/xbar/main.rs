@@ -2,6 +2,7 @@
 
 mod counters;
 mod hosts;
+mod plug;
 mod respond;
 mod serve;
 mod strike;
@@ -34,6 +35,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Attaches as hosts that answer probes and take routes, until Ctrl-C
     Respond(respond::RespondArgs),
+    /// Runs a program that emulates a network card, as a virtual machine does, and plugs the card into a host's port
+    Plug(plug::PlugArgs),
     /// Cuts cables, each by the name of a port: x1.3:9, or n17 for a host's
     Cut(strike::StrikeArgs),
     /// Mends cables
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Respond(args) => respond::run(&args),
+        Command::Plug(args) => plug::run(&args),
         Command::Cut(args) => strike::run("cut", &args),
         Command::Mend(args) => strike::run("mend", &args),
         Command::Kill(args) => strike::run("kill", &args),

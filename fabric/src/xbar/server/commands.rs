@@ -1,7 +1,6 @@
 //! What can be asked of a running server.
 
 use super::Server;
-use super::hosts::Inbound;
 use crate::sim::{Fault, FaultSpec};
 use crate::time::Time;
 use crate::topology::HostId;
@@ -52,10 +51,7 @@ impl Server {
         for (index, host) in self.topology.hosts().iter().enumerate() {
             let _ = write!(text, "{} {}", host.name, host.id);
             if let Some(attached) = self.attached(HostId(index as u32)) {
-                let how = match attached.inbound {
-                    Inbound::Ring(_) => "rings",
-                    Inbound::Socket(_) => "datagrams",
-                };
+                let how = attached.inbound.attachment();
                 let pid = self.connections.get(&attached.connection).map_or(0, |connection| connection.pid);
                 let _ = write!(text, " {how} {pid}");
             }

@@ -1,5 +1,6 @@
 //! The control connections: hosts that attach and end, and commands.
 
+use super::super::framing::Framing;
 use super::super::message::Message;
 use super::super::ring::{self, Consumer, Producer, Ring};
 use super::super::socket::{self, ReceiveError};
@@ -111,7 +112,8 @@ impl Server {
         let refused = |error: Errno| format!("the operating system refused: {error}");
         let (inbound, outbound, ring_bytes, fd) = match attachment {
             Attachment::Rings => self.make_rings(ring_bytes).map_err(refused)?,
-            Attachment::Datagrams => self.make_datagrams(host).map_err(refused)?,
+            Attachment::Datagrams => self.make_datagrams(host, Framing::Plain).map_err(refused)?,
+            Attachment::Card => self.make_datagrams(host, Framing::Ethernet).map_err(refused)?,
         };
         self.hosts[host.0 as usize] = Some(Box::new(Attached::new(index, inbound, outbound)));
         if let Some(connection) = self.connections.get_mut(&index) {
@@ -133,7 +135,7 @@ impl Server {
         Ok((Inbound::Ring(inbound), Outbound::Ring(outbound), capacity as u32, fd))
     }
 
-    fn make_datagrams(&self, host: HostId) -> Result<(Inbound, Outbound, u32, OwnedFd), Errno> {
+    fn make_datagrams(&self, host: HostId, framing: Framing) -> Result<(Inbound, Outbound, u32, OwnedFd), Errno> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
         for end in [&ours, &theirs] {
@@ -141,8 +143,8 @@ impl Server {
         }
         epoll::add(&self.epoll, &ours, Source::Datagrams(host).data(), epoll::EventFlags::IN)?;
         let socket = Arc::new(ours);
-        let outbound = Outbound::Socket { socket: Arc::clone(&socket), queue: Default::default() };
-        Ok((Inbound::Socket(socket), outbound, 0, theirs))
+        let outbound = Outbound::Socket { socket: Arc::clone(&socket), framing, queue: Default::default() };
+        Ok((Inbound::Socket { socket, framing }, outbound, 0, theirs))
     }
 
     /// The other side has ended.

@@ -1,8 +1,9 @@
 //! Moving frames: from the hosts' rings through the crossbars into the hosts' queues.
 
+use super::super::framing::Content;
 use super::super::socket;
 use super::super::switches::{Arrival, DropCause};
-use super::hosts::{Attached, Broken};
+use super::hosts::{Attached, Broken, Inbound, Taken};
 use super::{Server, now};
 use crate::topology::{HostId, PortId};
 use rustix::event::epoll;
@@ -50,15 +51,18 @@ impl Server {
         let mut taken = 0;
         while taken < most && self.release(from) {
             let Some(attached) = &mut self.hosts[from.0 as usize] else { break };
-            match attached.inbound.pop(&mut frame, max_frame) {
-                Ok(true) => taken += 1,
-                Ok(false) => break,
+            let content = match attached.inbound.pop(&mut frame, max_frame) {
+                Ok(Taken::Datagram(content)) => content,
+                Ok(Taken::Nothing) => break,
                 Err(broken) => {
                     self.frame = frame;
                     return Err(broken);
                 }
-            }
-            if frame.is_empty() || frame.len() > max_frame {
+            };
+            taken += 1;
+            if content == Content::Foreign {
+                self.switches.count_drop(PortId::new(from, 0), DropCause::Foreign);
+            } else if content == Content::Malformed || frame.is_empty() || frame.len() > max_frame {
                 self.switches.count_drop(PortId::new(from, 0), DropCause::Malformed);
             } else if let Some(arrival) = self.switches.forward(from, &frame)
                 && !self.deliver(arrival, &frame[arrival.hops..])
@@ -156,7 +160,7 @@ impl Server {
 
     /// Watches a host's socket for room exactly while frames wait for it.
     fn watch(&mut self, host: HostId) {
-        let Some(Attached { inbound: super::hosts::Inbound::Socket(socket), outbound, watched, .. }) =
+        let Some(Attached { inbound: Inbound::Socket { socket, .. }, outbound, watched, .. }) =
             self.hosts[host.0 as usize].as_deref_mut()
         else {
             return;

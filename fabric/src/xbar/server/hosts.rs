@@ -1,5 +1,7 @@
 //! The hosts' attachments: where their frames come from, and the queues of what goes to them.
 
+use super::super::Attachment;
+use super::super::framing::{Content, Framing};
 use super::super::ring::{Consumer, Producer, RingError};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
@@ -7,6 +9,14 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// What was taken out of a host's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Nothing,
+    /// What is in it may be too long for a frame, or of no bytes.
+    Datagram(Content),
+}
 
 /// Frames that wait for a host with a datagram socket, besides those in the socket.
 const QUEUE_FRAMES: usize = 256;
@@ -24,26 +34,35 @@ pub(super) enum Broken {
 #[derive(Debug)]
 pub(super) enum Inbound {
     Ring(Consumer),
-    Socket(Arc<OwnedFd>),
+    Socket { socket: Arc<OwnedFd>, framing: Framing },
 }
 
 impl Inbound {
-    /// Takes the next frame out; false if there is none.
-    pub(super) fn pop(&mut self, frame: &mut Vec<u8>, max_frame: usize) -> Result<bool, Broken> {
+    /// Takes the next frame out.
+    pub(super) fn pop(&mut self, frame: &mut Vec<u8>, max_frame: usize) -> Result<Taken, Broken> {
         match self {
-            Inbound::Ring(ring) => Ok(ring.pop(frame)?),
-            Inbound::Socket(socket) => {
+            Inbound::Ring(ring) => Ok(if ring.pop(frame)? { Taken::Datagram(Content::Frame) } else { Taken::Nothing }),
+            Inbound::Socket { socket, framing } => {
                 // A datagram of one byte more than a frame may have is cut to it, and dropped as malformed.
-                frame.resize(max_frame + 1, 0);
+                frame.resize(framing.envelope() + max_frame + 1, 0);
                 match recv(&**socket, &mut frame[..], RecvFlags::DONTWAIT) {
                     Ok((len, _)) => {
                         frame.truncate(len);
-                        Ok(true)
+                        Ok(Taken::Datagram(framing.unwrap(frame)))
                     }
-                    Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+                    Err(Errno::AGAIN | Errno::INTR) => Ok(Taken::Nothing),
                     Err(error) => Err(Broken::Socket(error)),
                 }
             }
+        }
+    }
+
+    /// How the host is attached.
+    pub(super) fn attachment(&self) -> Attachment {
+        match self {
+            Inbound::Ring(_) => Attachment::Rings,
+            Inbound::Socket { framing: Framing::Plain, .. } => Attachment::Datagrams,
+            Inbound::Socket { framing: Framing::Ethernet, .. } => Attachment::Card,
         }
     }
 
@@ -51,7 +70,7 @@ impl Inbound {
     pub(super) fn publish(&mut self) -> bool {
         match self {
             Inbound::Ring(ring) => ring.publish(),
-            Inbound::Socket(_) => false,
+            Inbound::Socket { .. } => false,
         }
     }
 
@@ -63,7 +82,7 @@ impl Inbound {
                 Ok(!ring.has_frame()?)
             }
             // The kernel tells by itself.
-            Inbound::Socket(_) => Ok(true),
+            Inbound::Socket { .. } => Ok(true),
         }
     }
 }
@@ -72,7 +91,7 @@ impl Inbound {
 #[derive(Debug)]
 pub(super) enum Outbound {
     Ring(Producer),
-    Socket { socket: Arc<OwnedFd>, queue: VecDeque<Vec<u8>> },
+    Socket { socket: Arc<OwnedFd>, framing: Framing, queue: VecDeque<Vec<u8>> },
 }
 
 impl Outbound {
@@ -87,7 +106,7 @@ impl Outbound {
     pub(super) fn push(&mut self, frame: &[u8]) {
         match self {
             Outbound::Ring(ring) => ring.push(&[frame]),
-            Outbound::Socket { queue, .. } => queue.push_back(frame.to_vec()),
+            Outbound::Socket { queue, framing, .. } => queue.push_back(framing.wrap(frame)),
         }
     }
 
@@ -95,7 +114,7 @@ impl Outbound {
     pub(super) fn publish(&mut self) -> Result<bool, Broken> {
         match self {
             Outbound::Ring(ring) => Ok(ring.publish()),
-            Outbound::Socket { socket, queue } => {
+            Outbound::Socket { socket, queue, .. } => {
                 while let Some(frame) = queue.front() {
                     match send(&**socket, frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                         Ok(_) => queue.pop_front(),

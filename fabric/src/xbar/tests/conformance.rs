@@ -1,4 +1,4 @@
-//! Both attachments pass the conformance suite of ports.
+//! All attachments pass the conformance suite of ports.
 
 use super::*;
 use crate::conformance::{self, Rig};
@@ -79,7 +79,12 @@ fn datagrams_are_ports() {
 }
 
 #[test]
-fn hosts_of_both_kinds_reach_one_another() {
-    let kind = |host: usize| if host.is_multiple_of(2) { Attachment::Rings } else { Attachment::Datagrams };
+fn cards_are_ports() {
+    conformance::run(&[], |hosts| Box::new(XbarRig::new(hosts, |_| Attachment::Card)));
+}
+
+#[test]
+fn hosts_of_all_kinds_reach_one_another() {
+    let kind = |host: usize| [Attachment::Rings, Attachment::Datagrams, Attachment::Card][host % 3];
     conformance::run(&[], |hosts| Box::new(XbarRig::new(hosts, kind)));
 }

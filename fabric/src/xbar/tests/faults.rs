@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::conformance::LIMIT;
+use crate::raw::{self, BROADCAST};
 use crate::topology::PortId;
 use crate::topology::generate::{Clos, pink};
+use crate::wire::frame;
 
 fn small() -> Running {
     let clos = Clos { hosts: 16, radix: 8, levels: 2, oversubscription: 1.0 };
@@ -124,7 +126,7 @@ fn the_last_words_of_a_host_arrive() {
 /// so does the one that floods, once the first of its frames has been given up.
 #[test]
 fn who_never_reads_costs_the_others_nothing() {
-    for deaf_kind in [Attachment::Rings, Attachment::Datagrams] {
+    for deaf_kind in [Attachment::Rings, Attachment::Datagrams, Attachment::Card] {
         let running = small();
         let deaf = running.attach(&name(&running, 1), deaf_kind);
         let (mut flood, mut c, mut d) = (attach(&running, 0), attach(&running, 6), attach(&running, 12));
@@ -151,6 +153,27 @@ fn nobody_gets_what_is_for_nobody() {
     let mut a = attach(&running, 0);
     send(&mut a, route(&running.topology, HostId(0), HostId(5)), packet(1, 64));
     until("the drop", || running.drops(DropCause::NoHost) == 1, &mut a);
+}
+
+/// What an operating system sends of its own accord goes nowhere, and is counted; so is what is no frame.
+#[test]
+fn a_card_sends_nothing_but_frames() {
+    let running = small();
+    let mut a = attach(&running, 1);
+    let plug = running.plug(0);
+    let card = plug.frames();
+    let arp = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1], &[0x08, 0x06], &[0; 46]].concat();
+    let cut = raw::seal(BROADCAST, raw::CROSSBARS, &[0x81; 20])[..30].to_vec();
+    for (datagram, cause) in [(arp, DropCause::Foreign), (cut, DropCause::Malformed)] {
+        rustix::net::send(card, &datagram, rustix::net::SendFlags::empty()).unwrap();
+        until("the drop", || running.drops(cause) == 1, &mut a);
+    }
+    let way = route(&running.topology, HostId(0), HostId(1));
+    let frame = raw::seal(BROADCAST, raw::CROSSBARS, &frame::encode(&way, &packet(3, 10)));
+    rustix::net::send(card, &frame, rustix::net::SendFlags::empty()).unwrap();
+    expect(&mut a, 3);
+    drop(plug);
+    until("the end", || running.control().hosts().unwrap()[0].attached.is_none(), &mut a);
 }
 
 /// A server that ends is noticed by its hosts, and leaves nothing at its path.

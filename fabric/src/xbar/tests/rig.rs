@@ -56,6 +56,11 @@ impl Running {
         XbarPort::attach(&self.path(), &options)
     }
 
+    /// The plug of a card that the test emulates.
+    pub(super) fn plug(&self, host: usize) -> Plug {
+        Plug::new(&self.path(), Some(&self.topology.hosts()[host].name)).unwrap()
+    }
+
     pub(super) fn control(&self) -> Control {
         Control::connect(&self.path()).unwrap()
     }

@@ -76,7 +76,7 @@ pub(super) fn run() -> ! {
 /// One attempt, from the network device on. In phase 1 it does not return if it succeeds.
 fn attempt(settings: &Settings) -> Result<(), String> {
     let fabric = settings.option("fabric").ok_or("twowire.fabric=FABRIC is missing on the kernel's command line")?;
-    if let Ok(FabricSpec::Raw(device)) = fabric.parse() {
+    if let Ok(FabricSpec::Raw(device) | FabricSpec::Wire(device)) = fabric.parse() {
         bring_up(&Link::new(&device), settings.mtu)?;
     }
     let arguments = settings.arguments(Path::new(SECRET_FILE).exists());
