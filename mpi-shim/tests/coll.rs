@@ -8,4 +8,5 @@ common::c_tests! {
     coll_errors(1, 3);
     coll_neighbor(1, 2, 3, 4, 6, 8);
     coll_order(1, 2, 5);
+    written(1, 2, 3);
 }

@@ -27,11 +27,20 @@ fn starts(launcher: &[&str], ranks: u32) {
     assert!(output.status.success() && lines == expected, "{launcher:?}: {}", common::shown(&output));
 }
 
+const HYDRA: [&str; 3] = ["mpiexec.hydra", "-n", "4"];
+/// Hydra lets programs choose the version of PMI.
+const HYDRA_2: [&str; 6] = ["mpiexec.hydra", "-genv", "TWOWIRE_PMI", "2", "-n", "4"];
 const OPENMPI: [&str; 5] = ["mpirun.openmpi", "--allow-run-as-root", "--oversubscribe", "-n", "3"];
+const PRRTE: [&str; 6] = ["prterun", "--allow-run-as-root", "--map-by", ":OVERSUBSCRIBE", "-n", "3"];
 
 #[test]
 fn hydra_starts_ranks_by_pmi1() {
-    starts(&["mpiexec.hydra", "-n", "4"], 4);
+    starts(&HYDRA, 4);
+}
+
+#[test]
+fn hydra_starts_ranks_by_pmi2() {
+    starts(&HYDRA_2, 4);
 }
 
 #[test]
@@ -40,9 +49,21 @@ fn open_mpi_starts_ranks_by_pmix() {
 }
 
 #[test]
+fn prrte_starts_ranks_by_pmix() {
+    starts(&PRRTE, 3);
+}
+
+#[test]
 fn an_abort_ends_the_job_of_another_launcher() {
-    for launcher in [&["mpiexec.hydra", "-n", "3"][..], &OPENMPI] {
+    for launcher in [&HYDRA[..], &OPENMPI, &PRRTE] {
         let Some(output) = under(launcher, "misbehave", &["1", "abort"]) else { continue };
         assert_eq!(output.status.code(), Some(9), "{launcher:?}: {}", common::shown(&output));
     }
+}
+
+#[test]
+fn an_abort_ends_a_job_of_pmi2() {
+    let Some(output) = under(&HYDRA_2, "misbehave", &["1", "abort"]) else { return };
+    // Hydra 4 ends the job because it does not know the message, and may lose what the rank has said.
+    assert!(!output.status.success(), "{}", common::shown(&output));
 }

@@ -4,6 +4,7 @@ mod common;
 
 common::c_tests! {
     one_core(2);
+    threads(1, 2, 3);
 }
 
 /// Programs in the making are run under valgrind, which also looks into the library.
@@ -13,8 +14,9 @@ fn under_valgrind() {
         println!("skipped: there is no valgrind");
         return;
     }
-    let program = common::build("coll_order");
-    let job = ["-n", "2", "valgrind", "-q", "--error-exitcode=9"];
-    let output = common::mpirun(&job).arg(program).output().expect("mpirun starts");
-    assert!(output.status.success(), "{}", common::shown(&output));
+    for program in ["coll_order", "written"] {
+        let job = ["-n", "2", "valgrind", "-q", "--error-exitcode=9"];
+        let output = common::mpirun(&job).arg(common::build(program)).output().expect("mpirun starts");
+        assert!(output.status.success(), "{}", common::shown(&output));
+    }
 }

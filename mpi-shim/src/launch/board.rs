@@ -11,6 +11,8 @@
 use super::sys::SharedWords;
 use super::waits::{SLOT_WORDS, Slot, Wait};
 use rustix::fs::MemfdFlags;
+use rustix::io::Errno;
+use rustix::thread::futex;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU32;
@@ -93,6 +95,25 @@ impl Board {
         self.slot(rank).compare_exchange(0, mine, AcqRel, Acquire).map(|_| ()).map_err(unpack)
     }
 
+    /// Wakes who waits in [`await_claims`](Board::await_claims) for this rank.
+    pub fn announce_claim(&self, rank: u32) {
+        // Nobody may wait; an error would mean a kernel without futexes.
+        let _ = futex::wake(self.slot(rank), futex::Flags::empty(), u32::MAX);
+    }
+
+    /// Waits until all these ranks are claimed and [announced](Board::announce_claim).
+    pub fn await_claims(&self, ranks: &[u32]) -> io::Result<()> {
+        for slot in ranks.iter().map(|&rank| self.slot(rank)) {
+            while slot.load(Acquire) == 0 {
+                match futex::wait(slot, futex::Flags::empty(), 0, None) {
+                    Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Says how far a rank has come that was claimed.
     pub fn set(&self, rank: u32, process: u32, progress: Progress) {
         self.slot(rank).store(pack(process, progress), Release);
@@ -160,6 +181,23 @@ mod tests {
         opened.set(1007, 4_194_303, Progress::Finalized);
         assert_eq!(made.get(1007), (4_194_303, Progress::Finalized));
         assert_eq!(made.get(1006), (0, Progress::Absent));
+    }
+
+    #[test]
+    fn who_waits_for_claims_wakes_when_all_are_there() {
+        let (made, file) = Board::create(3).unwrap();
+        made.claim(0, 10).unwrap();
+        let others = std::thread::spawn(move || {
+            let board = Board::open(&file, 3).unwrap();
+            for rank in [2, 1] {
+                std::thread::yield_now();
+                board.claim(rank, 11).unwrap();
+                board.announce_claim(rank);
+            }
+        });
+        made.await_claims(&[0, 1, 2]).unwrap();
+        assert!((0..3).all(|rank| made.get(rank).1 == Progress::Running));
+        others.join().unwrap();
     }
 
     #[test]

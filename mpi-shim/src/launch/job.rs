@@ -1,9 +1,8 @@
 //! The job that a process is part of.
 
+use super::Manager;
 use super::board::{Board, Progress};
-use super::pmi1::Pmi1;
 use super::seats::Seat;
-use super::sys::pmix::Pmix;
 use super::waits::Wait;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
@@ -25,18 +24,8 @@ pub struct Job {
     /// This process's seat on a fabric, where the job has one.
     pub seat: Option<Seat>,
     pub(super) board: Option<Board>,
-    pub(super) launcher: Mutex<Launcher>,
-}
-
-/// Who is told of the end.
-#[derive(Debug)]
-pub(super) enum Launcher {
-    /// Nobody, or somebody who watches the board.
-    Silent,
-    /// A process manager behind PMI-1.
-    Pmi1(Pmi1),
-    /// A process manager behind PMIx.
-    Pmix(Box<Pmix>),
+    /// Who is told of the end, until it is; nobody where somebody watches the board.
+    pub(super) manager: Mutex<Option<Box<dyn Manager>>>,
 }
 
 impl Job {
@@ -50,7 +39,7 @@ impl Job {
             memory: None,
             seat: None,
             board: None,
-            launcher: Mutex::new(Launcher::Silent),
+            manager: Mutex::new(None),
         }
     }
 
@@ -62,13 +51,11 @@ impl Job {
     /// Says that this process has finalised MPI; before that its end is a failure of the job.
     pub fn leave(&self) {
         self.note(Progress::Finalized);
-        let mut launcher = self.launcher.lock().unwrap_or_else(PoisonError::into_inner);
-        // A launcher that is gone cannot be told.
-        let _ = match std::mem::replace(&mut *launcher, Launcher::Silent) {
-            Launcher::Silent => Ok(()),
-            Launcher::Pmi1(mut pmi) => pmi.finalize(),
-            Launcher::Pmix(pmix) => pmix.finalize(),
-        };
+        let manager = self.manager.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(manager) = manager {
+            // A launcher that is gone cannot be told.
+            let _ = manager.finalize();
+        }
     }
 
     fn note(&self, progress: Progress) {
@@ -97,13 +84,11 @@ impl Job {
     /// Ends the whole job with an exit code. Whoever calls this has said why.
     pub fn abort(&self, code: i32) -> ! {
         self.announce_abort();
-        // Nobody waits for the lock: another thread that aborts as well has told the launcher.
-        if let Ok(mut launcher) = self.launcher.try_lock() {
-            match &mut *launcher {
-                Launcher::Silent => {}
-                Launcher::Pmi1(pmi) => pmi.abort(code),
-                Launcher::Pmix(pmix) => pmix.abort(code),
-            }
+        // Nobody waits for the lock: another thread that aborts as well has told the manager.
+        if let Ok(mut manager) = self.manager.try_lock()
+            && let Some(manager) = &mut *manager
+        {
+            manager.abort(code);
         }
         // 256 would look like success to whoever waits.
         std::process::exit(if code != 0 && code & 0xff == 0 { 1 } else { code })

@@ -3,7 +3,7 @@
 //! | who started it | what it sees |
 //! |---|---|
 //! | our `mpirun` | `TWOWIRE_JOB`: the [`ticket`], and a descriptor of the job's memory that it inherits |
-//! | Hydra, Slurm | `PMI_FD`: a socket on which PMI-1 is spoken; the node's first rank makes the memory |
+//! | Hydra, Slurm | `PMI_FD`: a socket on which [`pmi`] is spoken; the node's first rank makes the memory |
 //! | Open MPI, PRRTE, Slurm | `PMIX_NAMESPACE`: the library `libpmix.so.2`, if it is there; the same |
 //! | nobody | a job of one |
 //!
@@ -12,8 +12,7 @@
 
 pub mod board;
 mod job;
-mod mapping;
-mod pmi1;
+mod pmi;
 pub mod ranks;
 pub mod seats;
 pub mod signals;
@@ -26,8 +25,7 @@ pub use job::Job;
 use crate::abi::MPI_ERR_OTHER;
 use crate::error::{Error, Result};
 use board::{Board, Progress};
-use job::Launcher;
-use pmi1::Pmi1;
+use std::fmt::Debug;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -61,7 +59,7 @@ fn by_environment() -> Result<Job> {
         return by_pmix();
     }
     if std::env::var_os("PMI_FD").is_some() {
-        return by_pmi1();
+        return by_pmi();
     }
     match std::env::var(VARIABLE) {
         Ok(text) => by_ticket(text.parse().map_err(|text| Error::new(MPI_ERR_OTHER, text))?),
@@ -103,110 +101,98 @@ fn by_ticket(Ticket { rank, size, appnum, holder }: Ticket) -> Result<Job> {
         memory: Some(memory),
         seat: None,
         board: Some(board),
-        launcher: Mutex::new(Launcher::Silent),
+        manager: Mutex::new(None),
     })
 }
 
-/// Under a process manager that speaks PMI-1.
-fn by_pmi1() -> Result<Job> {
-    let number = |name: &str| -> Result<u32> {
-        let text = std::env::var(name).unwrap_or_default();
-        let wrong = |_| Error::new(MPI_ERR_OTHER, format!("{name}={text}: the launcher should have set a number"));
-        text.parse().map_err(wrong)
-    };
-    let (rank, size, descriptor) = (number("PMI_RANK")?, number("PMI_SIZE")?, number("PMI_FD")?);
-    if rank >= size {
-        return Err(Error::new(MPI_ERR_OTHER, format!("PMI_RANK={rank} is not below PMI_SIZE={size}")));
-    }
-    let lost = failed("the launcher, by PMI-1");
-    let mut pmi = Pmi1::connect(descriptor.cast_signed()).map_err(&lost)?;
-    let local = pmi.ranks_of_my_node(rank, size).map_err(&lost)?;
-    let (memory, board) = meet(&mut pmi, rank, size, &local).map_err(&lost)?;
-    foreign(rank, size, local, pmi.appnum(), memory, board, Launcher::Pmi1(pmi))
+/// Under a process manager that speaks PMI.
+fn by_pmi() -> Result<Job> {
+    let lost = failed("the launcher, by PMI");
+    let pmi::Connection { rank, size, manager } = pmi::connect().map_err(&lost)?;
+    by_manager(rank, size, manager, &lost)
 }
 
 /// Under a process manager that speaks PMIx.
 fn by_pmix() -> Result<Job> {
     let lost = failed("the launcher, by PMIx");
-    let (mut pmix, rank) = Pmix::connect().map_err(&lost)?;
+    let (pmix, rank) = Pmix::connect().map_err(&lost)?;
     let size = pmix.job_size().map_err(&lost)?;
-    let mut local: Vec<u32> = pmix.local_ranks().map_err(&lost)?;
-    local.sort_unstable();
-    if rank >= size || !local.contains(&rank) || local.last().is_some_and(|&last| last >= size) {
-        let text = format!("PMIx says that this is rank {rank} of {size}, and {local:?} are on this host");
-        return Err(Error::new(MPI_ERR_OTHER, text));
-    }
-    let (memory, board) = meet(&mut pmix, rank, size, &local).map_err(&lost)?;
-    foreign(rank, size, local, pmix.appnum(), memory, board, Launcher::Pmix(Box::new(pmix)))
+    by_manager(rank, size, Box::new(pmix), &lost)
 }
 
 /// A job whose processes another launcher started.
-fn foreign(
-    rank: u32,
-    size: u32,
-    local: Vec<u32>,
-    appnum: Option<u32>,
-    memory: OwnedFd,
-    board: Board,
-    launcher: Launcher,
-) -> Result<Job> {
-    if local.len() < size as usize {
-        let text = format!(
-            "{} of the job's {size} ranks are on other hosts, which this library cannot reach yet",
-            size as usize - local.len()
-        );
+fn by_manager(rank: u32, size: u32, mut manager: Box<dyn Manager>, lost: &impl Fn(io::Error) -> Error) -> Result<Job> {
+    let mut local = manager.local_ranks(rank, size).map_err(lost)?;
+    local.sort_unstable();
+    if rank >= size || !local.contains(&rank) || local.last().is_some_and(|&last| last >= size) {
+        let text = format!("the launcher says that this is rank {rank} of {size}, and {local:?} are on this host");
+        return Err(Error::new(MPI_ERR_OTHER, text));
+    }
+    let elsewhere = size as usize - local.len();
+    if elsewhere > 0 {
+        let text =
+            format!("{elsewhere} of the job's {size} ranks are on other hosts, which this library cannot reach yet");
         return Err(Error::unsupported(text));
     }
+    let (memory, board) = meet(&mut *manager, rank, size, &local).map_err(lost)?;
     if let Err((process, _)) = board.claim(rank, std::process::id()) {
         return Err(Error::new(MPI_ERR_OTHER, format!("rank {rank} of this job is process {process} already")));
+    }
+    board.announce_claim(rank);
+    if rank == local[0] {
+        // Who made the memory must not end before all have opened it.
+        board.await_claims(&local).map_err(lost)?;
     }
     Ok(Job {
         rank,
         size,
-        appnum,
+        appnum: manager.appnum(),
         local,
         memory: Some(memory),
         seat: None,
         board: Some(board),
-        launcher: Mutex::new(launcher),
+        manager: Mutex::new(Some(manager)),
     })
 }
 
-/// What a process manager keeps for the processes of a job.
-trait Store {
-    /// Publishes a value for all; they see it after the next barrier.
+/// A process manager: whom the processes of a job ask about it, and what it keeps for them.
+trait Manager: Debug + Send {
+    /// Publishes a value for all; they see it after the next fence.
     fn put(&mut self, key: &str, value: &str) -> io::Result<()>;
     /// A value that this rank published.
     fn get(&mut self, rank: u32, key: &str) -> io::Result<String>;
-    /// Waits until all processes of the job are here.
-    fn barrier(&mut self) -> io::Result<()>;
+    /// Comes between what the processes publish and what they ask for. It need not wait for all of them: whoever asks too early waits then.
+    fn fence(&mut self) -> io::Result<()>;
+    /// Which of the programs of the job this is, where the launcher says so.
+    fn appnum(&mut self) -> Option<u32>;
+    /// The ranks on the node of `rank` in a job of `size`.
+    fn local_ranks(&mut self, rank: u32, size: u32) -> io::Result<Vec<u32>>;
+    /// Says that this process will not be heard of again.
+    fn finalize(self: Box<Self>) -> io::Result<()>;
+    /// Asks for the end of the job, with this code. No answer comes, and a failure changes nothing: this process ends as well.
+    fn abort(&mut self, code: i32);
 }
 
 /// The node's first rank makes the memory and publishes where it is; the others open it.
-fn meet(store: &mut impl Store, rank: u32, size: u32, local: &[u32]) -> io::Result<(OwnedFd, Board)> {
+fn meet(manager: &mut dyn Manager, rank: u32, size: u32, local: &[u32]) -> io::Result<(OwnedFd, Board)> {
     let leader = local.first().copied().unwrap_or(rank);
     let key = format!("twowire-memory-{leader}");
     let made = if rank == leader {
         let (board, memory) = Board::create(size)?;
         let inode = rustix::fs::fstat(memory.as_fd())?.st_ino;
         let holder = Holder { process: std::process::id(), descriptor: memory.as_raw_fd(), inode };
-        store.put(&key, &holder.to_string())?;
+        manager.put(&key, &holder.to_string())?;
         Some((memory, board))
     } else {
         None
     };
-    store.barrier()?;
-    let met = match made {
-        Some(made) => made,
-        None => {
-            let memory = open(&store.get(leader, &key)?.parse().map_err(io::Error::other)?)?;
-            let board = Board::open(&memory, size)?;
-            (memory, board)
-        }
-    };
-    // Who made the memory must not end before all have opened it.
-    store.barrier()?;
-    Ok(met)
+    manager.fence()?;
+    if let Some(made) = made {
+        return Ok(made);
+    }
+    let memory = open(&manager.get(leader, &key)?.parse().map_err(io::Error::other)?)?;
+    let board = Board::open(&memory, size)?;
+    Ok((memory, board))
 }
 
 /// Opens a file of the job: by inheritance, or through the process that has it open, where a program in between closed the

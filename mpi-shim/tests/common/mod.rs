@@ -86,7 +86,13 @@ pub(crate) fn library() -> &'static Path {
         };
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--locked", "--lib", "--package", "twowire-mpi-shim", "--profile", profile]);
-        cargo.arg("--target-dir").arg(folder.parent().expect("target")).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let mut target = folder.parent().expect("target");
+        // Built for a named target, everything is one folder deeper.
+        if let Some(triple) = target.file_name().filter(|name| name.to_string_lossy().contains("-linux-")) {
+            cargo.arg("--target").arg(triple);
+            target = target.parent().expect("target");
+        }
+        cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
         let output = cargo.output().expect("cargo starts");
         assert!(output.status.success(), "the library does not build: {}", shown(&output));
         folder.join("libmpi_abi.so")

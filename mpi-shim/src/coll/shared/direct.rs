@@ -8,7 +8,7 @@ use crate::abi::{MPI_ERR_NOT_SAME, MPI_ERR_OTHER};
 use crate::coll::schedule::{Blocks, Data, share};
 use crate::error::{Error, Result};
 use crate::op::Op;
-use crate::transport::shm::{CopyError, read_from, write_to};
+use crate::transport::shm::{CopyError, note_written, read_from, write_to};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
@@ -110,6 +110,7 @@ impl Shared {
         };
         let outcome = self.end_together(number, outcome);
         if self.rank() != root {
+            note_written(flat.address, len);
             flat.settle(data);
         }
         outcome
@@ -163,7 +164,11 @@ impl Shared {
         self.address(self.rank(), number, 1).store(result.map_or(0, |result| result.address) as u64, Ordering::Relaxed);
         self.announce(number, mine.address);
         let outcome = self.fold_from_all(number, mine, Folding { op, datatype }, root);
-        self.end_together(number, outcome)
+        let outcome = self.end_together(number, outcome);
+        if let Some(result) = result.filter(|_| root.is_none_or(|root| root == self.rank())) {
+            note_written(result.address, mine.bytes());
+        }
+        outcome
     }
 
     fn fold_from_all(&self, number: u64, mine: &Data, folding: Folding<'_>, root: Option<usize>) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! The layouts are those of the PMIx 3 to 5 ABI, which the library's soname promises.
 
-use crate::launch::Store;
+use crate::launch::Manager;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::{io, ptr};
@@ -118,31 +118,6 @@ impl Pmix {
         self.number(c"pmix.job.size")
     }
 
-    /// Which of the programs of the job this is, where the launcher says so.
-    pub(in crate::launch) fn appnum(&self) -> Option<u32> {
-        self.number_of(self.me.rank, c"pmix.appnum").ok()
-    }
-
-    /// The ranks of this node.
-    pub(in crate::launch) fn local_ranks(&self) -> io::Result<Vec<u32>> {
-        let text = self.string_of(WILDCARD, c"pmix.lpeers")?;
-        let ranks: Result<Vec<u32>, _> = text.split(',').map(str::parse).collect();
-        ranks.map_err(|_| io::Error::other(format!("the local peers `{text}` are no list of ranks")))
-    }
-
-    /// Ends the job with this code.
-    pub(in crate::launch) fn abort(&self, code: i32) {
-        // SAFETY: the message is a C string, and no processes are named: all are meant. A failure changes nothing:
-        // this process ends as well.
-        unsafe { (self.functions.abort)(code, c"MPI_Abort".as_ptr(), ptr::null(), 0) };
-    }
-
-    /// Says that this process will not be heard of again.
-    pub(in crate::launch) fn finalize(self) -> io::Result<()> {
-        // SAFETY: no attributes are passed; the value is gone afterwards, so nothing is called after this.
-        check("PMIx_Finalize", unsafe { (self.functions.finalize)(ptr::null(), 0) })
-    }
-
     fn number(&self, key: &CStr) -> io::Result<u32> {
         self.number_of(WILDCARD, key)
     }
@@ -174,7 +149,7 @@ impl Pmix {
     }
 }
 
-impl Store for Pmix {
+impl Manager for Pmix {
     fn put(&mut self, key: &str, value: &str) -> io::Result<()> {
         let (key, text) = (CString::new(key)?, CString::new(value)?);
         let mut data = Data { room: [0; 3] };
@@ -190,8 +165,28 @@ impl Store for Pmix {
         self.string_of(rank, &CString::new(key)?)
     }
 
-    fn barrier(&mut self) -> io::Result<()> {
+    fn fence(&mut self) -> io::Result<()> {
         // SAFETY: no processes are named, which means all of the job, and no attributes.
         check("PMIx_Fence", unsafe { (self.functions.fence)(ptr::null(), 0, ptr::null(), 0) })
+    }
+
+    fn appnum(&mut self) -> Option<u32> {
+        self.number_of(self.me.rank, c"pmix.appnum").ok()
+    }
+
+    fn local_ranks(&mut self, _rank: u32, _size: u32) -> io::Result<Vec<u32>> {
+        let text = self.string_of(WILDCARD, c"pmix.lpeers")?;
+        let ranks: Result<Vec<u32>, _> = text.split(',').map(str::parse).collect();
+        ranks.map_err(|_| io::Error::other(format!("the local peers `{text}` are no list of ranks")))
+    }
+
+    fn finalize(self: Box<Self>) -> io::Result<()> {
+        // SAFETY: no attributes are passed; the value is gone afterwards, so nothing is called after this.
+        check("PMIx_Finalize", unsafe { (self.functions.finalize)(ptr::null(), 0) })
+    }
+
+    fn abort(&mut self, code: i32) {
+        // SAFETY: the message is a C string, and no processes are named: all are meant.
+        unsafe { (self.functions.abort)(code, c"MPI_Abort".as_ptr(), ptr::null(), 0) };
     }
 }

@@ -18,6 +18,6 @@ mod ring;
 mod segment;
 mod sleep;
 
-pub use copy::{CopyError, probe, read_from, write_to};
+pub use copy::{CopyError, note_written, probe, read_from, write_to};
 pub use ring::{Consumer, Head, Producer, Word};
 pub use segment::{Area, Segment};

@@ -1,30 +1,25 @@
-//! PMI-1, as Hydra and Slurm speak it with the processes that they start: lines `cmd=name key=value …` on a socket.
+//! PMI-1: lines `cmd=name key=value …`.
 
-use super::{Store, mapping, sys};
+use super::{Socket, neighbours};
+use crate::launch::Manager;
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, BufRead, Write};
 
 /// The connection to the process manager.
 #[derive(Debug)]
 pub(super) struct Pmi1 {
-    socket: BufReader<UnixStream>,
+    socket: Socket,
     /// The name of the job's store of keys and values.
     store: String,
 }
 
 /// An answer: its fields by their keys.
-type Answer = BTreeMap<String, String>;
+pub(super) type Answer = BTreeMap<String, String>;
 
 impl Pmi1 {
-    /// Begins to speak on the descriptor that the launcher left open.
-    pub(super) fn connect(descriptor: i32) -> io::Result<Pmi1> {
-        Pmi1::start(UnixStream::from(sys::adopt(descriptor)?))
-    }
-
-    fn start(socket: UnixStream) -> io::Result<Pmi1> {
-        let mut pmi = Pmi1 { socket: BufReader::new(socket), store: String::new() };
-        pmi.ask("cmd=init pmi_version=1 pmi_subversion=1", "response_to_init")?;
+    /// After both sides agreed on the version.
+    pub(super) fn start(socket: Socket) -> io::Result<Pmi1> {
+        let mut pmi = Pmi1 { socket, store: String::new() };
         let answer = pmi.ask("cmd=get_my_kvsname", "my_kvsname")?;
         pmi.store = field(&answer, "kvsname")?.to_owned();
         Ok(pmi)
@@ -35,45 +30,18 @@ impl Pmi1 {
         field(&answer, "value").map(str::to_owned)
     }
 
-    /// Which of the programs of the job this is, where the launcher says so.
-    pub(super) fn appnum(&mut self) -> Option<u32> {
-        let answer = self.ask("cmd=get_appnum", "appnum").ok()?;
-        answer.get("appnum")?.parse().ok()
-    }
-
-    /// The ranks on this process's node, in rising order.
-    pub(super) fn ranks_of_my_node(&mut self, rank: u32, size: u32) -> io::Result<Vec<u32>> {
-        let text = self.value("PMI_process_mapping")?;
-        let unclear = || io::Error::other(format!("PMI_process_mapping={text} is not a mapping of {size} ranks"));
-        let nodes = mapping::nodes(&text, size).ok_or_else(unclear)?;
-        let mine = nodes.get(rank as usize).ok_or_else(unclear)?;
-        Ok((0..size).filter(|&other| nodes[other as usize] == *mine).collect())
-    }
-
-    /// Says that this process will not be heard of again.
-    pub(super) fn finalize(&mut self) -> io::Result<()> {
-        self.ask("cmd=finalize", "finalize_ack").map(|_| ())
-    }
-
-    /// Asks the launcher to end the job. No answer comes.
-    pub(super) fn abort(&mut self, code: i32) {
-        let _ = self.socket.get_mut().write_all(format!("cmd=abort exitcode={code}\n").as_bytes());
-    }
-
     fn ask(&mut self, line: &str, expected: &str) -> io::Result<Answer> {
         self.socket.get_mut().write_all(format!("{line}\n").as_bytes())?;
-        let mut answer = String::new();
-        self.socket.read_line(&mut answer)?;
-        let fields = parse(&answer);
+        let fields = read(&mut self.socket)?;
         let done = fields.get("rc").is_none_or(|code| code == "0");
         match fields.get("cmd") {
             Some(command) if command == expected && done => Ok(fields),
-            _ => Err(io::Error::other(format!("`{line}` was answered by `{}`", answer.trim_end()))),
+            _ => Err(io::Error::other(format!("`{line}` was answered by {fields:?}"))),
         }
     }
 }
 
-impl Store for Pmi1 {
+impl Manager for Pmi1 {
     fn put(&mut self, key: &str, value: &str) -> io::Result<()> {
         let line = format!("cmd=put kvsname={} key={key} value={value}", self.store);
         self.ask(&line, "put_result").map(|_| ())
@@ -83,9 +51,33 @@ impl Store for Pmi1 {
         self.value(key)
     }
 
-    fn barrier(&mut self) -> io::Result<()> {
+    fn fence(&mut self) -> io::Result<()> {
         self.ask("cmd=barrier_in", "barrier_out").map(|_| ())
     }
+
+    fn appnum(&mut self) -> Option<u32> {
+        let answer = self.ask("cmd=get_appnum", "appnum").ok()?;
+        answer.get("appnum")?.parse().ok()
+    }
+
+    fn local_ranks(&mut self, rank: u32, size: u32) -> io::Result<Vec<u32>> {
+        neighbours(&self.value("PMI_process_mapping")?, rank, size)
+    }
+
+    fn finalize(mut self: Box<Self>) -> io::Result<()> {
+        self.ask("cmd=finalize", "finalize_ack").map(|_| ())
+    }
+
+    fn abort(&mut self, code: i32) {
+        let _ = self.socket.get_mut().write_all(format!("cmd=abort exitcode={code}\n").as_bytes());
+    }
+}
+
+/// The fields of the next line.
+pub(super) fn read(socket: &mut Socket) -> io::Result<Answer> {
+    let mut line = String::new();
+    socket.read_line(&mut line)?;
+    Ok(parse(&line))
 }
 
 fn field<'a>(answer: &'a Answer, key: &str) -> io::Result<&'a str> {
@@ -101,9 +93,11 @@ fn parse(line: &str) -> Answer {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::io::BufReader;
+    use std::os::unix::net::UnixStream;
 
     /// Plays the manager: what it expects to read, and what it answers.
-    fn manager(script: &'static [(&str, &str)]) -> UnixStream {
+    fn manager(script: &'static [(&str, &str)]) -> Socket {
         let (ours, theirs) = UnixStream::pair().unwrap();
         std::thread::spawn(move || {
             let mut theirs = BufReader::new(theirs);
@@ -114,37 +108,35 @@ mod tests {
                 theirs.get_mut().write_all(format!("{answer}\n").as_bytes()).unwrap();
             }
         });
-        ours
+        BufReader::new(ours)
     }
 
-    const INIT: [(&str, &str); 2] = [
-        ("cmd=init pmi_version=1 pmi_subversion=1", "cmd=response_to_init pmi_version=1 pmi_subversion=1 rc=0"),
-        ("cmd=get_my_kvsname", "cmd=my_kvsname kvsname=kvs_7"),
-    ];
+    const NAME: (&str, &str) = ("cmd=get_my_kvsname", "cmd=my_kvsname kvsname=kvs_7");
 
     #[test]
     fn a_conversation() {
         const SCRIPT: &[(&str, &str)] = &[
-            INIT[0],
-            INIT[1],
+            NAME,
             ("cmd=get kvsname=kvs_7 key=PMI_process_mapping", "cmd=get_result rc=0 msg=success value=(vector,(0,2,2))"),
             ("cmd=put kvsname=kvs_7 key=a value=1,2", "cmd=put_result rc=0 msg=success"),
             ("cmd=barrier_in", "cmd=barrier_out"),
+            ("cmd=get_appnum", "cmd=appnum appnum=-1"),
             ("cmd=get kvsname=kvs_7 key=b", "cmd=get_result rc=1 msg=key_b_not_found value=unknown"),
             ("cmd=finalize", "cmd=finalize_ack"),
         ];
-        let mut pmi = Pmi1::start(manager(SCRIPT)).unwrap();
-        assert_eq!(pmi.ranks_of_my_node(3, 4).unwrap(), [2, 3]);
+        let mut pmi = Box::new(Pmi1::start(manager(SCRIPT)).unwrap());
+        assert_eq!(pmi.local_ranks(3, 4).unwrap(), [2, 3]);
         pmi.put("a", "1,2").unwrap();
-        pmi.barrier().unwrap();
-        assert!(pmi.get(0, "b").unwrap_err().to_string().contains("rc=1 msg=key_b_not_found"));
+        pmi.fence().unwrap();
+        assert_eq!(pmi.appnum(), None);
+        assert!(pmi.get(0, "b").unwrap_err().to_string().contains("key_b_not_found"));
         pmi.finalize().unwrap();
     }
 
     #[test]
     fn a_manager_that_is_gone_is_an_error() {
         let (ours, _) = UnixStream::pair().unwrap();
-        assert!(Pmi1::start(ours).is_err());
+        assert!(Pmi1::start(BufReader::new(ours)).is_err());
     }
 
     proptest! {
