@@ -14,7 +14,7 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::handles::Table;
 use crate::launch::Job;
-use crate::transport::shm::{CopyError, Segment};
+use crate::transport::shm::{CopyError, Parcel, Segment};
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::spec::FabricSpec;
@@ -221,8 +221,19 @@ impl Engine {
         let source = self.sources.of(asked.source)?;
         let head = source.ring.peek()?;
         let key = Key { context: head.context, source: asked.source, tag: head.word.tag };
+        if !asked.takes(&key) {
+            return None;
+        }
+        if head.word.kind == Kind::Parcel as u8 {
+            let cells = self.ways.cells(source.process).ok()??;
+            let parcel = cells.parcel(head.prefix(0)).filter(|parcel| parcel.bytes() <= buffer.len())?;
+            let len = buffer.write(0, cells.data(&parcel));
+            cells.give(parcel);
+            source.ring.consume(&head);
+            return Some((key, len));
+        }
         let len = usize::from(head.word.payload);
-        if head.word.kind != Kind::Eager as u8 || !asked.takes(&key) || len > buffer.len() {
+        if head.word.kind != Kind::Eager as u8 || len > buffer.len() {
             return None;
         }
         let (first, second) = head.payload();
@@ -291,11 +302,28 @@ impl Engine {
                 self.release(requests, message.sender, bytes.len())?;
                 request::deliver(requests, receive, key, &bytes, &[]);
             }
+            Body::Parcel(parcel) => self.deliver_parcel(requests, receive, key, message.sender, parcel)?,
             Body::Announced(announced) => self.fetch(requests, receive, key, message.sender, announced)?,
         }
         if let (Some(request), Sender::Process(from)) = (message.synchronous, message.sender) {
             self.ways.post(requests, from, Outgoing::control(Kind::Done, *key, &[request]))?;
         }
+        Ok(())
+    }
+
+    /// A receive takes a message out of a cell.
+    fn deliver_parcel(
+        &mut self,
+        requests: &mut Requests,
+        receive: MPI_Request,
+        key: &Key,
+        sender: Sender,
+        parcel: Parcel,
+    ) -> Result<()> {
+        let Sender::Process(from) = sender else { return Ok(()) };
+        let Some(cells) = self.ways.cells(from)? else { return Ok(()) };
+        request::deliver(requests, receive, key, cells.data(&parcel), &[]);
+        cells.give(parcel);
         Ok(())
     }
 
@@ -454,6 +482,15 @@ impl Engine {
                     None => self.unexpected.add(key, message),
                 }
             }
+            Some(Kind::Parcel) => {
+                let parcel = self.ways.cells(came.from)?.and_then(|cells| cells.parcel(numbers[0]));
+                let parcel = parcel.ok_or_else(|| no_cell(came.from, numbers[0]))?;
+                let sender = Sender::Process(came.from);
+                match self.posted.take(&key) {
+                    Some(receive) => self.deliver_parcel(requests, receive, &key, sender, parcel)?,
+                    None => self.unexpected.add(key, Message { sender, body: Body::Parcel(parcel), synchronous: None }),
+                }
+            }
             Some(Kind::Done) => request::complete(requests, came.request(0), MPI_Status::EMPTY),
             Some(Kind::Wanted) => {
                 let (request, receive, len) = (came.request(0), numbers[1], numbers[2] as usize);
@@ -475,6 +512,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn no_cell(from: u32, number: u64) -> Error {
+    Error::new(MPI_ERR_INTERN, format!("process {from} sent a message in a cell that there is not: {number:#x}"))
 }
 
 /// The cores of this node, whichever of them this process may use: the others have the rest.

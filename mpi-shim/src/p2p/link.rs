@@ -6,9 +6,12 @@ use super::traffic::Traffic;
 use crate::abi::MPI_Request;
 use crate::error::Result;
 use crate::transport::remote::{Remote, RemoteHeader};
-use crate::transport::shm::{Producer, Word};
+use crate::transport::shm::{Cells, Producer, Word};
 use std::collections::VecDeque;
 use std::ops::Range;
+
+/// From this many bytes on a message goes in a cell, if there is one.
+const PARCEL: usize = 2 << 10;
 
 /// The way to a process.
 #[derive(Debug)]
@@ -23,8 +26,8 @@ pub(super) struct Link {
 
 #[derive(Debug)]
 enum Way {
-    /// A ring to the process at this place of the node.
-    Ring(Producer, usize),
+    /// A ring to the process at this place of the node, and the cells shared with it.
+    Ring { ring: Producer, place: usize, cells: Cells },
     /// The fabric, to this process, which may have asked for announcements in place of data.
     Fabric { process: u32, throttled: bool },
 }
@@ -100,10 +103,10 @@ impl Outgoing {
 
 impl Link {
     /// The way by a ring to the process at `place`; messages of up to `eager` bytes go at once, if the ring takes them.
-    pub(super) fn by_ring(ring: Producer, place: usize, eager: usize) -> Link {
+    pub(super) fn by_ring(ring: Producer, place: usize, cells: Cells, eager: usize) -> Link {
         Link {
             eager: eager.min(ring.max_payload()),
-            way: Way::Ring(ring, place),
+            way: Way::Ring { ring, place, cells },
             traffic: Traffic::default(),
             queue: VecDeque::new(),
         }
@@ -123,12 +126,12 @@ impl Link {
     #[inline]
     pub(super) fn place(&self) -> Option<usize> {
         match self.way {
-            Way::Ring(_, place) => Some(place),
+            Way::Ring { place, .. } => Some(place),
             Way::Fabric { .. } => None,
         }
     }
 
-    /// The longest message that is sent before anybody has asked for it.
+    /// The longest message that is sent before anybody has asked for it, without a cell.
     #[inline]
     pub(super) fn eager_limit(&self) -> usize {
         self.eager
@@ -144,7 +147,7 @@ impl Link {
     #[inline]
     pub(super) fn is_throttled(&self) -> bool {
         match &self.way {
-            Way::Ring(ring, _) => ring.throttled(),
+            Way::Ring { ring, .. } => ring.throttled(),
             Way::Fabric { throttled, .. } => *throttled,
         }
     }
@@ -156,9 +159,24 @@ impl Link {
         }
     }
 
-    /// Writes a whole message, if there is room.
+    /// The cells shared with the process, if it is on this node.
+    #[inline]
+    pub(super) fn cells(&mut self) -> Option<&mut Cells> {
+        match &mut self.way {
+            Way::Ring { cells, .. } => Some(cells),
+            Way::Fabric { .. } => None,
+        }
+    }
+
+    /// Writes a whole message, if it may go before anybody has asked for it, and there is room.
     #[inline(always)]
     pub(super) fn push_eager(&mut self, remote: &mut Option<Remote>, key: Key, buffer: &Buffer) -> Result<bool> {
+        if buffer.len() >= PARCEL && self.push_parcel(key, buffer) {
+            return Ok(true);
+        }
+        if buffer.len() > self.eager {
+            return Ok(false);
+        }
         self.push_data(remote, Kind::Eager, key, &[], buffer, 0..buffer.len())
     }
 
@@ -189,9 +207,23 @@ impl Link {
         Ok(if pushed { Pushed::All } else { Pushed::None })
     }
 
+    /// Writes a whole message into a cell, and its number into the ring; false if there is no cell or no room.
+    fn push_parcel(&mut self, key: Key, buffer: &Buffer) -> bool {
+        let Way::Ring { ring, cells, .. } = &mut self.way else { return false };
+        let Some(mut parcel) = cells.take(buffer.len()) else { return false };
+        let word = Word { kind: Kind::Parcel as u8, prefix: 8, payload: 0, tag: key.tag };
+        let pushed = ring.push(word, key.context, &[parcel.number()], |_, _| {
+            buffer.read(0, cells.data_mut(&mut parcel));
+        });
+        if !pushed {
+            cells.give(parcel);
+        }
+        pushed
+    }
+
     fn longest_piece(&self, remote: Option<&Remote>) -> usize {
         match (&self.way, remote) {
-            (Way::Ring(ring, _), _) => ring.max_payload(),
+            (Way::Ring { ring, .. }, _) => ring.max_payload(),
             (Way::Fabric { .. }, remote) => remote.map_or(usize::MAX, Remote::longest_piece),
         }
     }
@@ -226,7 +258,7 @@ impl Link {
         fill: impl FnOnce(&mut [u8], &mut [u8]),
     ) -> Result<bool> {
         match &mut self.way {
-            Way::Ring(ring, _) => {
+            Way::Ring { ring, .. } => {
                 let prefix = 8 * numbers.len() as u8;
                 let word = Word { kind: kind as u8, prefix, payload: len as u16, tag: key.tag };
                 Ok(ring.push(word, key.context, numbers, fill))

@@ -1,11 +1,13 @@
 //! What goes through a ring or over the fabric, and what is kept of it until somebody asks.
 use crate::abi::MPI_Request;
+use crate::transport::shm::Parcel;
 
 /// The kinds of messages; what their prefix holds.
 ///
 /// ```text
 /// sender                               receiver
 ///   Eager (data) ------------------------>          up to the eager limit
+///   Parcel (cell, bytes) ---------------->          within a node, as long as there are cells: the data lies in one
 ///   Synchronous (send; data) ------------>
 ///                <------------------ Done (send)    it was matched
 ///   Announced (bytes, address, send) ---->          more than that: the receiver copies it
@@ -33,14 +35,24 @@ pub(super) enum Kind {
     /// Announce messages in place of sending their data (1), or no longer (0): to a process of another node; within a node
     /// a flag in shared memory says that.
     Throttle,
+    /// A whole message, whose data lies in a cell of shared memory.
+    Parcel,
 }
 
 impl Kind {
     /// The kind of this number.
     pub(super) fn of(number: u8) -> Option<Kind> {
-        [Kind::Eager, Kind::Synchronous, Kind::Announced, Kind::Done, Kind::Wanted, Kind::Data, Kind::Throttle]
-            .into_iter()
-            .find(|&kind| kind as u8 == number)
+        const ALL: [Kind; 8] = [
+            Kind::Eager,
+            Kind::Synchronous,
+            Kind::Announced,
+            Kind::Done,
+            Kind::Wanted,
+            Kind::Data,
+            Kind::Throttle,
+            Kind::Parcel,
+        ];
+        ALL.into_iter().find(|&kind| kind as u8 == number)
     }
 }
 
@@ -69,6 +81,8 @@ pub enum Sender {
 pub enum Body {
     /// Here it is.
     Data(Box<[u8]>),
+    /// It lies in a cell, which is this process's.
+    Parcel(Parcel),
     /// The sender has it.
     Announced(Announced),
 }
@@ -89,6 +103,7 @@ impl Message {
     pub fn bytes(&self) -> u64 {
         match &self.body {
             Body::Data(bytes) => bytes.len() as u64,
+            Body::Parcel(parcel) => parcel.bytes() as u64,
             Body::Announced(announced) => announced.bytes,
         }
     }

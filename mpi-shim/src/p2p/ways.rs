@@ -10,7 +10,7 @@ use crate::abi::{MPI_ERR_OTHER, MPI_ERR_RANK, MPI_Request, MPI_Status};
 use crate::error::{Error, Result};
 use crate::launch::Job;
 use crate::transport::remote::Remote;
-use crate::transport::shm::{CopyError, Segment};
+use crate::transport::shm::{Cells, CopyError, Segment};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +82,9 @@ impl Ways {
     #[cold]
     fn make_link(&self, to: u32) -> Result<Box<Link>> {
         match (self.place(to), &self.segment, &self.remote) {
-            (Some(place), Some(segment), _) => Ok(Box::new(Link::by_ring(segment.producer(place), place, EAGER))),
+            (Some(place), Some(segment), _) => {
+                Ok(Box::new(Link::by_ring(segment.producer(place), place, segment.cells(place), EAGER)))
+            }
             (None, _, Some(_)) => Ok(Box::new(Link::by_fabric(to, EAGER_REMOTE))),
             _ => Err(no_way(to)),
         }
@@ -93,7 +95,7 @@ impl Ways {
     pub(super) fn send_now(&mut self, to: u32, key: Key, buffer: &Buffer) -> Result<bool> {
         self.link(to)?;
         let Some(link) = &mut self.links[to as usize] else { return Ok(false) };
-        if buffer.len() > link.eager_limit() || !link.is_free() || !link.push_eager(&mut self.remote, key, buffer)? {
+        if !link.is_free() || !link.push_eager(&mut self.remote, key, buffer)? {
             return Ok(false);
         }
         link.traffic.add(key.plane(), Way::Eager, buffer.len());
@@ -101,6 +103,12 @@ impl Ways {
             segment.wake(place);
         }
         Ok(true)
+    }
+
+    /// The cells shared with a process; none if it is on another node.
+    #[inline]
+    pub(super) fn cells(&mut self, process: u32) -> Result<Option<&mut Cells>> {
+        Ok(self.link(process)?.cells())
     }
 
     /// True if a message to that process has to be announced: it is long, or the receiver holds enough.

@@ -7,17 +7,20 @@
 //! senders       for each process, a bit for each process that ever sent to it
 //! tails         a line for each pair, receiver by receiver: how far it has read
 //! rings         one for each pair, receiver by receiver: see `ring`
+//! cells         for each two processes: see `cells`
 //! free area     given out by `Segment::allocate`, mapped where it is used
 //! ```
 //! The memory is sparse: a page exists once somebody has written to it, so what pairs that never talk have costs nothing.
 #![allow(unsafe_code)]
 
+mod cells;
 mod copy;
 mod place;
 mod ring;
 mod segment;
 mod sleep;
 
+pub use cells::{Cells, Parcel};
 pub use copy::{CopyError, note_written, probe, read_from, write_to};
 pub use ring::{Consumer, Head, Producer, Word};
 pub use segment::{Area, Segment};

@@ -1,5 +1,6 @@
 //! The memory that the processes of a node share, mapped.
 
+use super::cells::{Cells, Counts};
 use super::place::{Place, Tail};
 use super::ring::{Consumer, Producer, UNIT};
 use super::{copy, sleep};
@@ -36,11 +37,14 @@ struct Layout {
     senders: usize,
     tails: usize,
     rings: usize,
+    cells: usize,
     free: usize,
     /// Words of a process's senders.
     words: usize,
     /// Bytes of a ring.
     ring: usize,
+    /// How many cells two processes have.
+    counts: Counts,
 }
 
 impl Layout {
@@ -56,8 +60,10 @@ impl Layout {
         let senders = processes + count * LINE;
         let tails = (senders + count * words * 8).next_multiple_of(PAGE);
         let rings = (tails + count * count * LINE).next_multiple_of(PAGE);
-        let free = rings + count * count * ring;
-        Layout { processes, senders, tails, rings, free, words, ring }
+        let cells = rings + count * count * ring;
+        let counts = Counts::new(count);
+        let free = cells + count * count.saturating_sub(1) / 2 * counts.bytes();
+        Layout { processes, senders, tails, rings, cells, free, words, ring, counts }
     }
 }
 
@@ -164,6 +170,16 @@ impl Segment {
     /// The ring from a process; to be called once for each.
     pub fn consumer(&self, from: usize) -> Consumer {
         Consumer::new(self.place(from, self.me))
+    }
+
+    /// The cells that this process has with another; to be called once for each.
+    pub fn cells(&self, other: usize) -> Cells {
+        assert!(other < self.count && other != self.me);
+        let (low, high) = (self.me.min(other), self.me.max(other));
+        let pair = high * (high - 1) / 2 + low;
+        // SAFETY: within the mapping by the layout.
+        let base = unsafe { self.base.add(self.layout.cells + pair * self.layout.counts.bytes()) };
+        Cells::new(base, self.layout.counts, self.me == low)
     }
 
     /// A bit for each process that ever sent to `to`.

@@ -1,0 +1,86 @@
+use super::*;
+use std::collections::BTreeSet;
+
+fn pair(processes: usize) -> (Vec<u64>, [Cells; 2]) {
+    let counts = Counts::new(processes);
+    let mut memory = vec![0_u64; counts.bytes() / 8];
+    let base = memory.as_mut_ptr().cast();
+    (memory, [true, false].map(|first| Cells::new(base, counts, first)))
+}
+
+/// All cells of one length that a side has.
+fn take_all(cells: &mut Cells, len: usize) -> Vec<Parcel> {
+    std::iter::from_fn(|| cells.take(len)).collect()
+}
+
+#[test]
+fn at_first_each_side_has_half_and_no_cell_is_in_both() {
+    for processes in [2, 8, 9, 16, 17, 64, 65] {
+        let (_memory, mut sides) = pair(processes);
+        let Counts(counts) = Counts::new(processes);
+        for (len, count) in [(1, counts[0]), (BYTES[0] + 1, counts[1])] {
+            let all = sides.each_mut().map(|side| take_all(side, len));
+            assert_eq!(all.each_ref().map(Vec::len), [count / 2; 2], "{processes} processes, {len} bytes");
+            let places: BTreeSet<_> = all.iter().flatten().map(|parcel| sides[0].place(parcel)).collect();
+            assert_eq!(places.len(), count);
+        }
+    }
+}
+
+#[test]
+fn the_cell_that_came_last_goes_back_first() {
+    let (_memory, [mut one, mut other]) = pair(2);
+    let mut sent = one.take(100).unwrap();
+    one.data_mut(&mut sent).fill(7);
+    let came = other.parcel(sent.number()).unwrap();
+    assert_eq!(other.data(&came), [7; 100]);
+    let cell = came.cell;
+    other.give(came);
+    assert_eq!(other.take(BYTES[0]).unwrap().cell, cell);
+}
+
+#[test]
+fn whoever_only_sends_runs_out_and_gets_cells_back_with_answers() {
+    let (_memory, [mut one, mut other]) = pair(2);
+    let sent = take_all(&mut one, BYTES[1]);
+    assert!(one.take(BYTES[1]).is_none() && one.take(1).is_some(), "one kind ran out, not both");
+    for parcel in sent {
+        let came = other.parcel(parcel.number()).unwrap();
+        other.give(came);
+    }
+    let Counts([_, large]) = Counts::new(2);
+    assert_eq!(take_all(&mut other, BYTES[1]).len(), large);
+}
+
+#[test]
+fn the_longest_data_of_all_cells_does_not_overlap() {
+    let (memory, mut sides) = pair(2);
+    let mut parcels = Vec::new();
+    for (index, side) in sides.iter_mut().enumerate() {
+        for len in BYTES {
+            for mut parcel in take_all(side, len) {
+                let mark = parcels.len() as u8 + 1;
+                side.data_mut(&mut parcel).fill(mark);
+                parcels.push((index, parcel, mark));
+            }
+        }
+    }
+    for (index, parcel, mark) in &parcels {
+        assert!(sides[*index].data(parcel).iter().all(|byte| byte == mark));
+    }
+    assert!(memory.iter().all(|&word| word != 0), "every byte is of a cell");
+}
+
+#[test]
+fn what_names_no_cell_or_more_than_it_holds_is_refused() {
+    let (_memory, [one, _]) = pair(2);
+    let Counts([small, large]) = Counts::new(2);
+    let number = |cell: usize, len: usize| (cell as u64) << 32 | len as u64;
+    assert!(one.parcel(number(0, BYTES[0])).is_some() && one.parcel(number(small, BYTES[1])).is_some());
+    assert!(one.parcel(number(0, BYTES[0] + 1)).is_none());
+    assert!(one.parcel(number(small + large - 1, BYTES[1] + 1)).is_none());
+    assert!(one.parcel(number(small + large, 1)).is_none());
+    assert!(one.parcel(u64::MAX).is_none());
+    let (_memory, [none, _]) = pair(65);
+    assert!(none.parcel(number(0, 0)).is_none());
+}
