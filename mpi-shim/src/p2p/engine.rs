@@ -227,7 +227,10 @@ impl Engine {
         if head.word.kind == Kind::Parcel as u8 {
             let cells = self.ways.cells(source.process).ok()??;
             let parcel = cells.parcel(head.prefix(0)).filter(|parcel| parcel.bytes() <= buffer.len())?;
-            let len = buffer.write(0, cells.data(&parcel));
+            let len = parcel.bytes();
+            cells.read(&parcel, |position, piece| {
+                buffer.write(position, piece);
+            });
             cells.give(parcel);
             source.ring.consume(&head);
             return Some((key, len));
@@ -322,7 +325,11 @@ impl Engine {
     ) -> Result<()> {
         let Sender::Process(from) = sender else { return Ok(()) };
         let Some(cells) = self.ways.cells(from)? else { return Ok(()) };
-        request::deliver(requests, receive, key, cells.data(&parcel), &[]);
+        request::receive_with(requests, receive, key, parcel.bytes(), |buffer| {
+            cells.read(&parcel, |position, piece| {
+                buffer.write(position, piece);
+            });
+        });
         cells.give(parcel);
         Ok(())
     }

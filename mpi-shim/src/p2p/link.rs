@@ -2,6 +2,7 @@
 use super::buffer::Buffer;
 use super::matching::Key;
 use super::message::Kind;
+use super::progress::is_crowded;
 use super::traffic::Traffic;
 use crate::abi::MPI_Request;
 use crate::error::Result;
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 /// From this many bytes on a message goes in a cell, if there is one.
-const PARCEL: usize = 2 << 10;
+const PARCEL: usize = 512;
 
 /// The way to a process.
 #[derive(Debug)]
@@ -210,12 +211,16 @@ impl Link {
     /// Writes a whole message into a cell, and its number into the ring; false if there is no cell or no room.
     fn push_parcel(&mut self, key: Key, buffer: &Buffer) -> bool {
         let Way::Ring { ring, cells, .. } = &mut self.way else { return false };
-        let Some(mut parcel) = cells.take(buffer.len()) else { return false };
+        let Some(parcel) = cells.take(buffer.len()) else { return false };
+        let write = |position, place: &mut [u8]| {
+            buffer.read(position, place);
+        };
         let word = Word { kind: Kind::Parcel as u8, prefix: 8, payload: 0, tag: key.tag };
-        let pushed = ring.push(word, key.context, &[parcel.number()], |_, _| {
-            buffer.read(0, cells.data_mut(&mut parcel));
-        });
-        if !pushed {
+        let early = !is_crowded();
+        let pushed = ring.push(word, key.context, &[parcel.number()], |_, _| cells.begin(&parcel, early, write));
+        if pushed {
+            cells.finish(&parcel, write);
+        } else {
             cells.give(parcel);
         }
         pushed

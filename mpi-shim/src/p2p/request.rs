@@ -261,7 +261,13 @@ pub(super) fn finish(requests: &mut Requests, request: MPI_Request, key: &Key, l
 
 /// A receive gets its message, of `len` bytes, by `fill`.
 #[inline]
-fn receive_with(requests: &mut Requests, request: MPI_Request, key: &Key, len: usize, fill: impl FnOnce(&Buffer)) {
+pub(super) fn receive_with(
+    requests: &mut Requests,
+    request: MPI_Request,
+    key: &Key,
+    len: usize,
+    fill: impl FnOnce(&Buffer),
+) {
     let Ok(found) = requests.get_mut(request) else { return };
     let Kind::Receive { buffer, .. } = &found.kind else { return };
     fill(buffer);

@@ -8,10 +8,17 @@
 //! Cells come back with what the other side sends, and in no other way. Whoever only sends runs out of them, and its messages go
 //! through the ring, or stay where they are for the receiver to copy.
 
-use std::slice;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{hint, slice, thread};
 
 /// Bytes of a cell of each kind.
 const BYTES: [usize; 2] = [8 << 10, 256 << 10];
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// The longest piece that is written before it is published.
+const PIECE: usize = 16 << 10;
+/// Looks whether more is written before the core is offered to others.
+const LOOKS: u32 = 1000;
 
 /// How many cells of each kind a pair has, on a node with so many processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +37,7 @@ impl Counts {
 
     /// Bytes of a pair's cells.
     pub(super) fn bytes(self) -> usize {
-        self.0.iter().zip(BYTES).map(|(count, bytes)| count * bytes).sum()
+        self.0[0] * BYTES[0] + self.0[1] * (BYTES[1] + LINE)
     }
 }
 
@@ -106,23 +113,72 @@ impl Cells {
     #[inline]
     fn place(&self, parcel: &Parcel) -> *mut u8 {
         let (cell, small) = (parcel.cell as usize, self.counts.0[0]);
-        let offset = if cell < small { cell * BYTES[0] } else { small * BYTES[0] + (cell - small) * BYTES[1] };
+        let offset = if cell < small { cell * BYTES[0] } else { small * BYTES[0] + (cell - small) * (BYTES[1] + LINE) };
         // SAFETY: `take` and `parcel` make parcels of cells that there are.
         unsafe { self.base.add(offset) }
     }
 
-    /// Its data.
+    /// How much of the data is written: the line behind a large cell. A small one's is written at once.
     #[inline]
-    pub fn data(&self, parcel: &Parcel) -> &[u8] {
-        // SAFETY: within the cell, which is this side's: the other does not write to it.
-        unsafe { slice::from_raw_parts(self.place(parcel), parcel.bytes()) }
+    fn written(&self, parcel: &Parcel) -> Option<&AtomicU64> {
+        // SAFETY: within the cell's memory, aligned, and mapped as long as the segment.
+        (self.kind(parcel.cell) == 1).then(|| unsafe { AtomicU64::from_ptr(self.place(parcel).add(BYTES[1]).cast()) })
     }
 
-    /// The place for its data.
+    /// Writes the data that has to be there before the message is published: all, or with `early` the first piece of it.
+    /// `write` is given positions and the places for what is there.
     #[inline]
-    pub fn data_mut(&mut self, parcel: &mut Parcel) -> &mut [u8] {
-        // SAFETY: within the cell, which is this side's: the other does not look at it; both borrows last as long as the slice.
-        unsafe { slice::from_raw_parts_mut(self.place(parcel), parcel.bytes()) }
+    pub fn begin(&mut self, parcel: &Parcel, early: bool, mut write: impl FnMut(usize, &mut [u8])) {
+        let mut first = parcel.bytes();
+        if let Some(written) = self.written(parcel) {
+            first = if early { first.min(PIECE) } else { first };
+            written.store(first as u64, Ordering::Relaxed);
+        }
+        // SAFETY: within the cell, which is this side's: the other does not look at it before the message is published.
+        write(0, unsafe { slice::from_raw_parts_mut(self.place(parcel), first) });
+    }
+
+    /// Writes the rest, after the message was published.
+    #[inline]
+    pub fn finish(&mut self, parcel: &Parcel, mut write: impl FnMut(usize, &mut [u8])) {
+        let Some(written) = self.written(parcel) else { return };
+        let mut done = written.load(Ordering::Relaxed) as usize;
+        while done < parcel.bytes() {
+            let piece = PIECE.min(parcel.bytes() - done);
+            // SAFETY: within the cell; the other side reads nothing beyond what is said to be written.
+            write(done, unsafe { slice::from_raw_parts_mut(self.place(parcel).add(done), piece) });
+            done += piece;
+            written.store(done as u64, Ordering::Release);
+        }
+    }
+
+    /// Reads the data, as it is written: `read` is given positions and what is there.
+    #[inline]
+    pub fn read(&self, parcel: &Parcel, mut read: impl FnMut(usize, &[u8])) {
+        let mut done = 0;
+        loop {
+            let written =
+                self.written(parcel).map_or(parcel.bytes(), |written| more(written, done).min(parcel.bytes()));
+            // SAFETY: within the cell, which is this side's; what is said to be written the other does not touch any more.
+            read(done, unsafe { slice::from_raw_parts(self.place(parcel).add(done), written - done) });
+            done = written;
+            if done == parcel.bytes() {
+                return;
+            }
+        }
+    }
+}
+
+/// Waits until more than `done` bytes are written; how many. The writer is at it: only if it loses its core this takes long.
+fn more(written: &AtomicU64, done: usize) -> usize {
+    let mut looks = 0;
+    loop {
+        let now = written.load(Ordering::Acquire) as usize;
+        if now > done {
+            return now;
+        }
+        looks += 1;
+        if looks < LOOKS { hint::spin_loop() } else { thread::yield_now() }
     }
 }
 

@@ -13,6 +13,12 @@ fn take_all(cells: &mut Cells, len: usize) -> Vec<Parcel> {
     std::iter::from_fn(|| cells.take(len)).collect()
 }
 
+fn read(cells: &Cells, parcel: &Parcel) -> Vec<u8> {
+    let mut data = vec![0; parcel.bytes()];
+    cells.read(parcel, |position, piece| data[position..position + piece.len()].copy_from_slice(piece));
+    data
+}
+
 #[test]
 fn at_first_each_side_has_half_and_no_cell_is_in_both() {
     for processes in [2, 8, 9, 16, 17, 64, 65] {
@@ -30,10 +36,10 @@ fn at_first_each_side_has_half_and_no_cell_is_in_both() {
 #[test]
 fn the_cell_that_came_last_goes_back_first() {
     let (_memory, [mut one, mut other]) = pair(2);
-    let mut sent = one.take(100).unwrap();
-    one.data_mut(&mut sent).fill(7);
+    let sent = one.take(100).unwrap();
+    one.begin(&sent, true, |_, place| place.fill(7));
     let came = other.parcel(sent.number()).unwrap();
-    assert_eq!(other.data(&came), [7; 100]);
+    assert_eq!(read(&other, &came), [7; 100]);
     let cell = came.cell;
     other.give(came);
     assert_eq!(other.take(BYTES[0]).unwrap().cell, cell);
@@ -54,21 +60,20 @@ fn whoever_only_sends_runs_out_and_gets_cells_back_with_answers() {
 
 #[test]
 fn the_longest_data_of_all_cells_does_not_overlap() {
-    let (memory, mut sides) = pair(2);
+    let (_memory, mut sides) = pair(2);
     let mut parcels = Vec::new();
     for (index, side) in sides.iter_mut().enumerate() {
         for len in BYTES {
-            for mut parcel in take_all(side, len) {
+            for parcel in take_all(side, len) {
                 let mark = parcels.len() as u8 + 1;
-                side.data_mut(&mut parcel).fill(mark);
+                side.begin(&parcel, false, |_, place| place.fill(mark));
                 parcels.push((index, parcel, mark));
             }
         }
     }
     for (index, parcel, mark) in &parcels {
-        assert!(sides[*index].data(parcel).iter().all(|byte| byte == mark));
+        assert!(read(&sides[*index], parcel).iter().all(|byte| byte == mark));
     }
-    assert!(memory.iter().all(|&word| word != 0), "every byte is of a cell");
 }
 
 #[test]
@@ -83,4 +88,28 @@ fn what_names_no_cell_or_more_than_it_holds_is_refused() {
     assert!(one.parcel(u64::MAX).is_none());
     let (_memory, [none, _]) = pair(65);
     assert!(none.parcel(number(0, 0)).is_none());
+}
+
+#[test]
+fn a_reader_that_begins_early_reads_what_is_written_while_it_reads() {
+    struct Sent(Cells);
+    // SAFETY: the test hands each side of the pair to one thread.
+    unsafe impl Send for Sent {}
+    for len in [BYTES[0] + 1, PIECE, PIECE + 1, 100_000, BYTES[1]] {
+        let (_memory, [mut one, other]) = pair(2);
+        let byte = |position: usize| (position * 7 + position / 256) as u8;
+        let write = |position: usize, place: &mut [u8]| {
+            place.iter_mut().zip(position..).for_each(|(at, position)| *at = byte(position));
+        };
+        let parcel = one.take(len).unwrap();
+        one.begin(&parcel, true, write);
+        let (came, other) = (other.parcel(parcel.number()).unwrap(), Sent(other));
+        let reader = thread::spawn(move || {
+            let other = other;
+            read(&other.0, &came)
+        });
+        one.finish(&parcel, write);
+        let data = reader.join().unwrap();
+        assert!(data.iter().zip(0..).all(|(&got, position)| got == byte(position)), "{len} bytes");
+    }
 }
