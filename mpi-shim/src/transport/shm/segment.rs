@@ -51,7 +51,8 @@ impl Layout {
     fn new(count: usize) -> Layout {
         // All rings together stay within some gigabytes of addresses, and a ring within the caches.
         let ring = match count {
-            0..=64 => 64 << 10,
+            0..=16 => 128 << 10,
+            17..=64 => 64 << 10,
             65..=256 => 16 << 10,
             _ => 8 << 10,
         };
