@@ -121,7 +121,7 @@ pub(crate) fn asked(comm: &Comm, source: i32, tag: i32) -> Result<Key> {
 }
 
 /// What a receive or a probe asks for, and how the sender is named then.
-#[inline]
+#[inline(always)]
 pub(crate) fn asking(comm: &Comm, plane: Plane, source: i32, tag: i32) -> Result<(Key, Naming)> {
     let tag = if tag == MPI_ANY_TAG { ANY } else { tag };
     if source == MPI_ANY_SOURCE {

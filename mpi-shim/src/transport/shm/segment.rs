@@ -63,7 +63,7 @@ impl Layout {
         let rings = (tails + count * count * LINE).next_multiple_of(PAGE);
         let cells = rings + count * count * ring;
         let counts = Counts::new(count);
-        let free = cells + count * count.saturating_sub(1) / 2 * counts.bytes();
+        let free = (cells + count * count.saturating_sub(1) / 2 * counts.bytes()).next_multiple_of(PAGE);
         Layout { processes, senders, tails, rings, cells, free, words, ring, counts }
     }
 }
