@@ -31,7 +31,9 @@ impl Ways {
             (Some(place), Some(segment), _) => {
                 let eager = EAGER.min(segment.longest_payload());
                 let longer = long_messages(segment, place, deadline_ms);
-                format!("shared memory, as they are on one host; messages of more than {eager} bytes {longer}")
+                let cells = segment.longest_in_cells();
+                let but = if cells > eager { format!("that find no cell (up to {cells}) ") } else { String::new() };
+                format!("shared memory, as they are on one host; messages of more than {eager} bytes {but}{longer}")
             }
             (_, _, Some(seat)) => {
                 let file = std::env::var(seats::VARIABLE).unwrap_or_default();

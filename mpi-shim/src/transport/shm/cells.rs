@@ -35,6 +35,11 @@ impl Counts {
         })
     }
 
+    /// The longest data that fits a cell.
+    pub(super) fn longest(self) -> usize {
+        self.0.iter().zip(BYTES).filter(|&(&count, _)| count > 0).map(|(_, bytes)| bytes).max().unwrap_or(0)
+    }
+
     /// Bytes of a pair's cells.
     pub(super) fn bytes(self) -> usize {
         self.0[0] * BYTES[0] + self.0[1] * (BYTES[1] + LINE)

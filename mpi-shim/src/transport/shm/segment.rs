@@ -142,6 +142,11 @@ impl Segment {
         Producer::new(self.place(self.me, self.me)).max_payload()
     }
 
+    /// The longest message to another process that a cell takes; 0 where there are none.
+    pub fn longest_in_cells(&self) -> usize {
+        self.layout.counts.longest()
+    }
+
     /// Notes on which core this process is; whether another process of the node was seen last on the same one.
     pub fn shares_core(&self) -> bool {
         // SAFETY: the call takes no arguments.
