@@ -93,6 +93,9 @@ pub struct PortLimits {
     pub addressing: Addressing,
     /// The largest payload, in bytes.
     pub max_payload: usize,
+    /// The largest payload that gets through where the way to the receiver carries longer frames than it has to. Whether it does has to be
+    /// found out for each; the same as `max_payload` where it never does.
+    pub long_payload: usize,
     /// The link's rate, in bits a second, where it is known.
     pub rate_bits_per_s: Option<u64>,
 }

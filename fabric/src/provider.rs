@@ -36,7 +36,7 @@ pub fn open(fabric: &FabricSpec, host: Option<&str>) -> Result<Box<dyn Port>, Op
 /// The same for messages, where somebody waits for each. On a network device, where several processes may each have a port, `lane` says
 /// which one this is; 0 for the one that has no number.
 pub fn open_for_messages(fabric: &FabricSpec, host: Option<&str>, lane: u16) -> Result<Box<dyn Port>, OpenError> {
-    open_port(fabric, host, RawOptions { gather: false, lane, ..RawOptions::default() })
+    open_port(fabric, host, RawOptions { gather: false, long: true, lane, ..RawOptions::default() })
 }
 
 fn open_port(fabric: &FabricSpec, host: Option<&str>, options: RawOptions) -> Result<Box<dyn Port>, OpenError> {

@@ -11,6 +11,8 @@ pub const MAX_WINDOW: u16 = 4096;
 pub struct EndpointConfig {
     /// The largest payload of a frame: at most what the port carries, and at least [`MIN_PAYLOAD`].
     pub max_payload: usize,
+    /// The largest payload of a frame where a path is found to carry longer ones; no path is asked if that is no more than `max_payload`.
+    pub long_payload: usize,
     /// The longest message, in bytes, sent or received.
     pub max_message: usize,
     /// Data frames of one peer that are held here out of order or because nobody has taken their messages; at most
@@ -63,6 +65,7 @@ impl EndpointConfig {
     /// The same, brought within what the frames can say.
     pub(super) fn bounded(mut self) -> EndpointConfig {
         self.max_payload = self.max_payload.clamp(MIN_PAYLOAD, u16::MAX.into());
+        self.long_payload = self.long_payload.clamp(self.max_payload, u16::MAX.into());
         let bitmap_bits = (self.max_payload - ECHOES) * 8;
         self.window = self.window.clamp(1, u16::try_from(bitmap_bits).unwrap_or(MAX_WINDOW).min(MAX_WINDOW));
         self.max_message = self.max_message.min(u32::MAX as usize);
@@ -75,6 +78,7 @@ impl Default for EndpointConfig {
     fn default() -> Self {
         EndpointConfig {
             max_payload: DEFAULT_MAX_PAYLOAD,
+            long_payload: 0,
             max_message: 64 << 20,
             window: 512,
             receive_memory: 256 << 20,

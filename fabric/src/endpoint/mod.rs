@@ -31,6 +31,7 @@ mod rtt;
 mod sender;
 mod sequence;
 mod shared;
+mod sounding;
 mod timers;
 
 pub use config::{EndpointConfig, MAX_WINDOW, MIN_PAYLOAD};

@@ -9,6 +9,7 @@ use super::congestion::Congestion;
 use super::rtt::RoundTrip;
 use super::sender::{Sender, Transmission};
 use super::sequence::expand;
+use super::sounding::Sounding;
 use crate::protocol::Path;
 use crate::time::Time;
 use crate::wire::endpoint::Echo;
@@ -46,6 +47,10 @@ pub(super) struct Outbound {
     pub(super) path: Path,
     pub(super) state: PathState,
     pub(super) ping_due: bool,
+    /// Whether it carries long frames; `None` if that is of no interest.
+    pub(super) sounding: Option<Sounding>,
+    /// The largest payload that every path carries, and that this one may.
+    payloads: (usize, usize),
     in_flight: u32,
     rtt: RoundTrip,
     congestion: Congestion,
@@ -71,6 +76,8 @@ impl Outbound {
             path,
             state: PathState::Unproven,
             ping_due: false,
+            sounding: (config.long_payload > config.max_payload).then(Sounding::new),
+            payloads: (config.max_payload, config.long_payload),
             in_flight: 0,
             rtt: RoundTrip::default(),
             congestion: Congestion::new(config),
@@ -92,6 +99,7 @@ impl Outbound {
         self.sent.clear();
         (self.first, self.arrived, self.in_flight, self.unanswered) = (0, 0, 0, 0);
         (self.ping_due, self.loss_at, self.state) = (false, None, PathState::Unproven);
+        self.sounding.iter_mut().for_each(Sounding::start);
     }
 
     /// The number of the next transmission.
@@ -106,6 +114,21 @@ impl Outbound {
             self.filled |= !self.congestion.has_room(self.in_flight);
         }
         self.sent.push_back(Sent { at: now, sequence });
+    }
+
+    /// The largest payload to send by this path.
+    pub(super) fn payload(&self) -> usize {
+        if self.sounding.is_some_and(|sounding| sounding.carries()) { self.payloads.1 } else { self.payloads.0 }
+    }
+
+    /// True if it should be asked whether long frames get through.
+    pub(super) fn wants_sounding(&self) -> bool {
+        self.state == PathState::Up && self.sounding.is_some_and(|sounding| sounding.is_due())
+    }
+
+    /// What of the soundings concerns a frame with a payload of this length.
+    fn of_long(&mut self, len: usize) -> Option<&mut Sounding> {
+        self.sounding.as_mut().filter(|_| len > self.payloads.0)
     }
 
     /// True if the congestion window has room for a data frame.
@@ -139,8 +162,9 @@ impl Outbound {
         self.sent.get(index).map(|s| s.at)
     }
 
-    /// A data frame whose latest transmission went by this path has arrived, by this or an earlier one.
-    pub(super) fn left_flight(&mut self) {
+    /// A data frame with `len` bytes of payload whose latest transmission went by this path has arrived, by this or an earlier one.
+    pub(super) fn left_flight(&mut self, len: usize) {
+        self.of_long(len).into_iter().for_each(Sounding::arrived);
         self.in_flight -= 1;
         self.acked += 1;
     }
@@ -212,7 +236,10 @@ impl Outbound {
                     self.loss_at = Some(sent.at + delay);
                     break;
                 }
-                sent.sequence.into_iter().for_each(|s| sender.lose(s));
+                if let Some(sequence) = sent.sequence {
+                    let len = sender.lose(sequence);
+                    self.of_long(len).into_iter().for_each(Sounding::lost);
+                }
                 self.in_flight -= 1;
                 lost += 1;
             }

@@ -21,6 +21,7 @@ impl<P: Port> PortEndpoint<P> {
     /// started again must give another one.
     pub fn new(port: P, mut config: EndpointConfig, seed: u64) -> PortEndpoint<P> {
         config.max_payload = config.max_payload.min(port.limits().max_payload);
+        config.long_payload = config.long_payload.min(port.limits().long_payload);
         let machine = ReliableEndpoint::new(config, port.unique_id(), seed);
         PortEndpoint { port, machine }
     }

@@ -134,6 +134,11 @@ impl ReliableEndpoint {
         self.peer(peer).map(Peer::stats)
     }
 
+    /// The largest payload of a frame to a peer, as far as is known what gets through.
+    pub fn payload(&self, peer: UniqueId) -> usize {
+        self.peer(peer).and_then(Peer::payload).unwrap_or(self.shared.config.max_payload)
+    }
+
     /// The paths to a peer, and which of them work; unproven ones do not count as working.
     pub fn paths(&self, peer: UniqueId) -> Vec<(Path, bool)> {
         let paths = self.peer(peer).into_iter().flat_map(Peer::paths);
@@ -287,17 +292,24 @@ impl ReliableEndpoint {
 
     fn on_close(&mut self, now: Time, close: &Close) {
         let Some(slot) = self.connection(now, close.connection) else { return };
-        let number = self.fresh_number(slot);
-        let Some(peer) = &mut self.slots[slot as usize] else { return };
         if close.reason == CloseReason::Violation {
             self.give_up(slot, UnreachableReason::Accused, None);
-        } else if peer.wanted {
+        } else {
+            self.begin_again(now, slot, None);
+        }
+    }
+
+    /// A connection cannot go on. Who asked for it opens it again.
+    fn begin_again(&mut self, now: Time, slot: u32, say: Option<CloseReason>) {
+        let number = self.fresh_number(slot);
+        let Some(peer) = &mut self.slots[slot as usize] else { return };
+        if peer.wanted {
             peer.lost_connection(now, number);
             self.refresh(slot);
         } else {
             let peer = peer.id;
             self.shared.event(Event::Disconnected { peer });
-            self.remove(slot, None);
+            self.remove(slot, say);
         }
     }
 
@@ -341,6 +353,7 @@ fn payload_check(header: &Header) -> Option<u32> {
         Header::Data(h) => Some(h.check),
         Header::Ack(h) => Some(h.check),
         Header::Ping(h) => Some(h.check),
+        Header::Sounding(h) => Some(h.check),
         _ => None,
     }
 }
@@ -361,6 +374,18 @@ impl Protocol for ReliableEndpoint {
                 self.on_connection(now, ack.connection, |peer, shared| peer.on_ack(now, ack, payload, shared));
             }
             Header::Ping(ping) => self.on_ping(now, ping, payload),
+            Header::Sounding(sounding) => {
+                self.on_connection(now, sounding.connection, |peer, shared| {
+                    peer.on_sounding(now, sounding, payload.len(), shared);
+                    Ok(())
+                });
+            }
+            Header::Sounded(sounded) => {
+                self.on_connection(now, sounded.connection, |peer, shared| {
+                    peer.on_sounded(now, sounded, shared);
+                    Ok(())
+                });
+            }
             Header::Reset(reset) => self.on_reset(now, reset),
             Header::Close(close) => self.on_close(now, close),
             _ => {}
@@ -372,6 +397,7 @@ impl Protocol for ReliableEndpoint {
             let Some(peer) = &mut self.slots[slot as usize] else { continue };
             peer.armed = None;
             match peer.on_timeout(now, &mut self.shared) {
+                Ok(()) if peer.stuck => self.begin_again(now, slot, Some(CloseReason::Asked)),
                 Ok(()) => self.refresh(slot),
                 Err(reason) => self.give_up(slot, reason, None),
             }

@@ -54,6 +54,8 @@ pub(super) struct Arrival {
     pub(super) latest: Transmission,
     /// It counted as in flight, and no longer does.
     pub(super) was_in_flight: bool,
+    /// Bytes of its payload.
+    pub(super) len: usize,
     /// It had been sent once only, so that it is sure which transmission arrived.
     pub(super) sent_once: bool,
     /// The transmission that had been taken for lost.
@@ -174,10 +176,12 @@ impl Sender {
             .is_some_and(|f| f.state == State::InFlight && f.latest == transmission)
     }
 
-    /// A frame in flight is taken for lost: it will be sent again.
-    pub(super) fn lose(&mut self, sequence: u64) {
-        self.frames[(sequence - self.base) as usize].state = State::Lost;
+    /// A frame in flight is taken for lost: it will be sent again. Returns the bytes of its payload.
+    pub(super) fn lose(&mut self, sequence: u64) -> usize {
+        let frame = &mut self.frames[(sequence - self.base) as usize];
+        frame.state = State::Lost;
         self.lost.insert(sequence);
+        frame.payload.len()
     }
 
     /// Everything below `ack` has arrived, and so have the frames of `bitmap` beyond it. Calls `arrived` for each frame of
@@ -222,9 +226,9 @@ impl Sender {
             self.lost.remove(&sequence);
         }
         frame.state = State::Arrived;
-        frame.payload = Bytes::new();
+        let len = std::mem::take(&mut frame.payload).len();
         let earlier = if was_in_flight { frame.earlier } else { Some(frame.latest) };
-        arrived(Arrival { latest: frame.latest, was_in_flight, sent_once: frame.earlier.is_none(), earlier });
+        arrived(Arrival { latest: frame.latest, was_in_flight, len, sent_once: frame.earlier.is_none(), earlier });
     }
 
     /// The peer takes in `window` frames from `ack` on. Its window never shrinks: an older word is ignored.

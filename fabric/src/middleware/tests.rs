@@ -37,7 +37,7 @@ impl Port for Mirror {
         UniqueId(0xabc)
     }
     fn limits(&self) -> PortLimits {
-        PortLimits { addressing: Addressing::Hops, max_payload: 4096, rate_bits_per_s: None }
+        PortLimits { addressing: Addressing::Hops, max_payload: 4096, long_payload: 4096, rate_bits_per_s: None }
     }
     fn now(&self) -> Time {
         self.now

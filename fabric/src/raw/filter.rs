@@ -1,6 +1,7 @@
 //! Which frames the kernel hands over: those for this card, and those for the groups that were joined.
 
 use super::ethernet::{GROUP_PREFIX, LANE_AT};
+use super::long;
 use crate::protocol::Group;
 use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
 
@@ -33,6 +34,21 @@ pub(super) fn lane(lane: u16) -> Vec<sock_filter> {
 /// The same where crossbars are at the other end of the cable: all that comes is for this host.
 pub(super) fn cable() -> Vec<sock_filter> {
     [&for_this_host()[..], &[accept(true)]].concat()
+}
+
+/// The same for a socket of long frames to a lane.
+pub(super) fn long(lane: u16) -> Vec<sock_filter> {
+    let [from, to] = long::ADDRESSES;
+    let expected = [
+        (BPF_B, long::FIRST_AT, long::FIRST.into()),
+        (BPF_B, long::PROTOCOL_AT, long::PROTOCOL.into()),
+        (BPF_W, long::FROM_AT, from),
+        (BPF_W, long::TO_AT, to),
+        (BPF_H, long::LANE_AT, lane.into()),
+    ];
+    let others =
+        expected.map(|(width, at, value)| [load(width, at as i32), unless(BPF_JEQ, value, false), accept(false)]);
+    [&for_this_host()[..], others.as_flattened(), &[accept(true)]].concat()
 }
 
 /// The classic BPF program for a socket that is bound to our ethertype.

@@ -28,9 +28,13 @@ mod error;
 mod ethernet;
 mod filter;
 mod inbox;
+mod inlet;
+mod lane;
+mod long;
 mod outbox;
 mod port;
 mod rest;
+mod ring;
 mod sys;
 
 pub use error::RawError;
@@ -38,4 +42,5 @@ pub use ethernet::{
     BROADCAST, CROSSBARS, ENVELOPE, ETHERTYPE, LANES, MAX_ENVELOPE, Mac, contents, envelope_of_cable, ethertype,
     max_payload, mtu_of_cable, open, seal,
 };
-pub use port::{RawCounters, RawOptions, RawPort, lane_is_free};
+pub use lane::lane_is_free;
+pub use port::{RawCounters, RawOptions, RawPort};

@@ -3,20 +3,21 @@
 use super::error::{RawError, while_open};
 use super::ethernet::{Address, BROADCAST, ETHERNET_HEADER, ETHERTYPE, LANES, LEAST_MTU, Mac, max_payload, open};
 use super::filter;
-use super::inbox::Inbox;
+use super::inlet::Inlet;
+use super::lane::claim;
+use super::long;
 use super::outbox::Outbox;
 use super::rest::Rest;
+use super::ring::Ring;
 use super::sys::Socket;
 use crate::id::UniqueId;
 use crate::protocol::{Addressing, Group, Path, Port, PortError, PortLimits, Received, Transmit};
 use crate::route::{MAX_HOPS, Route};
 use crate::time::Time;
-use crate::wire::{Packet, frame};
+use crate::wire::{Packet, WireError, frame};
 use bytes::Bytes;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
 /// How many bytes the driver may hold.
@@ -29,6 +30,11 @@ const PATIENCE: Duration = Duration::from_micros(100);
 /// copied, so that who keeps it does not keep them all.
 const LONG_PAYLOAD: usize = 512;
 
+/// Slots of the ring of a port whose frames are each waited for, and their bytes: messages of up to some 400 bytes come in by it.
+const RING: (usize, usize) = (2048, 512);
+/// The same of long frames, none of which lies in a slot.
+const LONG_RING: (usize, usize) = (512, 128);
+
 /// How a port is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawOptions {
@@ -38,6 +44,8 @@ pub struct RawOptions {
     /// While much comes, frames are let gather for up to a millisecond: it saves work where nobody waits for any single one, as while an
     /// image comes. Without it each frame wakes whoever waits.
     pub gather: bool,
+    /// Frames longer than the MTU may be sent, where they are found to get through: [`PortLimits::long_payload`].
+    pub long: bool,
     /// Which of several ports on the device this is: 0 for the one that all programs but those of a job have. A lane is one process's
     /// at a time, and hears no groups.
     pub lane: u16,
@@ -48,7 +56,8 @@ pub struct RawOptions {
 
 impl Default for RawOptions {
     fn default() -> RawOptions {
-        RawOptions { buffer_bytes: 8 << 20, gather: true, lane: 0, addressing: Addressing::Cards }
+        let addressing = Addressing::Cards;
+        RawOptions { buffer_bytes: 8 << 20, gather: true, long: false, lane: 0, addressing }
     }
 }
 
@@ -69,8 +78,10 @@ pub struct RawPort {
     /// Held as long as the lane is ours.
     _claim: Option<OwnedFd>,
     limits: PortLimits,
-    socket: Socket,
-    inbox: Inbox,
+    mtu: usize,
+    inlet: Inlet,
+    /// Frames longer than the MTU.
+    long: Option<(Inlet, Outbox)>,
     /// How long frames are let gather; never, where each is waited for.
     rest: Option<Rest>,
     outbox: Outbox,
@@ -83,6 +94,8 @@ impl RawPort {
     /// Opens a port on the network device of this name, which must be switched on. The MTU is the one that it has now.
     pub fn open(device: &str, options: RawOptions) -> Result<RawPort, RawError> {
         let os = |operation| RawError::os(device, operation);
+        // Crossbars know nothing of frames that could be cut up.
+        let options = RawOptions { long: options.long && options.addressing == Addressing::Cards, ..options };
         let socket = Socket::new().map_err(os("open a packet socket"))?;
         let index = socket.index(device).map_err(os("find the device"))?;
         let mac = socket.mac(device).map_err(os("read its address"))?;
@@ -91,9 +104,11 @@ impl RawPort {
             return Err(RawError::Off(device.to_owned()));
         }
         let mtu = socket.mtu(device).map_err(os("read its MTU"))?;
-        let limits = limits(device, mtu, options.addressing, &socket)?;
+        let limits = limits(device, mtu, &options, &socket)?;
         let receive_bytes = i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX);
         socket.prepare(SEND_BYTES, receive_bytes).map_err(os("set up the socket"))?;
+        let ring = (!options.gather).then(|| Ring::new(&socket, RING.0, RING.1)).transpose();
+        let ring = ring.map_err(os("make the socket's ring"))?;
         let lane = options.lane;
         if lane != 0 && options.addressing == Addressing::Hops {
             return Err(RawError::NoLanes(device.to_owned()));
@@ -106,14 +121,17 @@ impl RawPort {
         };
         socket.filter(&program).map_err(os("attach the filter"))?;
         socket.bind(index, ethertype).map_err(os("bind to the device"))?;
+        let long = options.long.then(|| open_long(index, lane, receive_bytes)).transpose();
+        let long = long.map_err(os("open a socket for long frames"))?;
         Ok(RawPort {
             device: device.to_owned(),
             index,
             address: Address { mac, lane },
             _claim: claim,
             limits,
-            socket,
-            inbox: Inbox::new(ETHERNET_HEADER + mtu),
+            mtu,
+            inlet: Inlet::new(socket, ring, ETHERNET_HEADER + mtu),
+            long: long.map(|inlet| (inlet, Outbox::default())),
             rest: options.gather.then(Rest::default),
             outbox: Outbox::default(),
             groups: Vec::new(),
@@ -129,7 +147,10 @@ impl RawPort {
 
     /// What has happened to frames that came in.
     pub fn counters(&mut self) -> Result<RawCounters, PortError> {
-        self.counters.overrun += u64::from(self.socket.drops()?);
+        self.counters.overrun = self.inlet.lost()?;
+        if let Some((inlet, _)) = &mut self.long {
+            self.counters.overrun += inlet.lost()?;
+        }
         Ok(self.counters)
     }
 
@@ -137,21 +158,37 @@ impl RawPort {
         while_open(&self.device, error)
     }
 
-    /// Takes frames in, if none are here. True if there are any.
-    fn fill(&mut self) -> Result<bool, PortError> {
-        let came = self.inbox.fill(|places, lens| self.socket.receive(places, lens));
-        came.map(|bytes| bytes > 0).map_err(|error| self.down(error))
+    /// True if a frame is here.
+    fn is_ready(&mut self) -> Result<bool, PortError> {
+        let long = match &mut self.long {
+            Some((inlet, _)) => inlet.is_ready(),
+            None => Ok(false),
+        };
+        long.and_then(|long| Ok(long || self.inlet.is_ready()?)).map_err(|error| self.down(error))
     }
 
-    fn take(&mut self) -> Result<Option<Bytes>, PortError> {
-        let mut frame = self.inbox.pop();
-        if frame.is_none() && !self.inbox.end_of_all() && self.fill()? {
-            frame = self.inbox.pop();
-        }
+    fn take(&mut self) -> Result<Option<Result<Packet, WireError>>, PortError> {
+        let frame = self.inlet.take().map_err(|error| self.down(error))?;
         if let Some(rest) = &mut self.rest {
             rest.came(frame.as_ref().map_or(0, Bytes::len));
         }
-        Ok(frame)
+        if let Some(bytes) = frame {
+            return Ok(Some(open(&bytes).and_then(|frame| frame::parse(&frame))));
+        }
+        let Some((inlet, _)) = &mut self.long else { return Ok(None) };
+        let frame = inlet.take().map_err(|error| while_open(&self.device, error))?;
+        Ok(frame.map(|bytes| long::open(&bytes)))
+    }
+
+    fn send_long(&mut self, destination: Address, packet: Packet) -> Result<(), PortError> {
+        let Some((inlet, outbox)) = &mut self.long else { return Ok(()) };
+        outbox.push_long(destination, self.address.mac, self.mtu, packet);
+        outbox.flush_or_drop(inlet.socket()).map_err(|error| while_open(&self.device, error))
+    }
+
+    /// Sleeps until a frame comes, at most for `limit`.
+    fn sleep(&self, limit: Duration) -> io::Result<()> {
+        self.inlet.socket().wait(self.long.as_ref().map(|(inlet, _)| inlet.socket()), limit)
     }
 
     /// The card that a frame is for, and the hops in front of it.
@@ -165,22 +202,6 @@ impl RawPort {
             _ => Err(PortError::Path(path)),
         }
     }
-}
-
-/// Takes a lane for this process: a socket of that name, which this network namespace can have once, and which goes with the process.
-fn claim(device: &str, lane: u16) -> Result<OwnedFd, RawError> {
-    let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::AddrInUse => RawError::Lane { device: device.to_owned(), lane },
-        _ => RawError::os(device, "claim the lane")(error),
-    };
-    let name = format!("twowire/{device}/{lane}");
-    let address = SocketAddr::from_abstract_name(name).map_err(refused)?;
-    UnixDatagram::bind_addr(&address).map(OwnedFd::from).map_err(refused)
-}
-
-/// True if no process of this network namespace has the lane of a device.
-pub fn lane_is_free(device: &str, lane: u16) -> bool {
-    claim(device, lane).is_ok()
 }
 
 /// A packet that may be kept.
@@ -202,14 +223,27 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn limits(device: &str, mtu: usize, addressing: Addressing, socket: &Socket) -> Result<PortLimits, RawError> {
+/// A socket that long frames to a lane come in by, and go out.
+fn open_long(index: i32, lane: u16, receive_bytes: i32) -> io::Result<Inlet> {
+    let socket = Socket::new()?;
+    socket.prepare(SEND_BYTES, receive_bytes)?;
+    socket.describe_offload()?;
+    let ring = Ring::new(&socket, LONG_RING.0, LONG_RING.1)?;
+    socket.filter(&filter::long(lane))?;
+    socket.bind(index, long::CLOTHES)?;
+    Ok(Inlet::new(socket, Some(ring), long::LONGEST))
+}
+
+fn limits(device: &str, mtu: usize, options: &RawOptions, socket: &Socket) -> Result<PortLimits, RawError> {
+    let addressing = options.addressing;
     let hops = if addressing == Addressing::Hops { MAX_HOPS } else { 0 };
     let max_payload = max_payload(mtu).saturating_sub(hops);
     if max_payload == 0 {
         return Err(RawError::Mtu { device: device.to_owned(), mtu, least: LEAST_MTU + hops });
     }
     let rate_bits_per_s = socket.megabits_per_s(device).map(|rate| u64::from(rate) * 1_000_000);
-    Ok(PortLimits { addressing, max_payload, rate_bits_per_s })
+    let long_payload = if options.long { max_payload.max(long::LONG_PAYLOAD) } else { max_payload };
+    Ok(PortLimits { addressing, max_payload, long_payload, rate_bits_per_s })
 }
 
 impl Port for RawPort {
@@ -226,21 +260,27 @@ impl Port for RawPort {
     }
 
     fn can_send(&self) -> bool {
-        !self.outbox.is_full()
+        !self.outbox.is_full() && self.long.as_ref().is_none_or(|(_, outbox)| outbox.is_empty())
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
         let (destination, route) = self.destination(transmit.path)?;
-        let (len, max) = (transmit.packet.payload.len(), self.limits.max_payload);
+        let (len, max) = (transmit.packet.payload.len(), self.limits.long_payload);
         if len > max {
             return Err(PortError::TooLarge { len, max });
+        }
+        if len > self.limits.max_payload {
+            return self.send_long(destination, transmit.packet);
         }
         self.outbox.push(destination, self.address.mac, route, transmit.packet);
         if self.outbox.is_full() { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), PortError> {
-        self.outbox.flush(&self.socket).map_err(|error| self.down(error))
+        if let Some((inlet, outbox)) = &mut self.long {
+            outbox.flush_or_drop(inlet.socket()).map_err(|error| while_open(&self.device, error))?;
+        }
+        self.outbox.flush(self.inlet.socket()).map_err(|error| self.down(error))
     }
 
     fn join(&mut self, group: Group) -> Result<(), PortError> {
@@ -248,19 +288,19 @@ impl Port for RawPort {
             return Err(PortError::Path(Path::Group(group)));
         }
         if !self.groups.contains(&group) {
-            self.socket.join(self.index, Mac::of_group(group)).map_err(|error| self.down(error))?;
+            self.inlet.socket().join(self.index, Mac::of_group(group)).map_err(|error| self.down(error))?;
             self.groups.push(group);
-            self.socket.filter(&filter::program(&self.groups))?;
+            self.inlet.socket().filter(&filter::program(&self.groups))?;
         }
         Ok(())
     }
 
     fn recv(&mut self) -> Result<Option<Received>, PortError> {
-        let Some(bytes) = self.take()? else {
+        let Some(frame) = self.take()? else {
             self.flush()?;
             return Ok(None);
         };
-        Ok(Some(match open(&bytes).and_then(|frame| frame::parse(&frame)) {
+        Ok(Some(match frame {
             Ok(packet) => Received::Packet(keepable(packet)),
             Err(error) => {
                 self.counters.rejected += 1;
@@ -270,19 +310,20 @@ impl Port for RawPort {
     }
 
     fn wait(&mut self, deadline: Time) -> Result<(), PortError> {
-        let was_full = self.outbox.is_full();
+        let was_full = !self.can_send();
         loop {
             self.flush()?;
-            let has_room = was_full && !self.outbox.is_full();
-            if self.fill()? || has_room || self.now() >= deadline {
+            let has_room = was_full && self.can_send();
+            if self.is_ready()? || has_room || self.now() >= deadline {
                 return Ok(());
             }
             let left = deadline - self.now();
-            let limit = if self.outbox.is_empty() { left } else { left.min(PATIENCE) };
+            let is_idle = self.outbox.is_empty() && self.can_send();
+            let limit = if is_idle { left } else { left.min(PATIENCE) };
             let now = self.now();
             match self.rest.as_mut().and_then(|rest| rest.begin(now)) {
                 Some(rest) => sleep(limit.min(rest)),
-                None => self.socket.wait(limit).map_err(|error| self.down(error))?,
+                None => self.sleep(limit).map_err(|error| self.down(error))?,
             }
         }
     }

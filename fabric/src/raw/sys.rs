@@ -67,6 +67,34 @@ const _: () = assert!(size_of::<EthtoolCmd>() == 44);
 /// `ETHTOOL_GSET`: get the settings of the link.
 const ETHTOOL_GSET: u32 = 1;
 
+/// `PACKET_COPY_THRESH`: a frame that does not fit its slot waits in the socket's queue.
+const PACKET_COPY_THRESH: libc::c_int = 7;
+/// Bytes of the pieces that the kernel makes a ring of.
+const RING_BLOCK: usize = 64 << 10;
+
+/// Memory that is shared with the kernel.
+#[derive(Debug)]
+pub(super) struct Memory {
+    start: *mut u8,
+    bytes: usize,
+}
+
+impl Memory {
+    pub(super) fn start(&self) -> *mut u8 {
+        self.start
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this length, and nobody has a reference into it any longer.
+        unsafe { libc::munmap(self.start.cast(), self.bytes) };
+    }
+}
+
+// SAFETY: the mapping belongs to whoever has the value, on whichever thread.
+unsafe impl Send for Memory {}
+
 /// A packet socket that gets nothing yet.
 pub(super) struct Socket(OwnedFd);
 
@@ -80,7 +108,7 @@ impl Socket {
         Ok(Socket(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    fn fd(&self) -> RawFd {
+    pub(super) fn fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
 
@@ -156,6 +184,34 @@ impl Socket {
             .or_else(|_| self.set(libc::SOL_SOCKET, libc::SO_SNDBUF, &send_bytes))?;
         self.set(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &receive_bytes)
             .or_else(|_| self.set(libc::SOL_SOCKET, libc::SO_RCVBUF, &receive_bytes))
+    }
+
+    /// Frames go out and come in behind ten bytes that say how a device would cut them up: see `long`.
+    pub(super) fn describe_offload(&self) -> io::Result<()> {
+        self.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, &1i32)
+    }
+
+    /// Gives the socket a ring, and maps it.
+    pub(super) fn map_ring(&self, slots: usize, slot_bytes: usize) -> io::Result<Memory> {
+        let bytes = slots * slot_bytes;
+        let block = bytes.min(RING_BLOCK);
+        let request = libc::tpacket_req {
+            tp_block_size: block as libc::c_uint,
+            tp_block_nr: (bytes / block) as libc::c_uint,
+            tp_frame_size: slot_bytes as libc::c_uint,
+            tp_frame_nr: slots as libc::c_uint,
+        };
+        self.set(libc::SOL_PACKET, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as i32))?;
+        self.set(libc::SOL_PACKET, PACKET_COPY_THRESH, &1i32)?;
+        self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: the kernel chooses where, and the socket has a ring of that many bytes.
+        let start = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, libc::MAP_SHARED, self.fd(), 0) };
+        if start == libc::MAP_FAILED {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(Memory { start: start.cast(), bytes })
+        }
     }
 
     /// Only frames that this classic BPF program accepts come in.
@@ -259,18 +315,23 @@ impl Socket {
         }
     }
 
-    /// Waits for a frame, an error, or the end of `limit`.
-    pub(super) fn wait(&self, limit: Duration) -> io::Result<()> {
-        let mut poll = libc::pollfd { fd: self.fd(), events: libc::POLLIN, revents: 0 };
+    /// Waits for a frame here or at `other`, an error, or the end of `limit`.
+    pub(super) fn wait(&self, other: Option<&Socket>, limit: Duration) -> io::Result<()> {
+        let of = |socket: &Socket| libc::pollfd { fd: socket.fd(), events: libc::POLLIN, revents: 0 };
+        let mut polls: ArrayVec<libc::pollfd, 2> = std::iter::once(self).chain(other).map(of).collect();
         // SAFETY: `timespec` is plain data, for which all zeros are valid.
         let mut timeout: libc::timespec = unsafe { zeroed() };
         // An hour at most, so that every number fits; who waits longer calls again.
         let limit = limit.min(Duration::from_secs(3600));
         timeout.tv_sec = limit.as_secs() as _;
         timeout.tv_nsec = limit.subsec_nanos() as _;
-        // SAFETY: one `pollfd` and the timeout outlive the call; no signal mask is given.
-        match check(unsafe { libc::ppoll(&raw mut poll, 1, &raw const timeout, ptr::null()) }) {
-            Ok(_) if poll.revents & libc::POLLERR != 0 => self.take_error(),
+        let count = polls.len() as libc::nfds_t;
+        // SAFETY: that many `pollfd`s and the timeout outlive the call; no signal mask is given.
+        match check(unsafe { libc::ppoll(polls.as_mut_ptr(), count, &raw const timeout, ptr::null()) }) {
+            Ok(_) if polls[0].revents & libc::POLLERR != 0 => self.take_error(),
+            Ok(_) if polls.len() > 1 && polls[1].revents & libc::POLLERR != 0 => {
+                other.map_or(Ok(()), Socket::take_error)
+            }
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => Err(error),

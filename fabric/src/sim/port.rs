@@ -24,6 +24,7 @@ impl<H: Host> Sim<H> {
         PortLimits {
             addressing: Addressing::Hops,
             max_payload: self.network.max_payload,
+            long_payload: self.network.max_payload,
             rate_bits_per_s: self.network.rate_bits_per_s(host),
         }
     }

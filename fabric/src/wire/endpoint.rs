@@ -218,6 +218,38 @@ pub struct Close {
     pub reason: CloseReason,
 }
 
+/// Asks whether frames with a payload of this length get through by a path. It is answered, and has no other effect. The payload means nothing.
+///
+/// ```text
+/// 4            12     13      17
+/// | connection | path | check |
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sounding {
+    /// The receiver's connection number.
+    pub connection: u64,
+    /// The sender's number of the path.
+    pub path: u8,
+    /// The check of the payload.
+    pub check: u32,
+}
+
+/// A [`Sounding`] has arrived.
+///
+/// ```text
+/// 4            12     13       15
+/// | connection | path | length |
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sounded {
+    /// The receiver's connection number.
+    pub connection: u64,
+    /// The receiver's number of the path.
+    pub path: u8,
+    /// Bytes of the payload that arrived.
+    pub length: u16,
+}
+
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct OpenLayout {
@@ -309,6 +341,24 @@ struct CloseLayout {
     reason: u8,
 }
 const _: () = assert!(size_of::<CloseLayout>() == 9);
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct SoundingLayout {
+    connection: U64,
+    path: u8,
+    check: U32,
+}
+const _: () = assert!(size_of::<SoundingLayout>() == 13);
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct SoundedLayout {
+    connection: U64,
+    path: u8,
+    length: U16,
+}
+const _: () = assert!(size_of::<SoundedLayout>() == 11);
 
 const FLAG_ACK_NOW: u8 = 0x01;
 
@@ -522,6 +572,32 @@ impl Close {
     }
 }
 
+impl Sounding {
+    pub(super) fn encode(&self, out: &mut HeaderBytes) {
+        let (connection, check) = (self.connection.into(), self.check.into());
+        put(out, &SoundingLayout { connection, path: self.path, check });
+    }
+
+    pub(super) fn parse(body: &[u8]) -> Result<(Sounding, usize), WireError> {
+        let (l, _) = take::<SoundingLayout>(body, PREFIX)?;
+        let sounding = Sounding { connection: l.connection.get(), path: l.path, check: l.check.get() };
+        Ok((sounding, size_of::<SoundingLayout>()))
+    }
+}
+
+impl Sounded {
+    pub(super) fn encode(&self, out: &mut HeaderBytes) {
+        let (connection, length) = (self.connection.into(), self.length.into());
+        put(out, &SoundedLayout { connection, path: self.path, length });
+    }
+
+    pub(super) fn parse(body: &[u8]) -> Result<(Sounded, usize), WireError> {
+        let (l, _) = take::<SoundedLayout>(body, PREFIX)?;
+        let sounded = Sounded { connection: l.connection.get(), path: l.path, length: l.length.get() };
+        Ok((sounded, size_of::<SoundedLayout>()))
+    }
+}
+
 /// The check of a payload.
 pub fn check(payload: &[u8]) -> u32 {
     crc32fast::hash(payload)
@@ -536,4 +612,4 @@ macro_rules! into_header {
         }
     )* };
 }
-into_header!(Open, Accept, Data, Ack, Ping, Reset, Close);
+into_header!(Open, Accept, Data, Ack, Ping, Reset, Close, Sounding, Sounded);

@@ -59,6 +59,10 @@ pub enum Kind {
     Reset = 0x15,
     /// Ends a connection: [`endpoint::Close`].
     Close = 0x16,
+    /// Asks whether frames of this length get through: [`endpoint::Sounding`].
+    Sounding = 0x17,
+    /// A sounding has arrived: [`endpoint::Sounded`].
+    Sounded = 0x18,
     /// The front end offers an image to a node: [`boot::Offer`].
     Offer = 0x20,
     /// A node asks for an offer, or answers one: [`boot::Join`].
@@ -105,6 +109,8 @@ impl Kind {
         Kind::Ping,
         Kind::Reset,
         Kind::Close,
+        Kind::Sounding,
+        Kind::Sounded,
         Kind::Offer,
         Kind::Join,
         Kind::Assign,
@@ -224,6 +230,10 @@ pub enum Header {
     Reset(endpoint::Reset),
     /// See [`Kind::Close`].
     Close(endpoint::Close),
+    /// See [`Kind::Sounding`].
+    Sounding(endpoint::Sounding),
+    /// See [`Kind::Sounded`].
+    Sounded(endpoint::Sounded),
     /// See [`Kind::Offer`].
     Offer(boot::Offer),
     /// See [`Kind::Join`].
@@ -271,6 +281,8 @@ impl Header {
             Header::Ping(_) => Kind::Ping,
             Header::Reset(_) => Kind::Reset,
             Header::Close(_) => Kind::Close,
+            Header::Sounding(_) => Kind::Sounding,
+            Header::Sounded(_) => Kind::Sounded,
             Header::Offer(_) => Kind::Offer,
             Header::Join(_) => Kind::Join,
             Header::Assign(_) => Kind::Assign,
@@ -304,6 +316,8 @@ impl Header {
             Header::Ping(h) => h.encode(&mut out),
             Header::Reset(h) => h.encode(&mut out),
             Header::Close(h) => h.encode(&mut out),
+            Header::Sounding(h) => h.encode(&mut out),
+            Header::Sounded(h) => h.encode(&mut out),
             Header::Offer(h) => h.encode(&mut out),
             Header::Join(h) => h.encode(&mut out),
             Header::Assign(h) => h.encode(&mut out),
@@ -346,6 +360,8 @@ impl Header {
             Kind::Ping => endpoint::Ping::parse(body).map(|(h, n)| (Header::Ping(h), n))?,
             Kind::Reset => endpoint::Reset::parse(body).map(|(h, n)| (Header::Reset(h), n))?,
             Kind::Close => endpoint::Close::parse(body).map(|(h, n)| (Header::Close(h), n))?,
+            Kind::Sounding => endpoint::Sounding::parse(body).map(|(h, n)| (Header::Sounding(h), n))?,
+            Kind::Sounded => endpoint::Sounded::parse(body).map(|(h, n)| (Header::Sounded(h), n))?,
             Kind::Offer => boot::Offer::parse(body).map(|(h, n)| (Header::Offer(h), n))?,
             Kind::Join => boot::Join::parse(body).map(|(h, n)| (Header::Join(h), n))?,
             Kind::Assign => boot::Assign::parse(body).map(|(h, n)| (Header::Assign(h), n))?,

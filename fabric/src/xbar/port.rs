@@ -321,7 +321,8 @@ impl Port for XbarPort {
     }
 
     fn limits(&self) -> PortLimits {
-        PortLimits { addressing: Addressing::Hops, max_payload: self.max_payload, rate_bits_per_s: None }
+        let max_payload = self.max_payload;
+        PortLimits { addressing: Addressing::Hops, max_payload, long_payload: max_payload, rate_bits_per_s: None }
     }
 
     /// Time since the host was attached.

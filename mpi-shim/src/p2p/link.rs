@@ -229,7 +229,7 @@ impl Link {
     fn longest_piece(&self, remote: Option<&Remote>) -> usize {
         match (&self.way, remote) {
             (Way::Ring { ring, .. }, _) => ring.max_payload(),
-            (Way::Fabric { .. }, remote) => remote.map_or(usize::MAX, Remote::longest_piece),
+            (Way::Fabric { process, .. }, remote) => remote.map_or(usize::MAX, |remote| remote.longest_piece(*process)),
         }
     }
 

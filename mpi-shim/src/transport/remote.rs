@@ -22,7 +22,7 @@ use twowire_fabric::endpoint::{
     Endpoint, EndpointConfig, Event, MessageId, PortEndpoint, SendError, UnreachableReason,
 };
 use twowire_fabric::id::UniqueId;
-use twowire_fabric::protocol::{Path, Port, PortError};
+use twowire_fabric::protocol::{Path, Port, PortError, PortLimits};
 use twowire_fabric::provider;
 
 const HEADER: usize = 16;
@@ -101,18 +101,18 @@ impl Remote {
     pub fn open(seat: &Seat, rank: u32) -> Result<Remote> {
         let port = provider::open_for_messages(&seat.fabric, seat.host.as_deref(), seat.lane(rank));
         let port = port.map_err(|error| Error::new(MPI_ERR_OTHER, format!("{}: {error}", seat.fabric)))?;
-        let port_payload = port.limits().max_payload;
+        let limits = port.limits();
         // Every start of a process is an incarnation of its own.
         let incarnation = RandomState::new().build_hasher().finish();
-        let endpoint = PortEndpoint::new(port, config(port_payload), incarnation);
+        let endpoint = PortEndpoint::new(port, config(&limits), incarnation);
         let peers: Vec<Peer> = seat.peers.iter().map(Peer::new).collect();
         let process_of = peers.iter().enumerate().map(|(process, peer)| (peer.card, process as u32)).collect();
         Ok(Remote { endpoint, pool: Pool::default(), peers, process_of, leaving: false })
     }
 
-    /// The longest piece that a long message should be cut into.
-    pub fn longest_piece(&self) -> usize {
-        let frame = self.endpoint.capabilities().whole_message;
+    /// The longest piece that a long message to a process should be cut into.
+    pub fn longest_piece(&self, process: u32) -> usize {
+        let frame = self.endpoint.machine().payload(self.peers[process as usize].card);
         if frame >= LONG_FRAME { frame - MAX_HEADER } else { PIECE }
     }
 
@@ -286,11 +286,12 @@ impl Remote {
 }
 
 /// Frames as long as the port's, and not more bytes of them under way than its buffers hold.
-fn config(max_payload: usize) -> EndpointConfig {
+fn config(limits: &PortLimits) -> EndpointConfig {
+    let (max_payload, long_payload) = (limits.max_payload, limits.long_payload);
     let standard = EndpointConfig::default();
-    let window = (UNDER_WAY / max_payload.max(1)).clamp(LEAST_WINDOW, standard.window.into()) as u16;
+    let window = (UNDER_WAY / long_payload.max(1)).clamp(LEAST_WINDOW, standard.window.into()) as u16;
     let max_path_window = standard.max_path_window.min(window.into());
-    EndpointConfig { max_payload, window, max_path_window, ..standard }
+    EndpointConfig { max_payload, long_payload, window, max_path_window, ..standard }
 }
 
 fn port_failed(error: &PortError) -> Error {

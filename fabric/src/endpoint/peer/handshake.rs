@@ -150,7 +150,7 @@ impl Peer {
         self.receiver = Receiver::new(shared.config.window);
         self.sender.start(window);
         self.acks = AckDebt::default();
-        self.shut_pings = 0;
+        (self.shut_pings, self.stuck) = (0, false);
         self.last_heard = now;
         self.paths.iter_mut().for_each(|p| p.start());
         shared.event(Event::Connected { peer });

@@ -6,8 +6,10 @@ use super::super::receiver::Arrived;
 use super::super::sender::Arrival;
 use super::super::shared::Shared;
 use super::Peer;
+use crate::protocol::Transmit;
 use crate::time::Time;
-use crate::wire::endpoint::{Ack, Data, Ping};
+use crate::wire::Packet;
+use crate::wire::endpoint::{Ack, Data, Ping, Sounded, Sounding};
 use bytes::Bytes;
 
 impl Peer {
@@ -94,7 +96,7 @@ impl Peer {
         let mut latest_may_have_arrived = false;
         if let Some(path) = self.path_mut(latest.path) {
             if arrival.was_in_flight {
-                path.left_flight();
+                path.left_flight(arrival.len);
             }
             if arrival.sent_once && arrival.was_in_flight && path.arrived(now, latest.number) {
                 self.path_answered(latest.path, shared);
@@ -142,6 +144,25 @@ impl Peer {
                 path.rest(now);
                 shared.event(Event::PathDown { peer: self.id, path: path.path });
             }
+        }
+    }
+
+    /// A long frame has come by a path of the peer's: it is told so.
+    pub(in super::super) fn on_sounding(&mut self, now: Time, sounding: &Sounding, len: usize, shared: &mut Shared) {
+        self.last_heard = now;
+        if let Some(back) = self.way_back() {
+            let (connection, length) = (self.remote, u16::try_from(len).unwrap_or(u16::MAX));
+            shared.reply(Transmit::new(back, Packet::new(Sounded { connection, path: sounding.path, length })));
+        }
+    }
+
+    pub(in super::super) fn on_sounded(&mut self, now: Time, sounded: &Sounded, shared: &Shared) {
+        self.last_heard = now;
+        let as_asked = usize::from(sounded.length) == shared.config.long_payload;
+        if let Some(sounding) = self.path_mut(sounded.path).and_then(|path| path.sounding.as_mut())
+            && as_asked
+        {
+            sounding.arrived();
         }
     }
 

@@ -94,6 +94,8 @@ pub(super) struct Peer {
     /// Pings sent because the peer's window is shut.
     shut_pings: u32,
     last_heard: Time,
+    /// Frames of this connection are too long to arrive: it has to begin again.
+    pub(super) stuck: bool,
     stats: PeerStats,
     /// Which of the endpoint's queues this peer is in, and when its timer stands.
     pub(super) in_control: bool,
@@ -121,6 +123,7 @@ impl Peer {
             blocked: false,
             shut_pings: 0,
             last_heard: now,
+            stuck: false,
             stats: PeerStats::default(),
             in_control: false,
             in_data: false,
@@ -135,6 +138,11 @@ impl Peer {
     pub(super) fn stats(&self) -> PeerStats {
         let up = self.paths.iter().find(|p| p.state == PathState::Up);
         PeerStats { round_trip: up.and_then(Outbound::smoothed_rtt), ..self.stats }
+    }
+
+    /// The largest payload that the first path which works is known to carry.
+    pub(super) fn payload(&self) -> Option<usize> {
+        self.paths.iter().find(|p| p.state == PathState::Up).map(Outbound::payload)
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = (Path, PathState)> + '_ {

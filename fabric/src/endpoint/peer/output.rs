@@ -8,7 +8,8 @@ use super::{AckDebt, Peer, Phase, address};
 use crate::protocol::{Path, Transmit};
 use crate::time::Time;
 use crate::wire::Packet;
-use crate::wire::endpoint::{Accept, Ack, Data, Open, PathLabel, Ping, check};
+use crate::wire::endpoint::{Accept, Ack, Data, Open, PathLabel, Ping, Sounding, check};
+use bytes::Bytes;
 
 impl Peer {
     /// True if there is anything but data to send.
@@ -17,7 +18,7 @@ impl Peer {
         match self.phase {
             Phase::Opening { due, .. } => accept || (due && !self.paths.is_empty()),
             Phase::Asked { .. } => accept,
-            Phase::Connected => accept || self.acks.now || self.paths.iter().any(|p| p.ping_due),
+            Phase::Connected => accept || self.acks.now || self.paths.iter().any(|p| p.ping_due || p.wants_sounding()),
         }
     }
 
@@ -32,7 +33,9 @@ impl Peer {
         }
         match self.phase {
             Phase::Opening { due: true, .. } => self.open(now, shared),
-            Phase::Connected => self.ping(now, shared).or_else(|| self.ack(now, shared)),
+            Phase::Connected => {
+                self.sound(now, shared).or_else(|| self.ping(now, shared)).or_else(|| self.ack(now, shared))
+            }
             _ => None,
         }
     }
@@ -88,6 +91,17 @@ impl Peer {
         Some(Transmit::new(path.path, Packet::with_payload(ping, payload)))
     }
 
+    /// Asks whether long frames get through, and with a ping whether the peer answers anything.
+    fn sound(&mut self, now: Time, shared: &Shared) -> Option<Transmit> {
+        let connection = self.remote;
+        let path = self.paths.iter_mut().find(|p| p.wants_sounding())?;
+        path.sounding.as_mut()?.asked(now);
+        path.ping_due = true;
+        let payload = Bytes::from(vec![0; shared.config.long_payload]);
+        let sounding = Sounding { connection, path: path.id, check: check(&payload) };
+        Some(Transmit::new(path.path, Packet::with_payload(sounding, payload)))
+    }
+
     fn ack(&mut self, now: Time, shared: &Shared) -> Option<Transmit> {
         if !self.acks.now {
             return None;
@@ -108,7 +122,7 @@ impl Peer {
     }
 
     /// An acknowledgement goes back the way that the latest frame came by: so a path is up or down as a round trip.
-    fn way_back(&self) -> Option<Path> {
+    pub(super) fn way_back(&self) -> Option<Path> {
         let own = || self.paths.iter().find(|p| p.state == PathState::Up).or(self.paths.first()).map(|p| p.path);
         self.inbound.back().or_else(own)
     }
@@ -134,7 +148,7 @@ impl Peer {
         let index = self.pick_path(&shared.config)?;
         let path = &mut self.paths[index];
         let transmission = path.next_transmission();
-        let fragment = self.sender.take_frame(shared.config.max_payload, transmission)?;
+        let fragment = self.sender.take_frame(path.payload(), transmission)?;
         path.transmitted(now, Some(fragment.sequence));
         let (to, id) = (path.path, path.id);
         self.turn = index + 1;

@@ -4,6 +4,7 @@ use super::super::config::EndpointConfig;
 use super::super::event::UnreachableReason;
 use super::super::outbound::{Outbound, PathState};
 use super::super::shared::Shared;
+use super::super::sounding::Verdict;
 use super::{Peer, Phase};
 use crate::time::Time;
 
@@ -13,6 +14,8 @@ enum Timer {
     Open,
     /// Our opens were never answered, or the peer's open was never confirmed.
     HandshakeOver,
+    /// Whether long frames get through was asked, and not answered.
+    Sound,
     /// An acknowledgement was held back for long enough.
     Ack,
     /// A path has been silent for long enough to be asked, or is down and may have come back.
@@ -43,6 +46,8 @@ impl Peer {
                 for path in &self.paths {
                     path.ping_at(config).into_iter().for_each(|at| visit(Timer::Ping, at));
                     path.loss_at().into_iter().for_each(|at| visit(Timer::Loss, at));
+                    let sounding = path.sounding.and_then(|sounding| sounding.deadline(config));
+                    sounding.into_iter().for_each(|at| visit(Timer::Sound, at));
                 }
                 self.ask_at(config).into_iter().for_each(|at| visit(Timer::Ask, at));
                 self.silence_at(config).into_iter().for_each(|at| visit(Timer::Silence, at));
@@ -77,7 +82,7 @@ impl Peer {
 
     /// Does what is due. An error is the end of this peer, or of a stranger's attempt.
     pub(in super::super) fn on_timeout(&mut self, now: Time, shared: &mut Shared) -> Result<(), UnreachableReason> {
-        let mut due = [false; 7];
+        let mut due = [false; 8];
         self.timers(&shared.config, |timer, at| due[timer as usize] |= at <= now);
         let is_due = |timer: Timer| due[timer as usize];
         if is_due(Timer::Silence) {
@@ -97,6 +102,9 @@ impl Peer {
                 path.detect_losses(now, &mut self.sender);
             }
         }
+        if is_due(Timer::Sound) {
+            self.judge_soundings(now, &shared.config);
+        }
         if is_due(Timer::Ping) {
             self.ping_silent_paths(now, shared);
         }
@@ -106,6 +114,17 @@ impl Peer {
             self.paths.get_mut(up).into_iter().for_each(|p| p.ping_due = true);
         }
         Ok(())
+    }
+
+    /// Soundings have waited for long enough.
+    fn judge_soundings(&mut self, now: Time, config: &EndpointConfig) {
+        for path in &mut self.paths {
+            if let Some(sounding) = &mut path.sounding
+                && sounding.deadline(config).is_some_and(|at| at <= now)
+            {
+                self.stuck |= sounding.on_timeout(now, self.last_heard) == Verdict::Stuck;
+            }
+        }
     }
 
     /// Asks each path that is silent, and with it the others: is it the path, or the peer?
