@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_micros(100);
 /// copied, so that who keeps it does not keep them all.
 const LONG_PAYLOAD: usize = 512;
 
-/// Slots of the ring of a port whose frames are each waited for, and their bytes: messages of up to some 400 bytes come in by it.
-const RING: (usize, usize) = (2048, 512);
+/// Slots of the ring of a port whose frames are each waited for, and their bytes: frames of the usual MTU lie in it.
+const RING: (usize, usize) = (1024, 2048);
 /// The same of long frames, none of which lies in a slot.
 const LONG_RING: (usize, usize) = (512, 128);
 

@@ -10,11 +10,10 @@
 use super::pool::Pool;
 use crate::abi::{MPI_ERR_OTHER, MPI_ERR_PROC_ABORTED};
 use crate::error::{Error, Result};
-use crate::launch::seats::{self, Seat};
+use crate::launch::seats::Seat;
 use arrayvec::ArrayVec;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -22,8 +21,10 @@ use twowire_fabric::endpoint::{
     Endpoint, EndpointConfig, Event, MessageId, PortEndpoint, SendError, UnreachableReason,
 };
 use twowire_fabric::id::UniqueId;
-use twowire_fabric::protocol::{Path, Port, PortError, PortLimits};
+use twowire_fabric::protocol::{Port, PortError, PortLimits};
 use twowire_fabric::provider;
+
+use peer::Peer;
 
 const HEADER: usize = 16;
 /// The kind of the last message to a process.
@@ -36,6 +37,8 @@ const NUMBERS: usize = 3;
 const MAX_HEADER: usize = HEADER + 8 * NUMBERS;
 /// Bytes that may be under way from one process to another, about.
 const UNDER_WAY: usize = 4 << 20;
+/// Bytes of messages that are handed to the endpoint and not delivered, about: as many as keep the way busy, and few enough to stay in the cache.
+const SEND_MEMORY: usize = 1 << 20;
 /// Frames that may be under way however long they are.
 const LEAST_WINDOW: usize = 16;
 /// Over a fabric of short frames, the longest piece of a message whose data was asked for.
@@ -51,25 +54,6 @@ pub struct Remote {
     process_of: FxHashMap<UniqueId, u32>,
     /// This process leaves: who cannot be reached any longer has left before.
     leaving: bool,
-}
-
-struct Peer {
-    card: UniqueId,
-    paths: Vec<Path>,
-    connected: bool,
-    /// Messages that are not yet known to have arrived, in order, by the endpoint's numbers.
-    undelivered: VecDeque<(MessageId, Bytes)>,
-    /// The sequence number of the next message to it, and from it.
-    next: (u16, u16),
-    /// It said that it ends.
-    gone: bool,
-}
-
-impl Peer {
-    fn new(peer: &seats::Peer) -> Peer {
-        let (card, paths) = (peer.card, peer.paths.clone());
-        Peer { card, paths, connected: false, undelivered: VecDeque::new(), next: (0, 0), gone: false }
-    }
 }
 
 /// A message's header.
@@ -124,33 +108,41 @@ impl Remote {
         len: usize,
         fill: impl FnOnce(&mut [u8]),
     ) -> Result<bool> {
-        let head = header.to_bytes(self.peers[process as usize].next.0);
+        let peer = &mut self.peers[process as usize];
+        if !peer.outgoing.has_room() {
+            return Ok(false);
+        }
+        let head = header.to_bytes(peer.take_sequence());
         let message = self.pool.message(head.len() + len, |message| {
             let (first, payload) = message.split_at_mut(head.len());
             first.copy_from_slice(&head);
             fill(payload);
         });
-        let taken = self.send_bytes(process, message)?;
+        peer.outgoing.push(message);
+        self.hand_over(process)?;
         // It leaves now: nobody knows when this process will call again.
         self.endpoint.transmit().map_err(|error| port_failed(&error))?;
-        Ok(taken)
+        Ok(true)
     }
 
-    fn send_bytes(&mut self, process: u32, message: Bytes) -> Result<bool> {
+    /// Hands what waits for a process to the endpoint, as far as that has room. The endpoint leaves it to us what becomes of a connection's
+    /// messages when it is lost, so they stay here until they are delivered.
+    fn hand_over(&mut self, process: u32) -> Result<()> {
         let peer = &mut self.peers[process as usize];
         if !peer.connected {
             peer.connected = true;
             self.endpoint.connect(peer.card, peer.paths.clone());
         }
-        match self.endpoint.send(peer.card, message.clone()) {
-            Ok(id) => {
-                peer.next.0 = peer.next.0.wrapping_add(1);
-                peer.undelivered.push_back((id, message));
-                Ok(true)
+        while let Some(message) = peer.outgoing.next() {
+            match self.endpoint.send(peer.card, message.clone()) {
+                Ok(id) => peer.outgoing.handed_over(id),
+                Err(SendError::WouldBlock { .. }) => break,
+                Err(error) => {
+                    return Err(Error::new(MPI_ERR_OTHER, format!("a message to process {process}: {error}")));
+                }
             }
-            Err(SendError::WouldBlock { .. }) => Ok(false),
-            Err(error) => Err(Error::new(MPI_ERR_OTHER, format!("a message to process {process}: {error}"))),
         }
+        Ok(())
     }
 
     /// The connection to a peer was lost: what may not have arrived is sent again.
@@ -158,21 +150,11 @@ impl Remote {
         let Some(&process) = self.process_of.get(&card) else { return Ok(()) };
         let peer = &mut self.peers[process as usize];
         peer.connected = false;
-        let again = std::mem::take(&mut peer.undelivered);
-        if peer.gone || (self.leaving && again.is_empty()) {
-            return Ok(());
+        if peer.gone {
+            peer.outgoing.clear();
         }
-        peer.next.0 = peer.next.0.wrapping_sub(again.len() as u16);
-        for (_, message) in again {
-            // The endpoint had room for all of these before.
-            if !self.send_bytes(process, message)? {
-                return Err(Error::new(
-                    MPI_ERR_OTHER,
-                    format!("messages to process {process} could not be sent again"),
-                ));
-            }
-        }
-        Ok(())
+        peer.outgoing.begin_again();
+        if peer.outgoing.is_empty() { Ok(()) } else { self.hand_over(process) }
     }
 
     /// The next message that came, if there is one.
@@ -200,13 +182,7 @@ impl Remote {
         match event {
             Event::Message { peer, message, .. } => return Ok(self.incoming(peer, message)),
             // A message that was sent again has another number: what is said of its first transmission counts no more.
-            Event::Delivered { peer, id } => {
-                if let Some(peer) = self.peer(peer)
-                    && peer.undelivered.front().is_some_and(|(first, _)| *first == id)
-                {
-                    peer.undelivered.pop_front();
-                }
-            }
+            Event::Delivered { peer, id } => self.delivered(peer, id)?,
             Event::Disconnected { peer } => self.send_again(peer)?,
             Event::PeerUnreachable { peer, reason } => self.unreachable(peer, reason)?,
             _ => {}
@@ -230,8 +206,11 @@ impl Remote {
         Some(Incoming { process, header, payload: message.slice(len..) })
     }
 
-    fn peer(&mut self, card: UniqueId) -> Option<&mut Peer> {
-        self.process_of.get(&card).map(|&process| &mut self.peers[process as usize])
+    fn delivered(&mut self, card: UniqueId, id: MessageId) -> Result<()> {
+        let Some(&process) = self.process_of.get(&card) else { return Ok(()) };
+        let outgoing = &mut self.peers[process as usize].outgoing;
+        outgoing.delivered(id);
+        if outgoing.next().is_some() { self.hand_over(process) } else { Ok(()) }
     }
 
     /// A peer that has ended, or from which this process takes leave, need not be reached.
@@ -239,7 +218,8 @@ impl Remote {
         let leaving = self.leaving;
         let Some(&process) = self.process_of.get(&card) else { return Ok(()) };
         let peer = &mut self.peers[process as usize];
-        (peer.connected, peer.undelivered) = (false, VecDeque::new());
+        peer.connected = false;
+        peer.outgoing.clear();
         if peer.gone || leaving {
             return Ok(());
         }
@@ -249,7 +229,7 @@ impl Remote {
 
     /// True once everything that was sent has arrived.
     pub fn is_settled(&self) -> bool {
-        self.peers.iter().all(|peer| peer.undelivered.is_empty())
+        self.peers.iter().all(|peer| peer.outgoing.is_empty())
     }
 
     /// From now on peers that cannot be reached are no failure.
@@ -291,7 +271,8 @@ fn config(limits: &PortLimits) -> EndpointConfig {
     let standard = EndpointConfig::default();
     let window = (UNDER_WAY / long_payload.max(1)).clamp(LEAST_WINDOW, standard.window.into()) as u16;
     let max_path_window = standard.max_path_window.min(window.into());
-    EndpointConfig { max_payload, long_payload, window, max_path_window, ..standard }
+    let send_memory = SEND_MEMORY;
+    EndpointConfig { max_payload, long_payload, send_memory, window, max_path_window, ..standard }
 }
 
 fn port_failed(error: &PortError) -> Error {
@@ -336,6 +317,8 @@ impl RemoteHeader {
         Some((header, u16::from_le_bytes([low, high]), HEADER + 8 * count))
     }
 }
+
+mod peer;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Headers, and connections that are lost.
 
 use super::*;
+use crate::launch::seats;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
