@@ -94,7 +94,8 @@ pub struct PortLimits {
     /// The largest payload, in bytes.
     pub max_payload: usize,
     /// The largest payload that gets through where the way to the receiver carries longer frames than it has to. Whether it does has to be
-    /// found out for each; the same as `max_payload` where it never does.
+    /// found out for each; the same as `max_payload` where it never does. What damages the payload of such a frame is for its receiver to see:
+    /// only kinds with a check of their own may be that long.
     pub long_payload: usize,
     /// The link's rate, in bits a second, where it is known.
     pub rate_bits_per_s: Option<u64>,

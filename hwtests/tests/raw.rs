@@ -4,9 +4,11 @@ use bytes::Bytes;
 use std::fmt::Write;
 use std::time::Duration;
 use twowire_fabric::conformance::{self, Exemption, Rig, drain, receive};
+use twowire_fabric::endpoint::{Endpoint, EndpointConfig, Event, PortEndpoint};
 use twowire_fabric::protocol::{Group, Path, Port, PortError, Received, Transmit};
 use twowire_fabric::raw::{RawError, RawOptions, RawPort};
 use twowire_fabric::wire::Packet;
+use twowire_fabric::wire::endpoint::Sounding;
 use twowire_fabric::wire::probe::Probe;
 use twowire_hwtests::netns::{DEVICE, NetnsError, Network, Plan};
 
@@ -22,8 +24,8 @@ fn network(plan: Plan) -> Option<Network> {
     }
 }
 
-fn open(network: &Network, host: usize) -> Result<RawPort, RawError> {
-    let options = RawOptions { buffer_bytes: 4 << 20, ..RawOptions::default() };
+fn open(network: &Network, host: usize, messages: bool) -> Result<RawPort, RawError> {
+    let options = RawOptions { buffer_bytes: 4 << 20, gather: !messages, long: messages, lane: 0 };
     network.inside(host, || RawPort::open(DEVICE, options)).expect("the namespace is there")
 }
 
@@ -45,7 +47,12 @@ struct RawRig {
 
 impl RawRig {
     fn new(network: Network, hosts: usize) -> RawRig {
-        let ports = (0..hosts).map(|host| open(&network, host).unwrap()).collect();
+        RawRig::open(network, hosts, false)
+    }
+
+    /// With ports for messages, or for much that nobody waits for.
+    fn open(network: Network, hosts: usize, messages: bool) -> RawRig {
+        let ports = (0..hosts).map(|host| open(&network, host, messages).unwrap()).collect();
         RawRig { ports, network }
     }
 }
@@ -87,25 +94,36 @@ const EXEMPTIONS: &[Exemption] = &[Exemption {
     reason: "a bridge takes every frame, and drops those that it cannot deliver: its ports never run out of room",
 }];
 
-fn conforms(mtu: u32) {
+fn conforms(mtu: u32, messages: bool) {
     if network(Plan::new(0, mtu)).is_some() {
-        conformance::run(EXEMPTIONS, |hosts| Box::new(RawRig::new(network(Plan::new(hosts, mtu)).unwrap(), hosts)));
+        let rig = |hosts| RawRig::open(network(Plan::new(hosts, mtu)).unwrap(), hosts, messages);
+        conformance::run(EXEMPTIONS, |hosts| Box::new(rig(hosts)));
     }
 }
 
 #[test]
 fn a_device_is_a_port_with_the_usual_mtu() {
-    conforms(1500);
+    conforms(1500, false);
+}
+
+#[test]
+fn a_port_for_messages_is_one_with_the_usual_mtu() {
+    conforms(1500, true);
+}
+
+#[test]
+fn a_port_for_messages_is_one_with_large_frames() {
+    conforms(9000, true);
 }
 
 #[test]
 fn a_device_is_a_port_with_large_frames() {
-    conforms(9000);
+    conforms(9000, false);
 }
 
 #[test]
 fn a_device_is_a_port_with_the_largest_frames() {
-    conforms(65_535);
+    conforms(65_535, false);
 }
 
 fn probe(nonce: u32, payload: Bytes) -> Packet {
@@ -209,4 +227,107 @@ fn a_device_that_goes_away_is_an_error() {
         "the port is down: raw:e0: there is no such network device in this network namespace; `ip link` lists them";
     let said = failure(&mut rig.ports[1], to_0);
     assert!(said == gone || said == off, "{said}");
+}
+
+/// Frames of 32 KiB and more get through a bridge of an MTU of 1500, whole, and only to the lane that they are for.
+#[test]
+fn long_frames_get_through_virtual_devices() {
+    let Some(network) = network(Plan::new(2, 1500)) else { return };
+    let lane = |host: usize, lane: u16| {
+        let options = RawOptions { gather: false, long: true, lane, ..RawOptions::default() };
+        network.inside(host, || RawPort::open(DEVICE, options)).unwrap().unwrap()
+    };
+    let (mut from, mut to, mut other) = (lane(0, 0), lane(1, 7), lane(1, 8));
+    let len = from.limits().long_payload;
+    assert!(len > 32 << 10 && from.limits().max_payload < 1500);
+    let path = Path::Card(to.unique_id());
+    for salt in 0..40 {
+        let packet =
+            Packet::with_payload(Sounding { connection: salt, path: 1, check: 2 }, vec![salt as u8; len].into());
+        from.send(Transmit::new(path, packet.clone())).unwrap();
+        let deadline = to.now() + Duration::from_secs(1);
+        to.wait(deadline).unwrap();
+        assert_eq!(to.recv().unwrap(), Some(Received::Packet(packet)));
+    }
+    assert_eq!((to.recv().unwrap(), other.recv().unwrap()), (None, None));
+    let packet = Packet::with_payload(Sounding { connection: 1, path: 1, check: 2 }, vec![0; len + 1].into());
+    assert!(matches!(from.send(Transmit::new(path, packet)), Err(PortError::TooLarge { .. })));
+}
+
+/// Two endpoints that exchange messages, each of which has to arrive.
+struct Talk {
+    ends: [PortEndpoint<RawPort>; 2],
+    disconnected: bool,
+}
+
+impl Talk {
+    fn new(network: &Network) -> Talk {
+        let end = |host| {
+            let port = open(network, host, true).unwrap();
+            let config = EndpointConfig { long_payload: port.limits().long_payload, ..EndpointConfig::default() };
+            PortEndpoint::new(port, EndpointConfig { max_payload: usize::MAX, ..config }, host as u64)
+        };
+        let mut ends = [end(0), end(1)];
+        let cards = [ends[0].unique_id(), ends[1].unique_id()];
+        ends[0].connect(cards[1], vec![Path::Card(cards[1])]);
+        Talk { ends, disconnected: false }
+    }
+
+    /// Moves frames for so long, or until a message comes.
+    fn run(&mut self, limit: Duration) -> Option<Bytes> {
+        let until = self.ends[0].now() + limit;
+        while self.ends[0].now() < until {
+            for end in &mut self.ends {
+                end.wait(end.now() + Duration::from_micros(100)).unwrap();
+                while let Some(event) = end.poll().unwrap() {
+                    match event {
+                        Event::Message { message, .. } => return Some(message),
+                        Event::Disconnected { .. } => self.disconnected = true,
+                        _ => {}
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn payload(&self) -> usize {
+        self.ends[0].machine().payload(self.ends[1].unique_id())
+    }
+
+    fn send(&mut self, byte: u8) -> Option<Bytes> {
+        let peer = self.ends[1].unique_id();
+        self.ends[0].send(peer, vec![byte; 100_000].into()).unwrap();
+        self.run(Duration::from_secs(2))
+    }
+}
+
+/// What a switch or a card that cuts long frames up comes to: none arrives.
+const NO_LONG_FRAMES: &str =
+    "table bridge cut {\nchain f { type filter hook forward priority 0; ether type ip drop\n}\n}\n";
+
+#[test]
+fn long_frames_are_used_only_where_they_arrive() {
+    for carries in [true, false] {
+        let Some(network) = network(Plan::new(2, 1500)) else { return };
+        if !carries {
+            network.nft(NO_LONG_FRAMES).unwrap();
+        }
+        let mut talk = Talk::new(&network);
+        assert_eq!(talk.run(Duration::from_millis(100)), None);
+        assert_eq!(talk.payload() > 1500, carries);
+        assert_eq!(talk.send(1), Some(vec![1; 100_000].into()));
+    }
+}
+
+#[test]
+fn a_way_that_ceases_to_carry_long_frames_is_gone_on_with() {
+    let Some(network) = network(Plan::new(2, 1500)) else { return };
+    let mut talk = Talk::new(&network);
+    assert_eq!(talk.run(Duration::from_millis(100)), None);
+    assert_eq!(talk.send(1), Some(vec![1; 100_000].into()));
+    network.nft(NO_LONG_FRAMES).unwrap();
+    assert_eq!(talk.send(2), None, "it was cut into long frames, and the connection begins again without it");
+    assert!(talk.disconnected && talk.payload() < 1500);
+    assert_eq!(talk.send(3), Some(vec![3; 100_000].into()));
 }

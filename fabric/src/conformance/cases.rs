@@ -83,14 +83,15 @@ fn sizes(rig: &mut dyn Rig) {
 
 /// One byte more than the largest payload is refused; and the port goes on.
 fn too_large(rig: &mut dyn Rig) {
-    let max = rig.port(0).limits().max_payload;
+    let limits = rig.port(0).limits();
+    let max = limits.long_payload;
     let path = rig.path(0, 1);
     let packet = numbered(0, pattern(max + 1, 3));
     match rig.port(0).send(Transmit::new(path, packet)) {
         Err(PortError::TooLarge { len, max: named }) => assert_eq!((len, named), (max + 1, max)),
         other => panic!("{} bytes of payload are one too many; got {other:?}", max + 1),
     }
-    cross(rig, 0, 1, numbered(1, pattern(max, 3)));
+    cross(rig, 0, 1, numbered(1, pattern(limits.max_payload, 3)));
 }
 
 /// A path of a kind that the fabric does not have is refused.

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(sum, 0xffff, "the checksum of the IPv4 header");
         assert_eq!(
             prelude[PRELUDE - 20..],
-            [0x54, 0x57, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x18, 0, 0, 0xc1, 0xa2, 0, 0]
+            [0x54, 0x57, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x18, 0, 0, 0xc0, 0xf9, 0, 0]
         );
     }
 

@@ -26,11 +26,14 @@ pub(super) struct Plane {
     pub(super) loss: f64,
     pub(super) doubling: f64,
     pub(super) cut: bool,
+    /// Frames with a longer payload are lost.
+    pub(super) longest: usize,
 }
 
 impl Default for Plane {
     fn default() -> Self {
-        Plane { delay: Duration::from_micros(2), jitter: Duration::ZERO, loss: 0.0, doubling: 0.0, cut: false }
+        let (delay, jitter) = (Duration::from_micros(2), Duration::ZERO);
+        Plane { delay, jitter, loss: 0.0, doubling: 0.0, cut: false, longest: usize::MAX }
     }
 }
 
@@ -156,7 +159,7 @@ impl Net {
         let (Some(plane), Some(hop)) = (hops.next(), hops.next()) else { return };
         let to = (host as i32 + i32::from((hop.delta() << 1) as i8 >> 1)) as usize;
         let plane = self.planes[usize::from(plane.delta()) - 1];
-        if plane.cut || self.rng.f64() < plane.loss || to >= self.hosts.len() {
+        if plane.cut || packet.payload.len() > plane.longest || self.rng.f64() < plane.loss || to >= self.hosts.len() {
             return;
         }
         let copies = if self.rng.f64() < plane.doubling { 2 } else { 1 };

@@ -8,6 +8,7 @@ mod model;
 mod peers;
 mod port;
 mod rig;
+mod soundings;
 
 use super::*;
 use bytes::Bytes;

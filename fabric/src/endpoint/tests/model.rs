@@ -35,6 +35,7 @@ fn plane() -> impl Strategy<Value = Plane> {
             loss,
             doubling,
             cut: false,
+            longest: usize::MAX,
         },
     )
 }
