@@ -25,7 +25,7 @@ fn network(plan: Plan) -> Option<Network> {
 }
 
 fn open(network: &Network, host: usize, messages: bool) -> Result<RawPort, RawError> {
-    let options = RawOptions { buffer_bytes: 4 << 20, gather: !messages, long: messages, lane: 0 };
+    let options = RawOptions { buffer_bytes: 4 << 20, gather: !messages, long: messages, ..RawOptions::default() };
     network.inside(host, || RawPort::open(DEVICE, options)).expect("the namespace is there")
 }
 

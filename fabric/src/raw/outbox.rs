@@ -10,7 +10,8 @@ use bytes::Bytes;
 use std::io::{self, IoSlice};
 
 /// What may come before a header.
-const LONGEST_PRELUDE: usize = if MAX_ENVELOPE + MAX_HOPS > long::PRELUDE { MAX_ENVELOPE + MAX_HOPS } else { long::PRELUDE };
+const LONGEST_PRELUDE: usize =
+    if MAX_ENVELOPE + MAX_HOPS > long::PRELUDE { MAX_ENVELOPE + MAX_HOPS } else { long::PRELUDE };
 
 /// A frame in pieces: what comes before the payload, the payload, which is not copied, and the CRC-32.
 struct Outgoing {
