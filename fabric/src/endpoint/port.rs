@@ -57,20 +57,24 @@ impl<P: Port> PortEndpoint<P> {
                 self.machine.handle_packet(self.port.now(), &packet);
             }
         }
-        if let Some(at) = self.machine.poll_timeout() {
-            let now = self.port.now();
-            if at <= now {
-                self.machine.handle_timeout(now);
-            }
+        // Who polls without pause looks at the clock once each time: it costs as much as all else that there is to do then.
+        let now = self.port.now();
+        if self.machine.poll_timeout().is_some_and(|at| at <= now) {
+            self.machine.handle_timeout(now);
         }
-        self.transmit()
+        self.transmit_from(now)
     }
 
     /// Hands over what may be sent now. Without it that is done by the next [`Endpoint::poll`] or [`Endpoint::wait`].
     pub fn transmit(&mut self) -> Result<(), PortError> {
+        self.transmit_from(self.port.now())
+    }
+
+    fn transmit_from(&mut self, mut now: Time) -> Result<(), PortError> {
         while self.port.can_send() {
-            let Some(transmit) = self.machine.poll_transmit(self.port.now()) else { break };
+            let Some(transmit) = self.machine.poll_transmit(now) else { break };
             self.port.send(transmit)?;
+            now = self.port.now();
         }
         self.port.flush()
     }
