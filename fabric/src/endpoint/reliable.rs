@@ -395,7 +395,9 @@ impl Protocol for ReliableEndpoint {
     fn handle_timeout(&mut self, now: Time) {
         while let Some(slot) = self.timers.pop_due(now) {
             let Some(peer) = &mut self.slots[slot as usize] else { continue };
-            peer.armed = None;
+            if let Some(at) = peer.armed.take() {
+                peer.excuse(now, now - at, &self.shared.config);
+            }
             match peer.on_timeout(now, &mut self.shared) {
                 Ok(()) if peer.stuck => self.begin_again(now, slot, Some(CloseReason::Asked)),
                 Ok(()) => self.refresh(slot),

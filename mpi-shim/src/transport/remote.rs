@@ -109,6 +109,10 @@ impl Remote {
         fill: impl FnOnce(&mut [u8]),
     ) -> Result<bool> {
         let peer = &mut self.peers[process as usize];
+        if peer.gone {
+            // Nobody reads it.
+            return Ok(true);
+        }
         if !peer.outgoing.has_room() {
             return Ok(false);
         }
@@ -199,8 +203,10 @@ impl Remote {
             return None;
         }
         peer.next.1 = sequence.wrapping_add(1);
-        peer.gone = header.kind == BYE;
-        if peer.gone {
+        if header.kind == BYE {
+            // It reads nothing any more.
+            peer.gone = true;
+            peer.outgoing.clear();
             return None;
         }
         Some(Incoming { process, header, payload: message.slice(len..) })
@@ -239,23 +245,38 @@ impl Remote {
 
     /// Takes leave of all peers: none of them waits for this process any longer.
     pub fn leave(&mut self) -> Result<()> {
-        let known: Vec<UniqueId> = self.endpoint.machine().peers().collect();
-        let bye = RemoteHeader { kind: BYE, tag: 0, context: 0, numbers: ([0; NUMBERS], 0) };
-        for card in &known {
-            if let Some(&process) = self.process_of.get(card) {
-                self.send(process, bye, 0, |_| {})?;
-            }
-        }
+        self.say_bye()?;
         let until = self.endpoint.now() + FAREWELL;
         while !self.is_settled() && self.endpoint.now() < until {
             while self.poll()?.is_some() {}
             self.wait(Duration::from_millis(1))?;
         }
+        // Who leaves at the same time waits for the receipt of its last message.
+        let until = self.endpoint.now() + 2 * self.endpoint.machine().config().max_ack_delay;
+        while self.endpoint.now() < until {
+            while self.poll()?.is_some() {}
+            self.endpoint.wait(until).map_err(|error| port_failed(&error))?;
+        }
+        let known: Vec<UniqueId> = self.endpoint.machine().peers().collect();
         for card in known {
             self.endpoint.disconnect(card);
         }
         self.leaving = false;
         self.wait(Duration::ZERO)
+    }
+
+    /// Tells all known peers that this process ends, but for those that have ended.
+    fn say_bye(&mut self) -> Result<()> {
+        let known: Vec<UniqueId> = self.endpoint.machine().peers().collect();
+        let bye = RemoteHeader { kind: BYE, tag: 0, context: 0, numbers: ([0; NUMBERS], 0) };
+        for card in known {
+            if let Some(&process) = self.process_of.get(&card)
+                && !self.peers[process as usize].gone
+            {
+                self.send(process, bye, 0, |_| {})?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits for something to come, at most for `limit`.

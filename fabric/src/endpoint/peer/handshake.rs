@@ -3,7 +3,8 @@
 //! Three steps: open, accept, and the first frame with the acceptor's number. The third one matters: an open may be an
 //! old one, of an incarnation that is gone, and must not cost a connection that stands. So an open makes a *candidate*
 //! beside the connection, and only a frame with the candidate's number, which nobody but the living opener can know,
-//! puts the candidate into the connection's place.
+//! puts the candidate into the connection's place. An open of the incarnation with which a connection stands makes no candidate but a ping:
+//! where both open at once, the connection that one of them has made is enough, and who has lost it refuses the ping.
 
 use super::super::config::EndpointConfig;
 use super::super::event::Event;
@@ -56,7 +57,11 @@ impl Peer {
             }
             return;
         }
-        if self.is_connected() && self.remote == open.number {
+        if self.is_connected() && self.known == Some(open.incarnation) {
+            // Sent before the peer knew of the connection, or after it lost it: a ping tells it of the one, and has it say the other.
+            if self.remote != open.number {
+                self.challenge(back, &shared.config);
+            }
             return;
         }
         let known = |c: &Candidate| c.incarnation == open.incarnation && c.remote == open.number;
@@ -76,6 +81,13 @@ impl Peer {
             accept_due: true,
             heard: now,
         });
+    }
+
+    /// Asks by path `back` whether the connection still stands.
+    fn challenge(&mut self, back: Path, config: &EndpointConfig) {
+        self.learn_path(back, config);
+        let index = self.paths.iter().position(|p| p.path == back).unwrap_or(0);
+        self.paths.get_mut(index).into_iter().for_each(|path| path.ping_due = true);
     }
 
     /// The peer has answered an open of ours.

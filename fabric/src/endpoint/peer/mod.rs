@@ -96,6 +96,8 @@ pub(super) struct Peer {
     last_heard: Time,
     /// Frames of this connection are too long to arrive: it has to begin again.
     pub(super) stuck: bool,
+    /// What `last_heard` was set to when the silence was not the peer's.
+    excused: Option<Time>,
     stats: PeerStats,
     /// Which of the endpoint's queues this peer is in, and when its timer stands.
     pub(super) in_control: bool,
@@ -124,6 +126,7 @@ impl Peer {
             shut_pings: 0,
             last_heard: now,
             stuck: false,
+            excused: None,
             stats: PeerStats::default(),
             in_control: false,
             in_data: false,

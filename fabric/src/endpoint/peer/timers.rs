@@ -7,6 +7,7 @@ use super::super::shared::Shared;
 use super::super::sounding::Verdict;
 use super::{Peer, Phase};
 use crate::time::Time;
+use std::time::Duration;
 
 /// The timers of a peer.
 enum Timer {
@@ -78,6 +79,18 @@ impl Peer {
         let shut = config.initial_timeout.saturating_mul(1 << self.shut_pings.min(16)).min(config.max_ping_interval);
         let wait = if self.sender.is_shut_out() { Some(shut) } else { config.keepalive };
         wait.map(|wait| self.last_heard + wait)
+    }
+
+    /// A timer rings so `late` that this side was away itself: it was stopped, or had other things to do. Who was silent meanwhile gets
+    /// its time again, once until it is heard.
+    pub(in super::super) fn excuse(&mut self, now: Time, late: Duration, config: &EndpointConfig) {
+        if late < config.peer_timeout / 4 || self.excused == Some(self.last_heard) {
+            return;
+        }
+        (self.last_heard, self.excused) = (now, Some(now));
+        if let Phase::Opening { since, .. } = &mut self.phase {
+            *since = now;
+        }
     }
 
     /// Does what is due. An error is the end of this peer, or of a stranger's attempt.

@@ -1,5 +1,6 @@
 //! The endpoint over the small network of [`link`].
 
+mod crowded;
 mod faults;
 mod figures;
 mod hostile;
@@ -148,6 +149,30 @@ fn keepalive_finds_a_peer_that_is_gone() {
     net.power_off(1);
     net.run(ms(100));
     assert!(matches!(net.events(0)[..], [Event::PeerUnreachable { .. }]));
+}
+
+/// Who was stopped for longer than anybody waits for a peer does not blame the peer; who is gone is still found.
+#[test]
+fn who_was_away_itself_waits_again() {
+    let mut net = Net::new(2, 1, 2, EndpointConfig::default());
+    net.connect(0, 1);
+    net.run(ms(1));
+    net.events(0);
+    let now = net.now;
+    let id_of_message = net.with(0, |e| e.send(now, id(1), Bytes::from_static(b"sent before"))).unwrap();
+    net.now += ms(3_000);
+    net.run(ms(50));
+    assert_eq!(net.events(0), [Event::Delivered { peer: id(1), id: id_of_message }]);
+
+    net.power_off(1);
+    let now = net.now;
+    net.with(0, |e| e.send(now, id(1), Bytes::from_static(b"lost"))).unwrap();
+    net.now += ms(3_000);
+    net.run(ms(1_900));
+    assert_eq!(net.events(0), []);
+    net.now += ms(3_000);
+    net.run(ms(50));
+    assert!(matches!(net.events(0)[..], [Event::PeerUnreachable { .. }]), "it is excused once");
 }
 
 #[test]

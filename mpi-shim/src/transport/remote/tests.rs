@@ -62,9 +62,8 @@ impl Side {
     }
 }
 
-/// A connection that is lost while messages are under way both ways: all arrive, once, and in order.
-#[test]
-fn what_a_lost_connection_had_under_way_arrives_once() {
+/// Lets two processes sit on crossbars while a test runs.
+fn on_crossbars(test: impl FnOnce([Remote; 2])) {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("x");
     let mut server =
@@ -72,20 +71,46 @@ fn what_a_lost_connection_had_under_way_arrives_once() {
     let over = Arc::new(AtomicBool::new(false));
     let stop = over.clone();
     let serving = thread::spawn(move || server.run(|| stop.load(Ordering::Relaxed)));
-    let side = |rank: u32, cuts: &[u64]| {
+    test([0, 1].map(|rank| {
         let text = format!("seats 1 xbar:{}\n{SEATS}", socket.display());
-        let remote = Remote::open(&seats::parse(&text, rank, 2).expect("a seat"), rank).expect("a port");
-        Side { remote, other: 1 - rank, sent: 0, came: 0, cuts: cuts.to_vec() }
-    };
-    let mut sides = [side(0, &[50, 51, 300]), side(1, &[120, 301, 599])];
-    while !sides.iter().all(Side::is_done) {
-        for side in &mut sides {
-            side.step();
-            side.remote.wait(Duration::from_micros(50)).expect("the fabric works");
-        }
-    }
+        Remote::open(&seats::parse(&text, rank, 2).expect("a seat"), rank).expect("a port")
+    }));
     over.store(true, Ordering::Relaxed);
     serving.join().expect("the crossbars end").expect("they worked");
+}
+
+/// A connection that is lost while messages are under way both ways: all arrive, once, and in order.
+#[test]
+fn what_a_lost_connection_had_under_way_arrives_once() {
+    on_crossbars(|[a, b]| {
+        let side = |remote, other, cuts: &[u64]| Side { remote, other, sent: 0, came: 0, cuts: cuts.to_vec() };
+        let mut sides = [side(a, 1, &[50, 51, 300]), side(b, 0, &[120, 301, 599])];
+        while !sides.iter().all(Side::is_done) {
+            for side in &mut sides {
+                side.step();
+                side.remote.wait(Duration::from_micros(50)).expect("the fabric works");
+            }
+        }
+    });
+}
+
+/// Who has taken leave is told nothing more, and not waited for, whatever was on its way to it.
+#[test]
+fn who_has_left_is_told_nothing() {
+    on_crossbars(|[mut stays, mut leaves]| {
+        let header = RemoteHeader { kind: 1, tag: 7, context: 0, numbers: ([0; NUMBERS], 0) };
+        assert!(leaves.send(0, header, 5, |bytes| bytes.fill(1)).expect("it is taken"));
+        leaves.say_bye().expect("the fabric works");
+        let mut came = 0;
+        while !stays.peers[1].gone || !leaves.is_settled() {
+            came += u32::from(stays.poll().expect("the fabric works").is_some());
+            leaves.poll().expect("the fabric works");
+        }
+        assert_eq!(came, 1);
+        assert!(stays.send(1, header, 5, |bytes| bytes.fill(1)).expect("it is dropped"));
+        stays.leave().expect("the fabric works");
+        assert!(stays.is_settled() && stays.peers[1].next.0 == 0, "nothing was sent");
+    });
 }
 
 proptest! {
