@@ -215,7 +215,22 @@ pub fn enter() -> Guard {
 
 #[cold]
 fn lock() -> MutexGuard<'static, ()> {
-    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+    let guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    #[cfg(twowire_thread_sanitizer)]
+    ORDER.load(Ordering::Acquire);
+    guard
+}
+
+/// The standard library is built without the thread sanitizer, which therefore does not see that a lock others wait for orders what they
+/// do; this says it once more.
+#[cfg(twowire_thread_sanitizer)]
+static ORDER: AtomicBool = AtomicBool::new(false);
+
+#[cfg(twowire_thread_sanitizer)]
+impl Drop for Guard {
+    fn drop(&mut self) {
+        ORDER.store(true, Ordering::Release);
+    }
 }
 
 #[cold]

@@ -7,6 +7,7 @@ mod mpi_install;
 mod mpi_programs;
 mod packages;
 mod phase1;
+mod sanitize;
 mod step;
 mod test;
 
@@ -22,6 +23,7 @@ use std::process::ExitCode;
         cargo xtask bench boot --against udpcast,uftp\n  \
         cargo xtask bench boot --against uftp -- --receivers 4 --mtu 9000 --loss 0 --rounds 1\n  \
         cargo xtask bench mpi -- --libraries ours,mpich --what latency --rounds 11\n  \
+        cargo xtask sanitize address -- coll\n  \
         cargo xtask phase1 -- --key cluster.key.pub --kernel /boot/vmlinuz --modules-from /lib/modules/6.1.0 \\\n      \
         --module virtio_pci,virtio_net -o phase1.img"
 )]
@@ -80,6 +82,15 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         source: Option<PathBuf>,
     },
+    /// Runs the tests of the MPI library, in Rust and in C, with the address and the thread sanitizer.
+    Sanitize {
+        /// Only these.
+        #[arg(value_enum)]
+        sanitizers: Vec<sanitize::Sanitizer>,
+        /// Names of tests, after `--`: only those that contain one of them.
+        #[arg(last = true)]
+        tests: Vec<String>,
+    },
     /// Builds the MPI library, and lays it out with its header, compilers and launcher.
     MpiInstall {
         /// The folder; `bin`, `include`, `lib` and `share` appear in it.
@@ -102,6 +113,7 @@ fn main() -> ExitCode {
         Command::MpiAbi { check } => mpi_abi::run(check),
         Command::Mpi4py(suite) => mpi4py::test(&suite),
         Command::MpiPrograms { only, source } => mpi_programs::test(&only, source.as_deref()),
+        Command::Sanitize { sanitizers, tests } => sanitize::test(&sanitizers, &tests),
         Command::MpiInstall { prefix, release } => mpi_install::install(&prefix, release),
     };
     match result {
