@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 use twowire_cluster::up::outputs::Outputs;
+use twowire_cluster::up::pace::Pace;
 use twowire_cluster::up::phases::{self, Offered};
 use twowire_cluster::up::{ImageSource, Progress, UpError, UpOptions, UpReport, plan, up};
 use twowire_fabric::spec::FabricSpec;
@@ -91,9 +92,10 @@ fn bring_up_nodes_with(secret: Option<ClusterSecret>, options: &UpOptions) -> Up
     let boot = NodeConfig { hand_over: Some(Duration::ZERO), ..NodeConfig::default() };
     let setup = NodeSetup { key: bootable.key, secret, boot, stores: Arc::new(SharedStores::default()) };
     let mut port = simulate(&topology, front_end, &setup, &[], options.seed);
-    let offered = Offered { image: bootable.image, secret: Some(ClusterSecret::new(&[1; SECRET_LEN])) };
+    let offered = Offered { image: bootable.image, secret: Some(ClusterSecret::new(&[1; SECRET_LEN])), nonce: 0 };
+    let pace = Pace::simulated(options.node_timeout);
     let (plan, outputs) = (plan::of_topology(&topology, front_end).unwrap(), Outputs::open(options).unwrap());
-    phases::run(options, &mut port, &plan, &offered, outputs, &Progress::new(true)).unwrap().0
+    phases::run(options, &mut port, pace, &plan, &offered, outputs, &Progress::new(true)).unwrap().0
 }
 
 #[test]

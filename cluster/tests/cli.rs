@@ -157,7 +157,7 @@ fn wrong_input_is_named_with_its_remedy() {
     fails(here, &["up", "--no-such-flag"], 2, "--no-such-flag");
     fails(here, &["up", "--fabric", "nosuch:thing"], 2, "nosuch");
     fails(here, &["up", "--fabric", "verbs:mlx5_0/1"], 2, "no provider `verbs`");
-    fails(here, &["up", "--fabric", "raw:eth1"], 2, "raw:eth1: `up` brings up simulated fabrics");
+    fails(here, &["up", "--fabric", "raw:eth1"], 2, "raw:eth1: cards of an Ethernet network find one another");
     fails(here, &["up", "--fabric", "sim:none.topo"], 2, "none.topo");
     fails(here, &["up", "--fabric", "sim:bad.topo"], 2, "line 3");
     fails(here, &["up", "--image", "short.img"], 2, "--key");
@@ -182,7 +182,14 @@ fn info_names_the_providers_and_completions_are_scripts() {
     let info: Value = serde_json::from_str(&succeeds(dir.path(), &["info", "--json"])).unwrap();
     assert_eq!(info["providers"][0]["available"], true);
     assert!(succeeds(dir.path(), &["completions", "bash"]).contains("_twowire"));
-    for help in [&["--help"][..], &["up", "--help"], &["image", "--help"], &["key", "new", "--help"]] {
+    for help in [
+        &["--help"][..],
+        &["up", "--help"],
+        &["image", "--help"],
+        &["lab", "--help"],
+        &["lab", "up", "--help"],
+        &["key", "new", "--help"],
+    ] {
         assert!(succeeds(dir.path(), help).contains("Example"), "{help:?}");
     }
 }
@@ -207,4 +214,47 @@ fn ctrl_c_ends_it_and_leaves_nothing() {
     let out = child.wait_with_output().unwrap();
     assert_eq!(out.status.code(), Some(130), "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(names(dir.path()), ["initrd"]);
+}
+
+#[test]
+fn a_lab_that_is_not_there_and_one_that_cannot_be() {
+    let dir = place();
+    let dir = dir.path();
+    for command in [&["status"][..], &["down"], &["console", "n0"], &["power", "off"], &["cut", "n0"], &["swap", "n0"]]
+    {
+        let args = [&["lab"], command, &["--at", "no-lab"]].concat();
+        fails(dir, &args, 1, "there is no lab in no-lab; `twowire lab up` makes one");
+    }
+    fails(dir, &["lab", "up", "--nodes", "0"], 2, "1..=127");
+    fails(
+        dir,
+        &["lab", "up", "--nodes", "9", "--topology", "torus:2x2", "--at", "lab"],
+        2,
+        "has 3 hosts besides the front end",
+    );
+    fails(dir, &["lab", "up", "--topology", "mesh:", "--at", "lab"], 2, "mesh:");
+    fails(dir, &["lab", "power", "up"], 2, "power");
+    assert_eq!(names(dir), ["initrd"]);
+}
+
+#[test]
+fn machines_are_brought_up_by_a_plan_and_an_image_of_their_key() {
+    let dir = place();
+    let dir = dir.path();
+    let up = |more: &[&'static str]| [&["up", "--fabric", "xbar:x"], more].concat();
+    fails(dir, &up(&[]), 2, "give --expect FILE (the intended cabling) or --map FILE");
+    fs::write(
+        dir.join("plan.topo"),
+        "topo 1\ncrossbar x 4\nhost master 0x1\nhost n0 0x2\ncable master x:0\ncable n0 x:1\n",
+    )
+    .unwrap();
+    fails(dir, &up(&["--expect", "plan.topo"]), 2, "give --image FILE --key FILE");
+    fails(dir, &up(&["--expect", "plan.topo", "--fault", "loss:0.5"]), 2, "xbar cut");
+    fails(dir, &up(&["--expect", "plan.topo", "--job", "2"]), 2, "mpirun --hosts");
+    succeeds(dir, &["key", "new", "--out", "key"]);
+    succeeds(dir, &["image", "pack", "--initrd", "initrd", "--key", "key", "-o", "image"]);
+    let image = ["--expect", "plan.topo", "--image", "image", "--key", "key.pub"];
+    fails(dir, &up(&image), 1, "no xbar runs at x");
+    fails(dir, &["up", "--lab", "2", "--fault", "loss:0.5"], 2, "cannot be used with");
+    fails(dir, &["up", "--fabric", "raw:eth0"], 2, "boot them with `bootd`");
 }

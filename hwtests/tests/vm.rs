@@ -5,9 +5,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+use twowire_cluster::lab::emulator::Kernel;
 use twowire_hwtests::netns::{DEVICE, NetnsError, Network, Plan};
 use twowire_hwtests::programs::{Process, program, static_bootnode};
-use twowire_hwtests::vm::{Kernel, NVRAM_BAR, NVRAM_BYTES, Vm, VmError};
+use twowire_hwtests::vm::{NVRAM_BAR, NVRAM_BYTES, Vm, VmError, find_kernel};
 
 /// A front end, host 0 of a network, and a folder with what it and the machines need.
 struct Site {
@@ -19,9 +20,9 @@ struct Site {
 impl Site {
     /// `None`, with the reason on standard error, where there can be no virtual machines.
     fn new() -> Option<Site> {
-        let (kernel, network) = match (Kernel::find(), Network::new(Plan::new(1, 1500))) {
+        let (kernel, network) = match (find_kernel(), Network::new(Plan::new(1, 1500))) {
             (Ok(kernel), Ok(network)) => (kernel, network),
-            (Err(error @ (VmError::NoEmulator | VmError::NoKernel | VmError::NoTap)), _) => {
+            (Err(error @ (VmError::Emulator(_) | VmError::NoTap)), _) => {
                 eprintln!("skipped: {error}");
                 return None;
             }

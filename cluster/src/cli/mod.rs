@@ -4,6 +4,7 @@ mod completions;
 mod image;
 mod info;
 mod key;
+mod lab;
 mod mpi_check;
 mod phase1;
 mod print;
@@ -22,6 +23,7 @@ use twowire_fabric::program::Failure;
         twowire up                                    Pink's 1,024 hosts on a simulated fabric\n  \
         twowire up --fabric sim:torus:8x8x8 --json    another fabric; one JSON object\n  \
         twowire up --fault loss:0.01 --fault crash:n17@20ms\n  \
+        twowire up --lab 4                            four virtual machines boot over software crossbars\n  \
         twowire key new --out cluster.key\n  \
         twowire image pack --kernel vmlinuz --initrd initrd.img --key cluster.key -o node.img\n\n\
         Exit status: 0 all is well, 1 it failed, 2 wrong usage, 130 interrupted."
@@ -43,6 +45,9 @@ enum Command {
     Key(key::KeyCommand),
     /// Packs what lies in a node's flash beside its kernel
     Phase1(phase1::Phase1Args),
+    /// Makes a cluster of virtual machines on this machine, whose only network is software crossbars
+    #[command(subcommand)]
+    Lab(lab::LabCommand),
     /// Shows which fabric providers this build has, and why the others are not available
     Info(info::InfoArgs),
     /// What each rank of the job at the end of `up` runs
@@ -59,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Image(command) => image::run(command),
         Command::Key(command) => key::run(command),
         Command::Phase1(args) => phase1::run(&args),
+        Command::Lab(command) => lab::run(command),
         Command::Info(args) => info::run(&args),
         Command::MpiCheck => mpi_check::run(),
         Command::Completions(args) => completions::run(&args),

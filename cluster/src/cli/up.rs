@@ -1,12 +1,18 @@
 //! `twowire up`.
 
+use super::lab::failure as lab_failure;
 use super::print::{print_json, print_text};
 use crate::job;
+use crate::lab::Lab;
+use crate::lab::folder::Folder;
+use crate::lab::plan::LabOptions;
+use crate::up::report::PhaseReport;
 use crate::up::{self, Cluster, ImageSource, Progress, UpError, UpOptions};
 use clap::Args;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use twowire_fabric::program::Failure;
+use twowire_fabric::program::interrupt::{self, interrupted};
 use twowire_fabric::sim::FaultSpec;
 use twowire_fabric::spec::FabricSpec;
 use twowire_mapper::engine::TopologyKind;
@@ -22,12 +28,21 @@ use twowire_mapper::engine::TopologyKind;
         twowire up\n  \
         twowire up --fabric sim:clos:hosts=512,radix=16,levels=3 --json\n  \
         twowire up --image node.img --key cluster.key.pub --fault loss:0.01\n  \
+        twowire up --lab 4\n  \
+        twowire up --fabric xbar:/run/x --expect intended.topo --image node.img --key cluster.key.pub\n  \
         twowire up --fault crash:n17@20ms --fault restart:n17@80ms --seed 7"
 )]
 pub(super) struct UpArgs {
-    /// The fabric: sim:pink, sim:clos:hosts=…,radix=…,levels=…, sim:torus:8x8x8, sim:FILE.topo, …
+    /// The fabric: sim:pink, sim:clos:hosts=…,radix=…,levels=…, sim:torus:8x8x8, sim:FILE.topo, …; xbar:PATH or wire:DEVICE for machines
     #[arg(long, value_name = "FABRIC", default_value = "sim:pink")]
     fabric: FabricSpec,
+    /// Makes a lab of so many virtual machines, brings it up, and takes it away at the end
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=127))]
+    #[arg(conflicts_with_all = ["fabric", "front_end", "expect", "map", "image", "key", "secret", "kernel", "initrd", "fault", "job"])]
+    lab: Option<u16>,
+    /// Leaves the lab running: `twowire lab status` shows it, `twowire lab down` takes it away
+    #[arg(long, requires = "lab")]
+    keep: bool,
     /// The host that is the front end [default: the one named `master`, else the first]
     #[arg(long, value_name = "HOST")]
     front_end: Option<String>,
@@ -73,11 +88,11 @@ pub(super) struct UpArgs {
     /// Replays a run: same seed and flags, same report
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How long to wait for nodes that are missing once all others are up (fabric time)
-    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = duration)]
-    node_timeout: Duration,
+    /// How long to wait for nodes that are missing once all others are up (fabric time) [default: 500ms, for machines 20s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    node_timeout: Option<Duration>,
     /// Ranks of the MPI job at the end: processes attached to nodes' places on crossbars in real time; 0 for no job
-    /// [default: 8, or as many as nodes are up]
+    /// [default: 8, or as many as nodes are up; for machines 0]
     #[arg(long, value_name = "RANKS", value_parser = clap::value_parser!(u32).range(0..=64))]
     job: Option<u32>,
     /// Prints one JSON object instead of lines and tables
@@ -88,19 +103,91 @@ pub(super) struct UpArgs {
 /// Ranks of the job at the end.
 const DEFAULT_RANKS: usize = 8;
 
+/// How long to wait for missing nodes that are simulated, and for those that are machines.
+const NODE_TIMEOUT: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(20)];
+
+/// How long the machines of a lab may take from power-on until they answer.
+const PHASE_1: Duration = Duration::from_secs(300);
+
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; write for example 500ms or 2s"))
 }
 
 pub(super) fn run(args: UpArgs) -> Result<(), Failure> {
+    let Some(nodes) = args.lab else { return bring_up(args) };
+    interrupt::catch();
+    let progress = Progress::new(args.json);
+    let lab = switch_on(nodes, args.keep, &progress)?;
+    bring_up(lab.describe(args)?)
+}
+
+/// A lab that is taken away at the end, unless it is to stay.
+struct Visit {
+    lab: Option<Lab>,
+    keep: bool,
+}
+
+impl Visit {
+    fn lab(&self) -> &Lab {
+        self.lab.as_ref().expect("it is taken away at the end")
+    }
+
+    /// The bring-up of this lab.
+    fn describe(&self, args: UpArgs) -> Result<UpArgs, Failure> {
+        let lab = self.lab();
+        let folder = lab.folder();
+        Ok(UpArgs {
+            fabric: lab.fabric().parse().map_err(Failure::failed)?,
+            expect: Some(folder.topology()),
+            image: Some(folder.image()),
+            key: Some(folder.public_key()),
+            ..args
+        })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(lab) = self.lab.take().filter(|_| !self.keep)
+            && let Err(error) = lab.down()
+        {
+            eprintln!("twowire: {error}; `twowire lab down` tries again");
+        }
+    }
+}
+
+/// Makes a lab, and waits until its nodes answer.
+#[expect(clippy::disallowed_methods, reason = "the report shows how long it took on the clock on the wall")]
+fn switch_on(nodes: u16, keep: bool, progress: &Progress) -> Result<Visit, Failure> {
+    progress.start("power-on", None);
+    let began = Instant::now();
+    let lab = Lab::up(&LabOptions::new(Folder::default_path(), nodes.into())).map_err(lab_failure)?;
+    let visit = Visit { lab: Some(lab), keep };
+    let answers = visit.lab().wait_for_phase1(PHASE_1, interrupted).map_err(lab_failure)?;
+    if !answers {
+        return Err(Failure::Interrupted);
+    }
+    let took = began.elapsed().as_secs_f64() * 1e3;
+    let report = PhaseReport { name: "power-on", fabric_ms: took, wall_ms: took, frames: 0 };
+    progress.finish(&report, &format!("{nodes} machines run phase 1"));
+    Ok(visit)
+}
+
+fn bring_up(args: UpArgs) -> Result<(), Failure> {
     let (json, job) = (args.json, args.job);
+    let simulated = matches!(args.fabric, FabricSpec::Sim(_));
+    if let (Some(ranks @ 1..), false) = (job, simulated) {
+        let what = "the job at the end runs beside a simulated fabric; machines run jobs by `mpirun --hosts`";
+        return Err(Failure::Usage(format!("--job {ranks}: {what}")));
+    }
     let options = options(args)?;
     let mut cluster = up::up(&options, &Progress::new(json)).map_err(|error| match error {
         UpError::Usage(message) => Failure::Usage(message),
         UpError::Interrupted => Failure::Interrupted,
         other => Failure::failed(other),
     })?;
-    let ranks = job.map_or(DEFAULT_RANKS.min(cluster.report.nodes_up), |ranks| ranks as usize);
+    let ranks =
+        job.map_or(if simulated { DEFAULT_RANKS.min(cluster.report.nodes_up) } else { 0 }, |ranks| ranks as usize);
     let job = if ranks > 0 { run_job(&mut cluster, ranks) } else { Ok(()) };
     let report = cluster.report;
     if json {
@@ -133,6 +220,9 @@ fn options(args: UpArgs) -> Result<UpOptions, Failure> {
         }
         (None, None) => ImageSource::ThisMachine { key: args.key },
     };
+    let [simulated, machines] = NODE_TIMEOUT;
+    let usual = if matches!(args.fabric, FabricSpec::Sim(_)) { simulated } else { machines };
+    let node_timeout = args.node_timeout.unwrap_or(usual);
     Ok(UpOptions {
         fabric: args.fabric,
         front_end: args.front_end,
@@ -146,6 +236,6 @@ fn options(args: UpArgs) -> Result<UpOptions, Failure> {
         secret: args.secret,
         faults: args.fault,
         seed: args.seed,
-        node_timeout: args.node_timeout,
+        node_timeout,
     })
 }

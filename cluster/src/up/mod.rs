@@ -11,6 +11,7 @@
 pub mod fabric;
 pub mod image;
 pub mod outputs;
+pub mod pace;
 pub mod phases;
 pub mod plan;
 pub mod progress;
@@ -20,16 +21,18 @@ pub use image::ImageSource;
 pub use progress::Progress;
 pub use report::UpReport;
 
+use pace::Pace;
 use phases::Offered;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::map::FabricMap;
 use twowire_fabric::program::interrupt;
-use twowire_fabric::protocol::PortError;
+use twowire_fabric::protocol::{Port, PortError};
+use twowire_fabric::provider::{self, OpenError};
 use twowire_fabric::sim::{FaultSpec, SimConfig};
-use twowire_fabric::spec::{self, FabricSpec};
-use twowire_fabric::topology::{HostId, Topology, read_file};
+use twowire_fabric::spec::{self, FabricSpec, SimSpec};
+use twowire_fabric::topology::{Topology, read_file};
 use twowire_mapper::engine::TopologyKind;
 use twowire_multicast_boot::membership::ClusterSecret;
 use twowire_multicast_boot::phase1::NodeSetup;
@@ -47,7 +50,7 @@ pub struct UpOptions {
     pub topology: TopologyKind,
     /// Routes for each pair.
     pub routes_per_pair: u8,
-    /// The intended cabling; by default the simulated topology.
+    /// The intended cabling; by default the topology that is simulated.
     pub expect: Option<PathBuf>,
     /// The map saved by an earlier run.
     pub map: Option<PathBuf>,
@@ -105,24 +108,35 @@ pub struct Cluster {
     pub map: FabricMap,
     /// Its routes, proven.
     pub routes: phases::Routes,
-    /// The cabling that was simulated.
+    /// The cabling that was simulated; of a fabric in real time what was found.
     pub wiring: Topology,
 }
 
 /// Brings a cluster up. Nodes that fail are in the report; an error means that the work could not be done at all.
 pub fn up(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError> {
     interrupt::catch();
-    let FabricSpec::Sim(simulated) = &options.fabric else {
-        let what = "`up` brings up simulated fabrics, as `sim:pink`";
-        return Err(UpError::usage(format!("{}: {what}", options.fabric)));
-    };
+    match &options.fabric {
+        FabricSpec::Sim(simulated) => up_simulated(options, simulated, progress),
+        FabricSpec::Xbar(_) | FabricSpec::Wire(_) => up_real(options, progress),
+        FabricSpec::Raw(_) => {
+            let what = "cards of an Ethernet network find one another without a map: boot them with `bootd`";
+            Err(UpError::usage(format!("{}: {what}", options.fabric)))
+        }
+    }
+}
+
+fn up_simulated(options: &UpOptions, simulated: &SimSpec, progress: &Progress) -> Result<Cluster, UpError> {
     let topology = simulated.topology().map_err(UpError::usage)?;
     let front_end = spec::front_end(&topology, options.front_end.as_deref()).map_err(UpError::usage)?;
     let faults = fabric::resolve_faults(&options.faults, &topology, front_end)?;
-    let plan = intended(options, &topology, front_end)?;
+    let name = topology.host(front_end).name.as_str();
+    let plan = match intended(options, Some(name))? {
+        Some(plan) => plan,
+        None => plan::of_topology(&topology, front_end).map_err(UpError::failed)?,
+    };
     let outputs = outputs::Outputs::open(options)?;
     let bootable = options.image.open(options.seed)?;
-    let secret = options.secret.as_deref().map(ClusterSecret::load).transpose().map_err(UpError::failed)?;
+    let secret = read_secret(options)?;
     let setup = NodeSetup {
         key: bootable.key.clone(),
         secret: secret.clone(),
@@ -134,20 +148,58 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError> 
         stores: Arc::new(SharedStores::default()),
     };
     let mut port = simulate(&topology, front_end, &setup, &faults, options.seed);
-    let offered = Offered { image: bootable.image, secret };
-    let (report, map, routes) = phases::run(options, &mut port, &plan, &offered, outputs, progress)?;
+    let offered = Offered { image: bootable.image, secret, nonce: 0 };
+    let pace = Pace::simulated(options.node_timeout);
+    let (report, map, routes) = phases::run(options, &mut port, pace, &plan, &offered, outputs, progress)?;
     Ok(Cluster { report, map, routes, wiring: topology })
 }
 
-/// The plan: a saved map, the intended cabling, or the simulated topology as it was asked for.
-fn intended(options: &UpOptions, simulated: &Topology, front_end: HostId) -> Result<FabricMap, UpError> {
+/// Brings machines up, of which nothing is known but what the plan says.
+fn up_real(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError> {
+    if let Some(fault) = options.faults.first() {
+        let remedy = "break this one with `xbar cut`";
+        return Err(UpError::usage(format!("--fault {fault} is for simulated fabrics; {remedy}")));
+    }
+    let plan = intended(options, options.front_end.as_deref())?.ok_or_else(|| {
+        let remedy = "--expect FILE (the intended cabling) or --map FILE (what an earlier run saved)";
+        UpError::usage(format!("{}: which nodes there should be is not known; give {remedy}", options.fabric))
+    })?;
+    let ImageSource::Packed { .. } = &options.image else {
+        let what = "its nodes boot only what the key in their flash has signed; give --image FILE --key FILE";
+        return Err(UpError::usage(format!("{}: {what}", options.fabric)));
+    };
+    let outputs = outputs::Outputs::open(options)?;
+    let bootable = options.image.open(options.seed)?;
+    bootable.image.verify(&bootable.key).map_err(UpError::failed)?;
+    let nonce = getrandom::u64().map_err(UpError::failed)?;
+    let offered = Offered { image: bootable.image, secret: read_secret(options)?, nonce };
+    let mut port = fabric::RealFabric::new(open_port(options)?);
+    let pace = Pace::real(options.node_timeout);
+    let (report, map, routes) = phases::run(options, &mut port, pace, &plan, &offered, outputs, progress)?;
+    let wiring = map.topology().clone();
+    Ok(Cluster { report, map, routes, wiring })
+}
+
+fn open_port(options: &UpOptions) -> Result<Box<dyn Port>, UpError> {
+    provider::open(&options.fabric, options.front_end.as_deref()).map_err(|error| match error {
+        OpenError::TwoHosts { .. } => UpError::usage(error),
+        _ => UpError::failed(error),
+    })
+}
+
+fn read_secret(options: &UpOptions) -> Result<Option<ClusterSecret>, UpError> {
+    options.secret.as_deref().map(ClusterSecret::load).transpose().map_err(UpError::failed)
+}
+
+/// What an operator knows: a saved map, or the intended cabling, whose front end has this name if it has such a host.
+fn intended(options: &UpOptions, front_end: Option<&str>) -> Result<Option<FabricMap>, UpError> {
     if let Some(path) = &options.map {
         let map = read_file(path).map_err(UpError::failed)?;
-        return FabricMap::from_topology(map).map_err(|e| UpError::failed(format!("{}: {e}", path.display())));
+        let map = FabricMap::from_topology(map);
+        return map.map(Some).map_err(|e| UpError::failed(format!("{}: {e}", path.display())));
     }
-    let Some(path) = &options.expect else { return plan::of_topology(simulated, front_end).map_err(UpError::failed) };
+    let Some(path) = &options.expect else { return Ok(None) };
     let intended = read_file(path).map_err(UpError::failed)?;
-    let name = simulated.host(front_end).name.as_str();
-    let planned = spec::front_end(&intended, Some(name)).or_else(|_| spec::front_end(&intended, None));
-    plan::of_topology(&intended, planned.map_err(UpError::failed)?).map_err(UpError::failed)
+    let planned = spec::front_end(&intended, front_end).or_else(|_| spec::front_end(&intended, None));
+    plan::of_topology(&intended, planned.map_err(UpError::failed)?).map(Some).map_err(UpError::failed)
 }

@@ -2,6 +2,7 @@
 
 use super::fabric::Fabric;
 use super::outputs::Outputs;
+use super::pace::Pace;
 use super::plan::{self, Numbered};
 use super::report::{NodeFailure, PhaseReport, Proof, UpReport, fabric_ms, group, wall_ms};
 use super::{Progress, UpError, UpOptions};
@@ -13,32 +14,21 @@ use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::map::FabricMap;
 use twowire_fabric::map::RouteSet;
-use twowire_fabric::map::distribute::{
-    Distributor, DistributorConfig, LoadTarget, MapTables, RouteLoader, TableSource,
-};
+use twowire_fabric::map::distribute::{Distributor, LoadTarget, MapTables, RouteLoader, TableSource};
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::{Protocol, drive};
 use twowire_fabric::time::Time;
-use twowire_mapper::discovery::{Discovery, DiscoveryConfig};
+use twowire_mapper::discovery::Discovery;
 use twowire_mapper::engine::{self, Request};
 use twowire_mapper::verify::{Verified, verify};
 use twowire_multicast_boot::front_end::FrontEnd;
 use twowire_multicast_boot::front_end::roll_call;
 use twowire_multicast_boot::image::PackedImage;
 use twowire_multicast_boot::membership::ClusterSecret;
-use twowire_multicast_boot::session::{BootRoot, BootService, Gate, Plan, RootConfig, Timing};
-
-/// The version of the routes of a bring-up: nodes come up without any.
-const EPOCH: u32 = 1;
+use twowire_multicast_boot::session::{BootRoot, BootService, Gate, Plan, RootConfig};
 
 /// The longest that discovery may take (fabric time).
 const MAP_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long a node may be silent while its routes are loaded; the watch finds it again later.
-const LOAD_PATIENCE: Duration = Duration::from_millis(25);
-
-/// How long to wait for nodes that hold routes and do not join the transfer.
-const JOIN_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// The routes of a map, proven.
 pub type Routes = Arc<Verified<RouteSet>>;
@@ -49,12 +39,15 @@ pub struct Offered {
     pub image: PackedImage,
     /// What a node has to know to take part.
     pub secret: Option<ClusterSecret>,
+    /// What keeps sessions apart. On a simulated fabric nobody listens, and the same seed is to give the same run.
+    pub nonce: u64,
 }
 
 /// Runs all phases; what was done, the map with the cards that were seen last, and its routes.
 pub fn run(
     options: &UpOptions,
     port: &mut dyn Fabric,
+    pace: Pace,
     plan: &FabricMap,
     offered: &Offered,
     outputs: Outputs,
@@ -62,13 +55,14 @@ pub fn run(
 ) -> Result<(UpReport, FabricMap, Routes), UpError> {
     let report = UpReport {
         seed: options.seed,
-        epoch: EPOCH,
         image_bytes: offered.image.manifest().payload_len(),
         image_blake3: offered.image.manifest().root().to_hex().to_string(),
         nodes_expected: plan.nodes().len() - 1,
         ..UpReport::default()
     };
-    let mut bring_up = BringUp { options, port, progress, report, rng: fastrand::Rng::with_seed(options.seed) };
+    // Hosts of a fabric in real time may remember an earlier bring-up, and must not take this one for it.
+    let rng = fastrand::Rng::with_seed(options.seed ^ offered.nonce);
+    let mut bring_up = BringUp { options, port, pace, progress, report, rng };
     let Numbered { map, unplaced, .. } = bring_up.map(plan)?;
     let map = Arc::new(map);
     let routes = Arc::new(bring_up.prove_routes(&map)?);
@@ -85,6 +79,7 @@ pub fn run(
 struct BringUp<'a> {
     options: &'a UpOptions,
     port: &'a mut dyn Fabric,
+    pace: Pace,
     progress: &'a Progress,
     report: UpReport,
     rng: fastrand::Rng,
@@ -131,7 +126,7 @@ impl BringUp<'_> {
     /// Finds the fabric, and numbers its nodes by the plan.
     fn map(&mut self, plan: &FabricMap) -> Result<Numbered, UpError> {
         let phase = self.start("map", None);
-        let mut discovery = Discovery::new(DiscoveryConfig::default(), self.port.unique_id(), self.rng.u64(..));
+        let mut discovery = Discovery::new(self.pace.discovery.clone(), self.port.unique_id(), self.rng.u64(..));
         let deadline = self.port.now() + MAP_LIMIT;
         let finished = self.drive(&mut discovery, deadline, |discovery, progress| {
             progress.poll(|| {
@@ -147,6 +142,8 @@ impl BringUp<'_> {
         let counts = (found.topology.hosts().len(), found.topology.crossbars().len(), found.topology.cables().len());
         (self.report.hosts, self.report.crossbars, self.report.cables) = counts;
         self.report.probes = found.statistics.probes;
+        // Nodes take routes of a later epoch than those that they hold.
+        self.report.epoch = found.epochs.iter().copied().max().unwrap_or(0) + 1;
         let numbered = plan::number(&found.topology, found.front_end, plan);
         let absent = numbered.absent.len() + numbered.unplaced.len();
         let note = if absent == 0 { String::new() } else { format!(", {} nodes absent", group(absent)) };
@@ -163,7 +160,7 @@ impl BringUp<'_> {
         let phase = self.start("routes", None);
         let routes_per_pair = NonZeroU8::new(self.options.routes_per_pair)
             .ok_or_else(|| UpError::Usage("--routes-per-pair is at least 1".to_owned()))?;
-        let request = Request { routes_per_pair, epoch: EPOCH };
+        let request = Request { routes_per_pair, epoch: self.report.epoch };
         let routes = engine::compute(map.topology(), self.options.topology, request).map_err(UpError::failed)?;
         let proven = verify(map.topology(), routes, None).map_err(UpError::failed)?;
         let proof = proven.report();
@@ -185,9 +182,8 @@ impl BringUp<'_> {
     /// The state machines of the phases to come.
     fn front_end<'m>(&mut self, tables: MapTables<'m>) -> FrontEnd<MapTables<'m>> {
         let targets: Vec<LoadTarget> = tables.targets().collect();
-        let config = DistributorConfig { patience: LOAD_PATIENCE, ..DistributorConfig::default() };
         let endpoint = ReliableEndpoint::new(EndpointConfig::default(), self.port.unique_id(), self.rng.u64(..));
-        let loader = RouteLoader::new(Distributor::new(config, EPOCH, tables), endpoint);
+        let loader = RouteLoader::new(Distributor::new(self.pace.loading, self.report.epoch, tables), endpoint);
         FrontEnd::new(loader, targets, self.rng.u64(..))
     }
 
@@ -218,6 +214,9 @@ impl BringUp<'_> {
     ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
         let all: Vec<NodeNumber> = map.nodes().map(|(n, _)| n).filter(|&n| n != NodeNumber::FRONT_END).collect();
         let mut failures = self.boot(front_end, map, routes, offered, &all)?;
+        if !self.pace.roll_call {
+            return Ok(failures);
+        }
         let mut up: BTreeSet<NodeNumber> = all.into_iter().filter(|n| !failures.contains_key(n)).collect();
         let lost = self.call_the_roll(front_end, &up)?;
         if !lost.is_empty() {
@@ -239,10 +238,9 @@ impl BringUp<'_> {
         nodes: &[NodeNumber],
     ) -> Result<BTreeMap<NodeNumber, NodeFailure>, UpError> {
         let phase = self.start("boot", Some(nodes.len() as u64 * 100));
-        let timing = Timing { join_timeout: JOIN_TIMEOUT, rejoin_wait: self.options.node_timeout, ..Timing::default() };
+        let timing = self.pace.timing;
         let plan = Plan::new(map, Arc::clone(routes));
         let seed = self.rng.u64(..);
-        // On a simulated fabric nobody listens, and the same seed is to give the same run.
         let gate = offered.secret.clone().map(|secret| Gate { secret, nonce: seed });
         let root = BootRoot::new(RootConfig { timing, gate }, offered.image.clone(), plan, nodes, seed);
         let mut service = BootService::single(root, timing.join_timeout);
@@ -279,7 +277,8 @@ impl BringUp<'_> {
             front_end.roll_call.as_ref().is_none_or(|call| call.is_done())
         })?;
         let call = front_end.roll_call.take().expect("set by call_the_roll");
-        let there = |answer: Option<roll_call::Answer>| answer.is_some_and(|answer| answer.epoch == EPOCH);
+        let epoch = self.report.epoch;
+        let there = |answer: Option<roll_call::Answer>| answer.is_some_and(|answer| answer.epoch == epoch);
         let lost: Vec<NodeNumber> =
             call.answers().filter(|&(_, answer)| !there(answer)).map(|(node, _)| node).collect();
         self.finish(&phase, &format!("{} nodes answer", group(nodes.len() - lost.len())));
