@@ -57,7 +57,8 @@ pub(super) fn fetch(
     let setup = NodeSetup { key, secret, boot, stores };
     let (limits, id) = (port.limits(), port.unique_id());
     let seed = seed()? ^ id.0.rotate_left(32);
-    let mut work = Work { args, fabric, folder, news, since: port.now(), placed_at: None, phase2: None };
+    let since = port.now();
+    let mut work = Work { args, fabric, folder, news, since, verified_at: None, placed_at: None, phase2: None };
     match limits.addressing {
         Addressing::Hops => {
             let mut node = Phase1::new(port.now(), &setup, id, nvram, seed);
@@ -104,6 +105,8 @@ struct Work<'a> {
     folder: Option<ImageFolder>,
     news: News,
     since: Time,
+    /// When nobody depended on this node any more.
+    verified_at: Option<Time>,
     /// When the image was put where phase 2 starts from.
     placed_at: Option<Time>,
     /// The command that has to become ready.
@@ -128,13 +131,24 @@ impl Work<'_> {
             }
             let now = port.now();
             match node.state() {
+                NodeState::HandingOver if self.placed_at.is_none() && !self.may_hand_over(now, node) => {}
                 NodeState::HandingOver if self.placed_at.is_none() => self.hand_over(now, node)?,
                 NodeState::HandingOver if self.phase2.is_some() => self.look_at_phase2(now, node)?,
                 NodeState::HandingOver | NodeState::Ready if self.may_leave(now, node) => return self.leave(),
                 NodeState::HandingOver | NodeState::Ready => {}
-                state => self.check_time(now, state)?,
+                state => {
+                    self.verified_at = None;
+                    self.check_time(now, state)?;
+                }
             }
         }
+    }
+
+    /// To load a kernel takes a while in which the node answers nothing: the front end is to know before that it hands over, or it
+    /// takes the silence for a failure.
+    fn may_hand_over(&mut self, now: Time, boot: &impl BootClient) -> bool {
+        let since = *self.verified_at.get_or_insert(now);
+        !self.args.kexec || boot.is_heard() || now - since >= FAREWELL
     }
 
     /// The image is verified, and nobody depends on this node any more. An ordinary process is ready once the image is in
