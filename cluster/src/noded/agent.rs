@@ -3,8 +3,9 @@
 use super::channel::{Ends, Greeting, NONCE, Secret, Side, refusal};
 use super::link::Link;
 use super::part::{Part, Said};
+use super::sessions::{Admission, Sessions};
 use super::wire::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
 use twowire_fabric::endpoint::{Endpoint, Event, PortEndpoint};
@@ -21,22 +22,12 @@ const BUSY: Duration = Duration::from_millis(10);
 const EAGER: Duration = Duration::from_millis(1);
 /// How long that while is.
 const EAGER_FOR: Duration = Duration::from_millis(50);
-/// Most connections with front ends.
-const MOST: usize = 64;
-
-/// A front end.
-struct Session {
-    link: Link,
-    lanes: Vec<u16>,
-    part: Option<Part>,
-}
-
 /// The agent of a host.
 pub struct Agent<P> {
     endpoint: PortEndpoint<P>,
     device: String,
     secret: Secret,
-    sessions: BTreeMap<UniqueId, Session>,
+    sessions: Sessions,
     /// Parts whose front end is gone, until they have ended.
     ending: Vec<Part>,
     stirred: Instant,
@@ -51,7 +42,7 @@ impl<P: Port> Agent<P> {
     pub fn new(port: P, device: &str, secret: Secret) -> Agent<P> {
         let incarnation = u64::from_le_bytes(nonce()[..8].try_into().unwrap_or_default());
         let endpoint = PortEndpoint::new(port, super::config(), incarnation);
-        let (sessions, ending) = (BTreeMap::new(), Vec::new());
+        let (sessions, ending) = (Sessions::default(), Vec::new());
         Agent { endpoint, device: device.to_owned(), secret, sessions, ending, stirred: Instant::now() }
     }
 
@@ -66,7 +57,7 @@ impl<P: Port> Agent<P> {
             self.listen(Instant::now())?;
             let limit = match () {
                 () if self.stirred.elapsed() < EAGER_FOR => EAGER,
-                () if self.ending.is_empty() && self.sessions.values().all(|session| session.part.is_none()) => IDLE,
+                () if self.ending.is_empty() && self.sessions.iter().all(|session| session.part.is_none()) => IDLE,
                 () => BUSY,
             };
             let until = self.endpoint.now() + limit;
@@ -77,7 +68,7 @@ impl<P: Port> Agent<P> {
 
     /// Takes leave of all front ends; their parts die.
     fn close(&mut self) -> Result<(), PortError> {
-        for peer in std::mem::take(&mut self.sessions).into_keys() {
+        for peer in self.sessions.clear() {
             self.endpoint.disconnect(peer);
         }
         let now = self.endpoint.now();
@@ -97,7 +88,7 @@ impl<P: Port> Agent<P> {
     /// A front end is gone, and what it started goes too.
     #[expect(clippy::disallowed_methods, reason = "an agent runs in real time")]
     fn lost(&mut self, peer: UniqueId, log: Log<'_>) {
-        let Some(session) = self.sessions.remove(&peer) else { return };
+        let Some(session) = self.sessions.remove(peer) else { return };
         if let Some(mut part) = session.part {
             log(&format!("the front end {peer} is gone; its programs are ended"));
             part.end(Instant::now());
@@ -106,20 +97,37 @@ impl<P: Port> Agent<P> {
     }
 
     fn message(&mut self, peer: UniqueId, bytes: &[u8], log: Log<'_>) {
-        let known = self.sessions.get_mut(&peer);
-        if let Some(message) = known.and_then(|session| session.link.open(bytes)) {
+        if let Some(message) = self.sessions.open(peer, bytes) {
             return self.asked(peer, message, log);
         }
-        let many = self.sessions.len() >= MOST;
         match self.secret.greeting(bytes, None) {
-            Some(Greeting::Hello(front)) if !many && !self.sessions.contains_key(&peer) => self.greet(peer, &front),
+            Some(Greeting::Hello(front)) if !self.sessions.contains(peer) => self.admit(peer, &front, log),
             _ => {
                 log(&format!("{peer}: a message of somebody who does not know the secret, or in the wrong place"));
-                let why = if many { "it serves too many front ends" } else { "it has another secret" };
-                // Nothing is lost if the stranger is not told.
-                let _ = self.endpoint.send(peer, refusal(why).into());
+                self.refuse(peer, "it has another secret");
             }
         }
+    }
+
+    fn refuse(&mut self, peer: UniqueId, why: &str) {
+        // Nothing is lost if the stranger is not told.
+        let _ = self.endpoint.send(peer, refusal(why).into());
+    }
+
+    /// Somebody says hello.
+    fn admit(&mut self, peer: UniqueId, front: &[u8; NONCE], log: Log<'_>) {
+        match self.sessions.make_room() {
+            Admission::Free => {}
+            Admission::InPlaceOf(other) => {
+                log(&format!("{other}: a hello, and nothing after it that proves to know the secret"));
+                self.endpoint.disconnect(other);
+            }
+            Admission::Full => {
+                log(&format!("{peer}: a front end too many"));
+                return self.refuse(peer, "it serves too many front ends");
+            }
+        }
+        self.greet(peer, front);
     }
 
     fn greet(&mut self, peer: UniqueId, front: &[u8; NONCE]) {
@@ -127,7 +135,7 @@ impl<P: Port> Agent<P> {
         let _ = self.endpoint.send(peer, self.secret.challenge(front, &mine).into());
         let ends = Ends { front: peer, agent: self.endpoint.unique_id() };
         let link = Link::new(peer, self.secret.channel(Side::Agent, ends, front, &mine));
-        self.sessions.insert(peer, Session { link, lanes: Vec::new(), part: None });
+        self.sessions.greet(peer, link);
     }
 
     /// A front end that knows the secret asks for something.
@@ -136,7 +144,7 @@ impl<P: Port> Agent<P> {
             Message::Reserve(count) => Some(self.reserve(peer, count)),
             Message::Start(start) => {
                 log(&format!("{peer}: ranks {} to {}", start.first, start.first + start.count.saturating_sub(1)));
-                let Some(session) = self.sessions.get_mut(&peer) else { return };
+                let Some(session) = self.sessions.get_mut(peer) else { return };
                 match Part::start(&start) {
                     Ok(part) => {
                         session.part = Some(part);
@@ -153,13 +161,13 @@ impl<P: Port> Agent<P> {
                 None
             }
         };
-        if let (Some(answer), Some(session)) = (answer, self.sessions.get_mut(&peer)) {
+        if let (Some(answer), Some(session)) = (answer, self.sessions.get_mut(peer)) {
             session.link.send(&mut self.endpoint, &answer);
         }
     }
 
     fn pass_on(&mut self, peer: UniqueId, message: Message) {
-        let Some(part) = self.sessions.get_mut(&peer).and_then(|session| session.part.as_mut()) else { return };
+        let Some(part) = self.sessions.get_mut(peer).and_then(|session| session.part.as_mut()) else { return };
         match message {
             Message::Input(bytes) => part.input(bytes),
             Message::Signal(number) => part.signal(number),
@@ -169,12 +177,12 @@ impl<P: Port> Agent<P> {
 
     /// Lanes that nobody has.
     fn reserve(&mut self, peer: UniqueId, count: u32) -> Message {
-        let taken: BTreeSet<u16> = self.sessions.values().flat_map(|session| session.lanes.iter().copied()).collect();
+        let taken: BTreeSet<u16> = self.sessions.iter().flat_map(|session| session.lanes.iter().copied()).collect();
         let lanes = free_lanes(&self.device, LANES, count, &taken);
         if lanes.len() < count as usize {
             return Message::Refused(format!("{count} ranks, and room for {} on raw:{}", lanes.len(), self.device));
         }
-        if let Some(session) = self.sessions.get_mut(&peer) {
+        if let Some(session) = self.sessions.get_mut(peer) {
             session.lanes.clone_from(&lanes);
         }
         Message::Reserved(lanes)
@@ -182,7 +190,7 @@ impl<P: Port> Agent<P> {
 
     /// Passes on what the parts say, as fast as the front ends take it.
     fn listen(&mut self, now: Instant) -> io::Result<()> {
-        for session in self.sessions.values_mut() {
+        for session in self.sessions.iter_mut() {
             let Some(part) = &mut session.part else { continue };
             while session.link.flush(&mut self.endpoint) {
                 let Some(said) = part.poll(now)? else { break };

@@ -13,6 +13,7 @@ pub mod front;
 pub mod hosts;
 mod link;
 pub mod part;
+mod sessions;
 pub mod wire;
 
 use std::time::Duration;
