@@ -14,7 +14,8 @@ use crate::comm::Comm;
 use crate::error::{Error, Result};
 use crate::handles::Table;
 use crate::launch::Job;
-use crate::transport::shm::{CopyError, Parcel, Segment};
+use crate::transport::shm::{Consumer, CopyError, Head, Parcel, Segment};
+use std::hint::spin_loop;
 use std::sync::Arc;
 use std::time::Duration;
 use twowire_fabric::spec::FabricSpec;
@@ -24,6 +25,8 @@ pub type Requests = Table<Request>;
 
 /// Up to this many bytes a message to this process itself is copied, so that its send is complete.
 const OWN_EAGER: usize = 16 << 10;
+/// Looks for a message before a receive waits for it as others do: answers of an exchange come within them.
+const LOOKS: u32 = 100;
 /// Messages taken from one source before the others have their turn.
 const TURN: usize = 32;
 
@@ -212,14 +215,16 @@ impl Engine {
         request::finish(requests, receive, key, from.len());
     }
 
-    /// Receives at once, if the next message of the source that is asked for is the right one, and no other receive waits; what came.
+    /// Receives at once, if the next message of the source that is asked for is the right one and comes within moments, and no other
+    /// receive waits; what came.
     #[inline]
     pub fn receive_now(&mut self, asked: &Key, buffer: &Buffer) -> Option<(Key, usize)> {
         if asked.source == ANY || !self.posted.is_empty() || !self.unexpected.is_empty() {
             return None;
         }
+        let looks = if self.is_undisturbed() { LOOKS } else { 0 };
         let source = self.sources.of(asked.source)?;
-        let head = source.ring.peek()?;
+        let head = look(&source.ring, looks)?;
         let key = Key { context: head.context, source: asked.source, tag: head.word.tag };
         if !asked.takes(&key) {
             return None;
@@ -246,6 +251,12 @@ impl Engine {
         }
         source.ring.consume(&head);
         Some((key, len))
+    }
+
+    /// True if nothing else may want this core or this process's attention for a moment.
+    #[inline]
+    fn is_undisturbed(&self) -> bool {
+        !super::progress::is_crowded() && !self.ways.is_waiting() && self.ways.remote.is_none()
     }
 
     /// Receives; done at once if the message is here.
@@ -519,6 +530,19 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The next message of a ring, if it comes within so many looks.
+#[inline]
+fn look(ring: &Consumer, looks: u32) -> Option<Head> {
+    for _ in 0..looks {
+        let head = ring.peek();
+        if head.is_some() {
+            return head;
+        }
+        spin_loop();
+    }
+    ring.peek()
 }
 
 #[cold]

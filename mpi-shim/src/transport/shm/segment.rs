@@ -281,3 +281,18 @@ impl Drop for Area {
         let _ = unsafe { munmap(self.base.cast(), self.len) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_the_memory_follow_one_another_and_the_free_area_can_be_mapped() {
+        for count in 1..=300 {
+            let layout = Layout::new(count);
+            let parts = [layout.processes, layout.senders, layout.tails, layout.rings, layout.cells, layout.free];
+            assert!(parts.is_sorted(), "{layout:?}");
+            assert!(layout.free.is_multiple_of(PAGE) && layout.cells.is_multiple_of(LINE), "{layout:?}");
+        }
+    }
+}
