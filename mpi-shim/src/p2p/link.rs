@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 /// From this many bytes on a message goes in a cell, if there is one.
-const PARCEL: usize = 512;
+const PARCEL: usize = 64;
 
 /// The way to a process.
 #[derive(Debug)]

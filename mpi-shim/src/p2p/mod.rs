@@ -19,6 +19,7 @@ mod buffer;
 mod completion;
 mod engine;
 mod explain;
+mod incoming;
 mod link;
 mod matching;
 mod message;
