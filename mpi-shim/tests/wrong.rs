@@ -47,7 +47,7 @@ const WRONG: [(&str, &str, &str); 42] = [
         "MPI_Recv on rank 1",
         "a message of 40 bytes with tag 4 does not fit into the 20 of the receive (MPI_ERR_TRUNCATE)",
     ),
-    ("truncate-long", "MPI_Recv on rank 1", "a message of 1048576 bytes with tag 4 does not fit into the 400"),
+    ("truncate-long", "MPI_Recv on rank 1", "a message of 1048580 bytes with tag 4 does not fit into the 400"),
     (
         "bcast-fewer",
         "MPI_Bcast",

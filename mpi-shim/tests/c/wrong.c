@@ -2,8 +2,8 @@
 #include "check.h"
 #include <string.h>
 
-enum { LONG = 1 << 18 };
-static int rank, ranks, one[LONG], two[LONG];
+enum { LONG = 1 << 18, LONGER = LONG + 1 };
+static int rank, ranks, one[LONGER], two[LONGER];
 
 static void send(int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) { MPI_Send(one, count, type, dest, tag, comm); }
 
@@ -106,7 +106,7 @@ int main(int argc, char **argv) {
     bad_argument(how);
     freed_handle(how);
     if (!strcmp(how, "truncate")) truncate(10, 5);
-    if (!strcmp(how, "truncate-long")) truncate(LONG, 100);
+    if (!strcmp(how, "truncate-long")) truncate(LONGER, 100);
     mismatch(how);
     OK(MPI_Finalize());
     if (!strcmp(how, "after")) send(1, MPI_INT, 0, 0, MPI_COMM_WORLD);

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{hint, slice, thread};
 
 /// Bytes of a cell of each kind.
-const BYTES: [usize; 2] = [8 << 10, 256 << 10];
+const BYTES: [usize; KINDS] = [8 << 10, 64 << 10, 1 << 20];
+const KINDS: usize = 3;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// The longest piece that is written before it is published.
@@ -22,16 +23,16 @@ const LOOKS: u32 = 1000;
 
 /// How many cells of each kind a pair has, on a node with so many processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Counts([usize; 2]);
+pub(super) struct Counts([usize; KINDS]);
 
 impl Counts {
     /// All cells together stay below 128 MiB; memory is taken only for those that were used.
     pub(super) fn new(processes: usize) -> Counts {
         Counts(match processes {
-            0..=8 => [32, 8],
-            9..=16 => [16, 2],
-            17..=64 => [8, 0],
-            _ => [0, 0],
+            0..=8 => [32, 8, 2],
+            9..=16 => [16, 4, 0],
+            17..=64 => [8, 0, 0],
+            _ => [0, 0, 0],
         })
     }
 
@@ -42,7 +43,31 @@ impl Counts {
 
     /// Bytes of a pair's cells.
     pub(super) fn bytes(self) -> usize {
-        self.0[0] * BYTES[0] + self.0[1] * (BYTES[1] + LINE)
+        self.place(self.0.iter().sum())
+    }
+
+    /// How many of a kind's numbers are before this one.
+    #[inline]
+    fn before(self, cell: usize) -> [usize; KINDS] {
+        let mut left = cell;
+        self.0.map(|count| {
+            let here = left.min(count);
+            left -= here;
+            here
+        })
+    }
+
+    /// Where a cell is: behind all cells of lower numbers, each with a line.
+    #[inline]
+    fn place(self, cell: usize) -> usize {
+        self.before(cell).iter().zip(BYTES).map(|(count, bytes)| count * (bytes + LINE)).sum()
+    }
+
+    /// The kind of a cell; none if there is no such cell.
+    #[inline]
+    fn kind(self, cell: usize) -> Option<usize> {
+        let before = self.before(cell);
+        (0..KINDS).find(|&kind| before[kind] < self.0[kind])
     }
 }
 
@@ -73,7 +98,7 @@ pub struct Cells {
     base: *mut u8,
     counts: Counts,
     /// The cells of each kind that are this side's, the one received last at the end.
-    mine: [Vec<u32>; 2],
+    mine: [Vec<u32>; KINDS],
 }
 
 impl Cells {
@@ -99,35 +124,31 @@ impl Cells {
     /// A cell that this side need not keep as it is any longer.
     #[inline]
     pub fn give(&mut self, parcel: Parcel) {
-        self.mine[self.kind(parcel.cell)].push(parcel.cell);
+        if let Some(kind) = self.counts.kind(parcel.cell as usize) {
+            self.mine[kind].push(parcel.cell);
+        }
     }
 
     /// What a message names, which now is this side's; none if there is no such cell.
     #[inline]
     pub fn parcel(&self, number: u64) -> Option<Parcel> {
         let parcel = Parcel { cell: (number >> 32) as u32, len: number as u32 };
-        let there = (parcel.cell as usize) < self.counts.0[0] + self.counts.0[1];
-        (there && parcel.bytes() <= BYTES[self.kind(parcel.cell)]).then_some(parcel)
-    }
-
-    #[inline]
-    fn kind(&self, cell: u32) -> usize {
-        usize::from(cell as usize >= self.counts.0[0])
+        let kind = self.counts.kind(parcel.cell as usize)?;
+        (parcel.bytes() <= BYTES[kind]).then_some(parcel)
     }
 
     #[inline]
     fn place(&self, parcel: &Parcel) -> *mut u8 {
-        let (cell, small) = (parcel.cell as usize, self.counts.0[0]);
-        let offset = if cell < small { cell * BYTES[0] } else { small * BYTES[0] + (cell - small) * (BYTES[1] + LINE) };
         // SAFETY: `take` and `parcel` make parcels of cells that there are.
-        unsafe { self.base.add(offset) }
+        unsafe { self.base.add(self.counts.place(parcel.cell as usize)) }
     }
 
-    /// How much of the data is written: the line behind a large cell. A small one's is written at once.
+    /// How much of the data is written: the line behind the cell. A small cell's is written at once, and it is not looked at.
     #[inline]
     fn written(&self, parcel: &Parcel) -> Option<&AtomicU64> {
+        let kind = self.counts.kind(parcel.cell as usize).filter(|&kind| kind > 0)?;
         // SAFETY: within the cell's memory, aligned, and mapped as long as the segment.
-        (self.kind(parcel.cell) == 1).then(|| unsafe { AtomicU64::from_ptr(self.place(parcel).add(BYTES[1]).cast()) })
+        Some(unsafe { AtomicU64::from_ptr(self.place(parcel).add(BYTES[kind]).cast()) })
     }
 
     /// Writes the data that has to be there before the message is published: all, or with `early` the first piece of it.
