@@ -30,7 +30,7 @@ fn calls_and_messages_are_counted() {
     }
     let picture = std::fs::read_to_string(&svg).expect("it was written");
     std::fs::remove_file(&svg).expect("it is ours");
-    assert!(picture.contains("<title>rank 2 to rank 0: 1.91 MiB") && picture.contains(">receiver</text>"), "{picture}");
+    assert!(picture.contains("<title>rank 2 to rank 0: 1.9 MiB") && picture.contains(">receiver</text>"), "{picture}");
 }
 
 #[test]
