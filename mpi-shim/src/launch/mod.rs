@@ -3,7 +3,7 @@
 //! | who started it | what it sees |
 //! |---|---|
 //! | our `mpirun` | `TWOWIRE_JOB`: the [`ticket`], and a descriptor of the job's memory that it inherits |
-//! | Hydra, Slurm | `PMI_FD`: a socket on which [`pmi`] is spoken; the node's first rank makes the memory |
+//! | Hydra, Slurm | `PMI_FD`: a socket on which PMI is spoken (`pmi`); the node's first rank makes the memory |
 //! | Open MPI, PRRTE, Slurm | `PMIX_NAMESPACE`: the library `libpmix.so.2`, if it is there; the same |
 //! | nobody | a job of one |
 //!
