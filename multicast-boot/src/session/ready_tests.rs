@@ -138,11 +138,11 @@ impl Protocol for Shared {
     }
 }
 
-#[test]
-fn the_front_end_counts_a_node_as_ready_when_its_phase_2_says_so() {
+/// A front end and a node that has the image and starts its kernel; what it leaves to that.
+fn handed_over(config: RootConfig) -> (Pair, Ticket) {
     let ground = Ground::new(star(1));
     let plan = ground.plan.clone();
-    let mut root = BootRoot::new(RootConfig::default(), image(50_000), plan.clone(), &ground.nodes(), 5);
+    let mut root = BootRoot::new(config, image(50_000), plan.clone(), &ground.nodes(), 5);
     root.start(ms(0));
     let config = NodeConfig { hand_over: None, ..NodeConfig::default() };
     let credentials = Credentials { card: UniqueId(101), key: key().public(), secret: None };
@@ -158,7 +158,12 @@ fn the_front_end_counts_a_node_as_ready_when_its_phase_2_says_so() {
     pair.run(Duration::from_millis(100));
     assert_eq!(node.borrow().state(), NodeState::HandingOver);
     let ticket = node.borrow().ticket().unwrap();
+    (pair, ticket)
+}
 
+#[test]
+fn the_front_end_counts_a_node_as_ready_when_its_phase_2_says_so() {
+    let (mut pair, ticket) = handed_over(RootConfig::default());
     // The kernel starts: nobody answers for a while, and the front end waits.
     pair.node = Box::new(ReadyReport::new(ticket, Timing::default()));
     assert_eq!(pair.root.progress().failed, 0);
@@ -167,6 +172,38 @@ fn the_front_end_counts_a_node_as_ready_when_its_phase_2_says_so() {
     assert_eq!((pair.root.outcome().ready, pair.root.progress().failed), (1, 0));
     assert!(pair.root.is_done());
     assert_eq!(pair.node.poll_timeout(), None, "it has been heard");
+}
+
+#[test]
+fn nobody_is_waited_for_once_the_last_node_that_was_given_up_is_ready_after_all() {
+    let timing = Timing {
+        hand_over_timeout: Duration::from_millis(20),
+        rejoin_wait: Duration::from_secs(3600),
+        ..Timing::default()
+    };
+    let (mut pair, ticket) = handed_over(RootConfig { timing, ..RootConfig::default() });
+    pair.node = Box::new(Silent);
+    pair.run(Duration::from_millis(100));
+    assert_eq!(pair.root.progress().failed, 1);
+    assert!(!pair.root.is_done(), "it may come back");
+    pair.node = Box::new(ReadyReport::new(ticket, Timing::default()));
+    pair.run(Duration::from_millis(5));
+    assert_eq!((pair.root.outcome().ready, pair.root.progress().failed), (1, 0));
+    assert!(pair.root.is_done());
+}
+
+/// A node whose kernel takes its time.
+struct Silent;
+
+impl Protocol for Silent {
+    fn handle_packet(&mut self, _: Time, _: &Packet) {}
+    fn handle_timeout(&mut self, _: Time) {}
+    fn poll_transmit(&mut self, _: Time) -> Option<Transmit> {
+        None
+    }
+    fn poll_timeout(&self) -> Option<Time> {
+        None
+    }
 }
 
 proptest! {

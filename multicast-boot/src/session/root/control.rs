@@ -333,7 +333,8 @@ impl Control {
 
     /// True if nothing is expected any more, and no node that was lost may still come back.
     pub(super) fn is_settled(&self, now: Time) -> bool {
-        let wait_over = self.last_loss.is_none_or(|at| now - at >= self.timing.rejoin_wait);
+        let is_missing = self.members.iter().any(|member| member.failed.is_some());
+        let wait_over = !is_missing || self.last_loss.is_none_or(|at| now - at >= self.timing.rejoin_wait);
         self.is_sending() && wait_over && self.members.iter().all(Member::is_settled)
     }
 }
