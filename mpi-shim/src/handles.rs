@@ -72,18 +72,12 @@ impl<T> Table<T> {
     /// Puts an object in; its handle.
     #[inline(always)]
     pub fn insert<H: From<usize>>(&mut self, value: T) -> H {
-        self.insert_with(|| value)
-    }
-
-    /// Makes an object where it will lie: a short-lived one is not worth a copy.
-    #[inline(always)]
-    pub fn insert_with<H: From<usize>>(&mut self, make: impl FnOnce() -> T) -> H {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, value: None });
             self.slots.len() as u32 - 1
         });
         let slot = &mut self.slots[index as usize];
-        slot.value.get_or_insert_with(make);
+        slot.value = Some(value);
         H::from(self.handle(index, self.slots[index as usize].generation))
     }
 

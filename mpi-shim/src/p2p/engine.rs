@@ -242,7 +242,7 @@ impl Engine {
         buffer: Buffer,
         naming: request::Naming,
     ) -> Result<MPI_Request> {
-        let request: MPI_Request = requests.insert_with(|| Request::receive(buffer, asked, naming));
+        let request: MPI_Request = requests.insert(Request::receive(buffer, asked, naming));
         if !self.unexpected.is_empty()
             && let Some((key, message)) = self.unexpected.take(&asked)
         {
