@@ -2,11 +2,11 @@
 //!
 //! Nodes are put in a row by location, the trees follow from the row ([`pair_trees`]), and each edge takes the least
 //! loaded of its pair's routes. While a cable carries more than the image once, nodes change places: those of one
-//! crossbar first.
+//! crossbar first. At last edges that share a cable with strangers are taken apart (`untangle.rs`).
 
 use super::cabling::{Cabling, Laid};
 use super::pair_trees;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use twowire_fabric::id::NodeNumber;
 use twowire_fabric::topology::CrossbarId;
 use twowire_fabric::wire::boot::TREES;
@@ -16,9 +16,6 @@ const ROUNDS: usize = 4;
 
 /// How many changes of places are tried before the layout is taken as it is.
 const MAX_TRIES: usize = 4_000;
-
-/// How many edges are laid elsewhere for each node, at most, so that none shares a cable with strangers.
-const MOVES_PER_NODE: usize = 20;
 
 /// How far in the row a node is looked for with which another one may change places.
 const NEAR: usize = 12;
@@ -88,61 +85,26 @@ impl Layout {
         }
     }
 
-    fn swap_while_overloaded(&mut self, cabling: &mut Cabling) {
-        let mut crossbars: BTreeMap<CrossbarId, Vec<usize>> = BTreeMap::new();
+    /// The places of the nodes of each crossbar.
+    fn by_crossbar(&self, cabling: &Cabling) -> Crossbars {
+        let mut crossbars = Crossbars::new();
         for place in 1..self.row.len() {
             if let Some(crossbar) = cabling.crossbar(self.row[place]) {
                 crossbars.entry(crossbar).or_default().push(place);
             }
         }
-        let mut tries = 0;
+        crossbars
+    }
+
+    fn swap_while_overloaded(&mut self, cabling: &mut Cabling) {
+        let (crossbars, mut tries) = (self.by_crossbar(cabling), 0);
         while cabling.excess() > 0 && self.swap_one(cabling, &crossbars, &mut tries) {
             self.swaps += 1;
         }
     }
 
-    /// Lays edges that share a cable with strangers elsewhere, and then those that they meet there, until none is left or
-    /// it takes too long: as one colours the edges of a graph, where a free colour for one edge may take the changes of a
-    /// whole chain of them.
-    fn untangle(&mut self, cabling: &mut Cabling) {
-        let place_of: BTreeMap<NodeNumber, usize> = self.row.iter().copied().zip(0..).collect();
-        let mut tangled: VecDeque<(usize, usize)> =
-            (0..TREES).flat_map(|tree| (1..self.row.len()).map(move |place| (tree, place))).collect();
-        let before = (self.edges.clone(), self.count_strangers(cabling));
-        for step in 0..MOVES_PER_NODE * self.row.len() {
-            let Some((tree, place)) = tangled.pop_front() else { break };
-            let Some(laid) = self.edges[tree][place].take() else { continue };
-            if cabling.strangers(&laid).next().is_none() {
-                self.edges[tree][place] = Some(laid);
-                continue;
-            }
-            let laid = cabling.lay_elsewhere(laid, step);
-            for (parent, child) in cabling.strangers(&laid) {
-                let other = place_of[&child];
-                let is_in = |&tree: &usize| self.row[self.parent(tree, other)] == parent;
-                tangled.extend((0..TREES).find(is_in).map(|tree| (tree, other)));
-            }
-            self.edges[tree][place] = Some(laid);
-        }
-        if self.count_strangers(cabling) > before.1 {
-            self.edges.iter().flatten().flatten().for_each(|laid| cabling.lift(laid));
-            self.edges = before.0;
-            self.edges.iter().flatten().flatten().for_each(|laid| cabling.count(laid));
-        }
-    }
-
-    /// How often edges share a cable with strangers.
-    fn count_strangers(&self, cabling: &Cabling) -> usize {
-        self.edges.iter().flatten().flatten().map(|laid| cabling.strangers(laid).count()).sum()
-    }
-
     /// Looks for one change of places after which the cables carry less too much. False if there is none.
-    fn swap_one(
-        &mut self,
-        cabling: &mut Cabling,
-        crossbars: &BTreeMap<CrossbarId, Vec<usize>>,
-        tries: &mut usize,
-    ) -> bool {
+    fn swap_one(&mut self, cabling: &mut Cabling, crossbars: &Crossbars, tries: &mut usize) -> bool {
         let before = cabling.excess();
         for place in self.ends_of_overloaded(cabling) {
             let Some(crossbar) = cabling.crossbar(self.row[place]) else { continue };
@@ -153,11 +115,11 @@ impl Layout {
                     return false;
                 }
                 *tries += 1;
-                let moved = self.swap(cabling, place, other);
+                let swap = self.swap(cabling, place, other);
                 if cabling.excess() < before {
                     return true;
                 }
-                self.undo(cabling, place, other, moved);
+                self.undo(cabling, place, other, swap);
             }
         }
         false
@@ -179,26 +141,31 @@ impl Layout {
         ends
     }
 
-    /// Two nodes change places; all edges from and to them are laid again. Returns those edges as they lay before.
-    fn swap(&mut self, cabling: &mut Cabling, a: usize, b: usize) -> Vec<Moved> {
-        let mut moved = Vec::new();
+    /// Two nodes change places; all edges from and to them are laid again.
+    fn swap(&mut self, cabling: &mut Cabling, a: usize, b: usize) -> Swap {
+        let mut swap = Swap { moved: Vec::new(), strangers_before: 0, strangers_after: 0 };
         for (tree, place) in self.edges_at(a, b) {
             let laid = self.edges[tree][place].take();
-            laid.iter().for_each(|laid| cabling.lift(laid));
-            moved.push((tree, place, laid));
+            if let Some(laid) = &laid {
+                swap.strangers_before += cabling.strangers(laid).count();
+                cabling.lift(laid);
+            }
+            swap.moved.push((tree, place, laid));
         }
         self.row.swap(a, b);
-        for &(tree, place, _) in &moved {
+        for &(tree, place, _) in &swap.moved {
             let parent = self.parent(tree, place);
-            self.edges[tree][place] = cabling.lay(self.row[parent], self.row[place]);
+            let laid = cabling.lay(self.row[parent], self.row[place]);
+            swap.strangers_after += laid.iter().map(|laid| cabling.strangers(laid).count()).sum::<usize>();
+            self.edges[tree][place] = laid;
         }
-        moved
+        swap
     }
 
     /// Takes a change of places back.
-    fn undo(&mut self, cabling: &mut Cabling, a: usize, b: usize, moved: Vec<Moved>) {
+    fn undo(&mut self, cabling: &mut Cabling, a: usize, b: usize, swap: Swap) {
         self.row.swap(a, b);
-        for (tree, place, laid) in moved {
+        for (tree, place, laid) in swap.moved {
             self.edges[tree][place].take().iter().for_each(|laid| cabling.lift(laid));
             laid.iter().for_each(|laid| cabling.count(laid));
             self.edges[tree][place] = laid;
@@ -250,8 +217,20 @@ fn row(groups: &[Vec<NodeNumber>]) -> (Vec<NodeNumber>, Vec<u32>) {
     (row, pairs.into_iter().map(|(spot, _)| spot).collect())
 }
 
-/// An edge by its tree and its lower end, and where it lay.
-type Moved = (usize, usize, Option<Laid>);
+/// The places of the nodes of each crossbar.
+type Crossbars = BTreeMap<CrossbarId, Vec<usize>>;
+
+/// A change of places.
+struct Swap {
+    /// The edges that were laid again, each by its tree and its lower end, and where it lay.
+    moved: Vec<(usize, usize, Option<Laid>)>,
+    /// With how many strangers these edges shared cables, and share them now; of two of them each pair counts once.
+    strangers_before: usize,
+    strangers_after: usize,
+}
+
+#[path = "untangle.rs"]
+mod untangle;
 
 #[cfg(test)]
 #[path = "layout_tests.rs"]

@@ -1,4 +1,5 @@
 use super::super::super::testing::plan;
+use super::super::cabling::Plan;
 use super::*;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -7,12 +8,16 @@ use twowire_fabric::topology::{HostId, Topology, generate};
 /// What the busiest cable carries, how many nodes changed places, and how often strangers share a cable.
 type Figures = (f64, usize, usize);
 
-/// Lays the trees over those nodes of a topology that `joined` names; checks what must hold of any layout.
+/// Lays the trees over those nodes of a topology that `joined` names.
 fn lay(topology: Topology, front_end: u32, routes_per_pair: usize, joined: impl Fn(usize) -> bool) -> Figures {
-    let topology = Arc::new(topology);
-    let mut cabling = Cabling::new(plan(&topology, HostId(front_end), routes_per_pair));
-    let nodes: Vec<NodeNumber> =
-        (1..topology.hosts().len()).filter(|&index| joined(index)).map(NodeNumber::from_index).collect();
+    lay_on(plan(&Arc::new(topology), HostId(front_end), routes_per_pair), joined)
+}
+
+/// Lays the trees over those nodes of a plan that `joined` names; checks what must hold of any layout.
+fn lay_on(plan: Plan, joined: impl Fn(usize) -> bool) -> Figures {
+    let hosts = plan.hosts.len();
+    let mut cabling = Cabling::new(plan);
+    let nodes: Vec<NodeNumber> = (1..hosts).filter(|&index| joined(index)).map(NodeNumber::from_index).collect();
     let layout = Layout::new(&mut cabling, &nodes);
     let mut row = layout.row[1..].to_vec();
     row.sort_unstable();
@@ -48,5 +53,26 @@ proptest! {
         let topology = generate::xgft(&[4, 4, 4], &[1, 4, 4]).expect("a Clos");
         let (load, _, strangers) = lay(topology, front_end, 4, |index| present[index]);
         prop_assert!(load <= 1.0 && strangers <= 32, "{load}, {strangers}");
+    }
+}
+
+/// A plan of few routes for each pair, spread by their destination over all the shortest ones, as a mapper spreads them.
+fn few_routes(topology: &Arc<Topology>, routes_per_pair: usize) -> Plan {
+    let all = plan(topology, HostId(0), usize::from(u8::MAX));
+    let routes = Arc::clone(&all.routes);
+    let few = move |from: NodeNumber, to: NodeNumber| {
+        let all = routes.routes(from, to);
+        let first = to.index() * routes_per_pair;
+        (0..routes_per_pair.min(all.len())).map(|alternate| all[(first + alternate) % all.len()]).collect::<Vec<_>>()
+    };
+    Plan { routes: Arc::new(few), ..all }
+}
+
+#[test]
+fn nodes_change_places_where_routes_are_too_few_to_keep_strangers_apart() {
+    for routes_per_pair in [2, 3] {
+        let few = few_routes(&Arc::new(generate::pink()), routes_per_pair);
+        let (load, swaps, strangers) = lay_on(few, |_| true);
+        assert_eq!((load, strangers), (1.0, 0), "{routes_per_pair} routes, {swaps} swaps");
     }
 }
