@@ -30,23 +30,25 @@ impl Control {
         self.on_answer(now, index, join.incarnation, answer, join.key_id);
     }
 
-    /// True if this is of another start of a node that takes part, and does not say what the last offer to that node asked to
-    /// be sent back: anybody could say it in the node's name.
+    /// True if this is not of the start of the node that takes part, and does not say what the offers to that node ask to be
+    /// sent back: anybody could say it in the node's name.
     fn is_doubtful(&self, index: usize, join: &Join) -> bool {
-        let is_new = self.members[index].incarnation.is_some_and(|known| known != join.incarnation);
+        let is_new = self.members[index].incarnation != Some(join.incarnation);
         is_new && self.cookies.of(join.from).echo() != Some(join.proof)
     }
 
-    /// Somebody says that it is this node, and cannot have proven it: it has had no challenge. It gets an offer; that the node
-    /// has started anew is believed when it has answered that. Whoever asks in the name of nodes that take part makes the
-    /// root send no more than a small share of what its link carries, and nobody waits for an offer longer than all others.
+    /// Somebody says that it is this node, and has not proven it. It gets an offer; that the node is there, or has started
+    /// anew, is believed when it has answered that. Whoever asks in the names of nodes makes the root send no more than a
+    /// small share of what its link carries, once it needs that for the image, and nobody waits for an offer longer than
+    /// all others.
     fn on_unproven_question(&mut self, now: Time, index: usize) {
+        let is_sending = self.is_sending();
         let member = &mut self.members[index];
         member.may_be_new = member.incarnation.is_some();
-        if self.phase == Phase::Idle {
+        if self.phase == Phase::Idle || !member.is_invited {
             return;
         }
-        if !member.may_be_new {
+        if !member.may_be_new && !is_sending {
             if now - member.sent >= self.timing.retry_after(member.tries, self.members.len()) {
                 self.offer(index);
             }

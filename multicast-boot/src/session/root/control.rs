@@ -82,7 +82,7 @@ pub(crate) struct Control {
     pub(super) gate: Option<Gate>,
     pub(super) cookies: Cookies,
     pub(super) strangers: Strangers,
-    /// When the next node that takes part, and in whose name somebody asks for an offer, may get one.
+    /// When the next node in whose name somebody asks for an offer, while the image is sent, may get one.
     pub(super) doubtful_offers_from: Time,
     /// Those that wait for theirs, in turn: so a flood of questions in the names of all takes none its turn.
     pub(super) doubted: VecDeque<usize>,

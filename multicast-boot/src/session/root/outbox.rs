@@ -10,8 +10,8 @@ use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Assign, Call, Instruct, Offer, Relayed};
 use twowire_fabric::wire::{Header, Packet};
 
-/// The time between two offers to nodes that may or may not have started anew, in units of the time that a report takes:
-/// such an offer costs the root about as much as a chunk, or less.
+/// The time between two offers to nodes that may or may not be there, or have started anew, in units of the time that a
+/// report takes: such an offer costs the root about as much as a chunk, or less.
 const DOUBTFUL_OFFERS: u32 = 5;
 
 /// To fewer nodes the root sends a frame each.
@@ -35,7 +35,7 @@ impl Control {
         }
     }
 
-    /// Offers the image to the next node in whose name somebody has said that it has started anew, if it is time.
+    /// Offers the image to the next node in whose name somebody has said that it is there, or has started anew, if it is time.
     fn offer_to_doubted(&mut self, now: Time) {
         if now >= self.doubtful_offers_from
             && let Some(index) = self.doubted.pop_front()
@@ -98,8 +98,7 @@ impl Control {
             return Some(match self.invitation {
                 Invitation::Mapped(epoch) => {
                     let to = member.number;
-                    let cookie = member.incarnation.map(|_| self.cookies.of(to));
-                    let challenge = self.gate.as_ref().map(Gate::challenge).or(cookie);
+                    let challenge = Some(self.gate.as_ref().map_or_else(|| self.cookies.of(to), Gate::challenge));
                     Packet::with_payload(Offer { session, epoch, to, report_ms, challenge, offering }, manifest)
                 }
                 Invitation::Called(call) => Packet::with_payload(Call { report_ms, offering, ..call }, manifest),
