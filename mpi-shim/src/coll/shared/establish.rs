@@ -31,13 +31,14 @@ pub fn establish(comm: &Arc<Comm>) -> Result<Option<Shared>> {
     let mut offset = if comm.rank == 0 { [take(&segment, bytes(size))] } else { [0] };
     exchange(comm, &Call::Bcast { data: words(&mut offset), root: Root::Rank(0) })?;
     let area = segment.area(offset[0], bytes(size));
-    let pids: Option<Box<[u32]>> = places.iter().map(|&place| segment.pid(place)).collect();
     let probe = Box::new(PROBE);
     let mine = [area.is_ok().into(), address(&raw const *probe) as u64];
     let records = gather(comm, mine)?;
     if records.iter().any(|record| record[0] == 0) {
         return Ok(None);
     }
+    // Everybody has told something, so everybody's process has noted its id.
+    let pids: Option<Box<[u32]>> = places.iter().map(|&place| segment.pid(place)).collect();
     let next = (comm.rank + 1) % size;
     let may_read = pids.as_ref().is_some_and(|pids| reads(pids[next], records[next][1]));
     let all_may = gather(comm, [may_read.into(), 0])?.iter().all(|record| record[0] == 1);
