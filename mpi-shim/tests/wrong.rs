@@ -69,7 +69,7 @@ const WRONG: [(&str, &str, &str); 42] = [
     ("allgather", "MPI_Allgather", " MPI_Allgather with 32 bytes for each rank"),
     ("alltoall", "MPI_Alltoall", " MPI_Alltoall with 32 bytes for each rank"),
     ("alltoall-long", "MPI_Alltoall", " MPI_Alltoall with 262144 bytes for each rank"),
-    ("gather-more", "MPI_Gather on rank 0", "a message of 32 bytes with tag "),
+    ("gather-more", "MPI_Gather", "MPI_Gather with 32 bytes and root 0"),
     ("barrier-bcast", "MPI_B", "MPI_Barrier"),
     ("allreduce-alltoall", "MPI_All", "MPI_Alltoall with 4 bytes for each rank"),
 ];

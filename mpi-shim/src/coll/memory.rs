@@ -79,7 +79,8 @@ fn buffer(data: &Data) -> Buffer {
     }
 }
 
-fn copy(from: &Data, to: &Data) {
+/// Copies values; within the promise of `Program::new`, or of who calls a collective.
+pub(super) fn copy(from: &Data, to: &Data) {
     let (from, to) = (buffer(from), buffer(to));
     let len = from.len().min(to.len());
     match (from.run(), to.run()) {

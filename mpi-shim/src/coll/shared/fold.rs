@@ -90,6 +90,59 @@ impl Shared {
         outcome
     }
 
+    /// `MPI_Scan`, or, without the own elements, `MPI_Exscan`: who has a higher rank is not waited for.
+    pub(super) fn scan(&self, mine: &Data, result: &Data, op: &Op, inclusive: bool) -> Result<()> {
+        let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
+        let (number, len) = (self.begin(), mine.bytes());
+        self.claim(number);
+        self.deposit(number, mine.address, len);
+        self.publish(number);
+        for rank in 0..self.rank() {
+            self.await_head(rank, number)?;
+        }
+        let operand = |rank| self.contribution(rank, number, len).cast_const();
+        let (operands, out) = (self.rank() + usize::from(inclusive), ptr::with_exposed_provenance_mut(result.address));
+        // SAFETY: the caller's buffer, and slots that were published; the own operand is in the own slot.
+        let outcome = unsafe {
+            match operands {
+                0 => Ok(()),
+                1 => {
+                    ptr::copy_nonoverlapping(operand(0), out, len);
+                    Ok(())
+                }
+                _ => Folding { op, datatype }.fold(operands, operand, out, mine.count),
+            }
+        };
+        self.end(number);
+        outcome
+    }
+
+    /// `MPI_Reduce_scatter` and `MPI_Reduce_scatter_block`: everybody folds what it wants of the elements.
+    pub(super) fn reduce_scatter(&self, mine: &Data, result: &Data, counts: &[usize], op: &Op) -> Result<()> {
+        let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
+        let (width, folding) = (datatype.size(), Folding { op, datatype });
+        let first = counts[..self.rank()].iter().sum::<usize>() * width;
+        let own = first..first + counts[self.rank()] * width;
+        let mut outcome = Ok(());
+        for (begin, len) in chunks(mine.bytes(), whole(self.chunk(), width)) {
+            let number = self.begin();
+            self.claim(number);
+            // The own part as well: in place, the result takes the place of operands.
+            self.deposit(number, mine.address + begin, len);
+            self.publish(number);
+            self.await_all(number)?;
+            let (from, to) = (own.start.clamp(begin, begin + len), own.end.clamp(begin, begin + len));
+            // SAFETY: within slots that were published, which hold a chunk.
+            let operand = |rank| unsafe { self.contribution(rank, number, len).add(from - begin).cast_const() };
+            let out = ptr::with_exposed_provenance_mut(result.address + (from - own.start.min(from)));
+            // SAFETY: the caller's buffer, and slots that were published.
+            let folded = unsafe { folding.fold(self.size(), operand, out, (to - from) / width.max(1)) };
+            outcome = outcome.and(folded);
+            self.end(number);
+        }
+        outcome
+    }
+
     /// Puts elements where the others find them, once they are told; that place.
     fn deposit(&self, number: u64, from: usize, len: usize) -> *const u8 {
         let place = self.contribution(self.rank(), number, len);

@@ -33,6 +33,7 @@ mod area;
 mod direct;
 mod establish;
 mod fold;
+mod rooted;
 mod signature;
 mod slots;
 mod wait;
@@ -41,6 +42,7 @@ pub use area::Shared;
 pub use establish::establish;
 
 use crate::coll::call::{Call, Parts, Root};
+use crate::coll::memory;
 use crate::coll::schedule::Data;
 use crate::error::Result;
 
@@ -57,6 +59,8 @@ const WIDEST: usize = 4 << 10;
 const DIRECT: usize = 16 << 10;
 /// Of two members, the root folds operands of this size alone, while the other one fills the slots and leaves.
 const PIPELINED: usize = 256 << 10;
+/// Longer blocks to and from a root go by messages: one copy in place of two.
+const ROOTED: usize = 8 << 10;
 /// With fewer cores, blocks of an all-to-all of this size.
 const DIRECT_ALLTOALL: usize = 32 << 10;
 
@@ -84,10 +88,39 @@ impl Shared {
                 bytes if direct(bytes) => self.reduce_direct(mine, Some(result), op, None),
                 _ => self.reduce_by_shares(mine, Some(result), op, None),
             },
+            Call::Gather { mine, all, root: Root::Rank(root), equal: true } => {
+                let own = all.as_ref().filter(|_| self.rank() == *root).map(|all| all.of(*root));
+                if own.as_ref().or(mine.as_ref()).is_none_or(|block| block.bytes() > ROOTED) {
+                    return None;
+                }
+                if let (Some(mine), Some(own)) = (mine, &own) {
+                    memory::copy(mine, own);
+                }
+                self.gather(mine.as_ref(), all.as_ref(), *root)
+            }
+            Call::Scatter { all, mine, root: Root::Rank(root), equal: true } => {
+                let own = all.as_ref().filter(|_| self.rank() == *root).map(|all| all.of(*root));
+                if own.as_ref().or(mine.as_ref()).is_none_or(|block| block.bytes() > ROOTED) {
+                    return None;
+                }
+                if let (Some(mine), Some(own)) = (mine, &own) {
+                    memory::copy(own, mine);
+                }
+                self.scatter(all.as_ref(), mine.as_ref(), *root)
+            }
+            Call::Scan { mine, result, op } | Call::Exscan { mine, result, op }
+                if may_chunk(mine) && mine.bytes() <= FOLDED_BY_ALL && self.size() <= FOLDED_BY_ROOT =>
+            {
+                self.scan(mine, result, op, matches!(call, Call::Scan { .. }))
+            }
+            Call::ReduceScatter { mine, result, counts, op } if may_chunk(mine) && !direct(mine.bytes()) => {
+                self.reduce_scatter(mine, result, counts, op)
+            }
             Call::Allgather { mine, all: all @ Parts::Equal(blocks) } => match direct(blocks.bytes()) {
                 true => self.allgather_direct(mine.as_ref(), blocks),
                 false => self.allgather(mine.as_ref(), all),
             },
+            Call::Allgather { mine, all } if !direct(self.longest(all)) => self.allgather(mine.as_ref(), all),
             Call::Alltoall { out: Some(out @ Parts::Equal(blocks)), into: into @ Parts::Equal(places) } => {
                 let bytes = places.bytes();
                 match direct(bytes) || (self.reads_processes() && bytes >= DIRECT_ALLTOALL) {

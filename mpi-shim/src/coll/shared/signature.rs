@@ -17,21 +17,48 @@ use crate::error::Error;
 pub(super) const CORE: u64 = 0xffff;
 
 /// The calls that are made here; their numbers are their places.
-const CALLS: [&str; 7] =
-    ["", "MPI_Barrier", "MPI_Bcast", "MPI_Reduce", "MPI_Allreduce", "MPI_Allgather", "MPI_Alltoall"];
+const CALLS: [&str; 13] = [
+    "",
+    "MPI_Barrier",
+    "MPI_Bcast",
+    "MPI_Reduce",
+    "MPI_Allreduce",
+    "MPI_Allgather",
+    "MPI_Alltoall",
+    "MPI_Gather",
+    "MPI_Scatter",
+    "MPI_Scan",
+    "MPI_Exscan",
+    "MPI_Reduce_scatter",
+    "MPI_Allgatherv",
+];
 const BCAST: u64 = 2;
 const REDUCE: u64 = 3;
+const GATHER: u64 = 7;
+const SCATTER: u64 = 8;
 
 /// A call's bits, but for those of the core.
 #[inline]
 pub(super) fn of(call: &Call) -> u64 {
     let root = |root: &Root| if let Root::Rank(rank) = root { *rank } else { 0 };
     let block = |parts: &Parts| if let Parts::Equal(blocks) = parts { blocks.bytes() } else { 0 };
+    // Others than the root may have named anything as the parts of all.
+    let rooted = |mine: &Option<Data>, all: &Option<Parts>| match (mine, all) {
+        (Some(mine), _) => mine.bytes(),
+        (None, Some(all)) => block(all),
+        (None, None) => 0,
+    };
     let (number, bytes, root) = match call {
         Call::Barrier => (1, 0, 0),
         Call::Bcast { data, root: from } => (BCAST, data.bytes(), root(from)),
         Call::Reduce { mine, root: to, .. } => (REDUCE, mine.bytes(), root(to)),
         Call::Allreduce { mine, .. } => (4, mine.bytes(), 0),
+        Call::Gather { mine, all, root: to, equal: true } => (GATHER, rooted(mine, all), root(to)),
+        Call::Scatter { all, mine, root: from, equal: true } => (SCATTER, rooted(mine, all), root(from)),
+        Call::Scan { mine, .. } => (9, mine.bytes(), 0),
+        Call::Exscan { mine, .. } => (10, mine.bytes(), 0),
+        Call::ReduceScatter { mine, .. } => (11, mine.bytes(), 0),
+        Call::Allgather { all: Parts::Each(blocks), .. } => (12, blocks.iter().map(Data::bytes).sum(), 0),
         Call::Allgather { mine, all } => (5, mine.as_ref().map_or_else(|| block(all), Data::bytes), 0),
         Call::Alltoall { into, .. } => (6, block(into), 0),
         _ => (0, 0, 0),
@@ -51,7 +78,7 @@ fn in_words(bits: u64) -> String {
     let name = CALLS.get(number as usize).copied().unwrap_or("");
     match number {
         1 => name.to_owned(),
-        BCAST | REDUCE => format!("{name} with {bytes} bytes and root {root}"),
+        BCAST | REDUCE | GATHER | SCATTER => format!("{name} with {bytes} bytes and root {root}"),
         _ => format!("{name} with {bytes} bytes for each rank"),
     }
 }

@@ -43,28 +43,38 @@ impl Shared {
         Ok(())
     }
 
-    /// `MPI_Allgather`
+    /// `MPI_Allgather` and `MPI_Allgatherv`: of shorter blocks than the longest the last chunks are shorter, or empty.
     pub(super) fn allgather(&self, mine: Option<&Data>, all: &Parts) -> Result<()> {
         let own = all.of(self.rank());
-        for (position, len) in chunks(own.bytes(), self.chunk()) {
+        for (position, len) in chunks(self.longest(all), self.chunk()) {
+            let piece = |block: &Data| block.bytes().saturating_sub(position).min(len);
             let number = self.begin();
             self.claim(number);
             let place = self.contribution(self.rank(), number, len);
             // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
-            unsafe { read_part(mine.unwrap_or(&own), position, place, len) };
+            unsafe { read_part(mine.unwrap_or(&own), position, place, piece(&own)) };
             self.publish(number);
             if mine.is_some() {
                 // SAFETY: the caller's buffer, and the own slot.
-                unsafe { write_part(&own, position, place, len) };
+                unsafe { write_part(&own, position, place, piece(&own)) };
             }
             self.await_all(number)?;
             for rank in self.others() {
+                let block = all.of(rank);
                 // SAFETY: the caller's buffer, and a slot that was published.
-                unsafe { write_part(&all.of(rank), position, self.contribution(rank, number, len), len) };
+                unsafe { write_part(&block, position, self.contribution(rank, number, len), piece(&block)) };
             }
             self.end(number);
         }
         Ok(())
+    }
+
+    /// Bytes of the longest of all members' blocks.
+    pub(super) fn longest(&self, all: &Parts) -> usize {
+        match all {
+            Parts::Equal(blocks) => blocks.bytes(),
+            Parts::Each(blocks) => blocks.iter().map(Data::bytes).max().unwrap_or(0),
+        }
     }
 
     /// `MPI_Alltoall`

@@ -1,4 +1,7 @@
 //! Schedules of all ranks are played against each other in one process, and compared with what the collective means.
 
-mod calls;
+mod moves;
+mod others;
 mod play;
+mod reductions;
+mod rig;
