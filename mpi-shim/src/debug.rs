@@ -6,9 +6,14 @@ use crate::errhandler::say;
 pub const VARIABLE: &str = "TWOWIRE_DEBUG";
 /// The ways to the other ranks, and why those.
 pub const TRANSPORT: &str = "transport";
+/// The way of each communicator's collectives, and why that.
+pub const COLLECTIVES: &str = "collectives";
 
 /// All words, and what they stand for.
-const WORDS: [(&str, &str); 1] = [(TRANSPORT, "by which way each rank reaches which others, and why")];
+const WORDS: [(&str, &str); 2] = [
+    (TRANSPORT, "by which way each rank reaches which others, and why"),
+    (COLLECTIVES, "by which way the blocking collectives of each communicator go, and why"),
+];
 
 /// Whether a word is asked for.
 pub fn asks_for(word: &str) -> bool {

@@ -87,6 +87,27 @@ fn each_rank_says_by_which_way_it_reaches_which_others() {
 }
 
 #[test]
+fn collectives_copy_from_process_to_process_wherever_that_works() {
+    let program = build("ranks");
+    let said = |word: &str| {
+        let mut job = mpirun(&["-n", "4", "-x", &format!("TWOWIRE_DEBUG={word}")]);
+        let output = job.arg(&program).arg("together").output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let works = said("transport").contains("(process_vm_readv works)");
+    // Ranks come in any order.
+    for _ in 0..5 {
+        let text = said("collectives");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(
+            text.starts_with("collectives: communicator ") && text.contains(" of 4 ranks: through shared"),
+            "{text}"
+        );
+        assert_eq!(text.contains("(process_vm_readv works)"), works, "{text}");
+    }
+}
+
+#[test]
 fn a_way_that_is_not_there_is_said_with_its_reason() {
     let unshare = ["unshare", "--pid", "--fork"];
     let may = Command::new(unshare[0]).args(&unshare[1..]).arg("true").output();

@@ -16,6 +16,8 @@ pub mod shared;
 mod tests;
 
 use crate::comm::Comm;
+use crate::debug;
+use crate::errhandler::say;
 use crate::error::Result;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -41,7 +43,28 @@ pub fn shared(comm: &Arc<Comm>) -> Result<Option<&shared::Shared>> {
         Some(shared) => Ok(shared.as_ref()),
         None => {
             let made = shared::establish(comm)?;
+            if comm.rank == 0 && debug::asks_for(debug::COLLECTIVES) {
+                say(&format!("{}: {}", debug::COLLECTIVES, explained(comm, made.as_ref())));
+            }
             Ok(comm.collectives.shared.get_or_init(|| made).as_ref())
         }
     }
+}
+
+/// By which way the collectives of a communicator go, and why.
+fn explained(comm: &Comm, shared: Option<&shared::Shared>) -> String {
+    let size = comm.group.size();
+    let way = match shared {
+        Some(shared) if shared.reads_processes() => {
+            "through shared memory, and long ones from process to process (process_vm_readv works)".to_owned()
+        }
+        Some(_) => {
+            "through shared memory, also long ones (process_vm_readv does not work between all of them)".to_owned()
+        }
+        None if comm.remote.is_some() => "by messages, as there are two groups".to_owned(),
+        None if size < 2 => "within the process".to_owned(),
+        None if size > shared::MAX_MEMBERS => format!("by messages, as they are more than {}", shared::MAX_MEMBERS),
+        None => "by messages, as they do not all share memory".to_owned(),
+    };
+    format!("communicator {:#x} of {size} ranks: {way}", comm.context)
 }

@@ -1,7 +1,7 @@
 //! The shared memory of one communicator.
 
 use super::INLINE;
-use super::signature::{self, CORE};
+use super::signature::{self, CORE, CROSSED};
 use crate::coll::call::Call;
 use crate::coll::schedule::Data;
 use crate::coll::shared::establish;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::p2p::Buffer;
 use crate::transport::shm::Area;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const LINE: usize = 64;
@@ -43,6 +43,8 @@ pub struct Shared {
     number: AtomicU64,
     /// The last operation that everybody is known to have ended.
     settled: AtomicU64,
+    /// Whose turn it is to fill whose places, for each parity: see `swap`.
+    turns: [AtomicBool; 2],
     scratch: Mutex<Vec<u128>>,
 }
 
@@ -75,8 +77,20 @@ impl Shared {
         pids: Option<Box<[u32]>>,
     ) -> Shared {
         assert!(rank < size && area.len() >= bytes(size), "the area was sized by `bytes`");
-        let (call, number, settled) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Shared { area, offset, rank, size, waiter, pids, call, number, settled, scratch: Mutex::default() }
+        let [call, number, settled] = Default::default();
+        Shared {
+            area,
+            offset,
+            rank,
+            size,
+            waiter,
+            pids,
+            call,
+            number,
+            settled,
+            turns: Default::default(),
+            scratch: Mutex::default(),
+        }
     }
 
     /// This member's rank.
@@ -93,7 +107,7 @@ impl Shared {
 
     /// Whether members may read one another's memory.
     #[inline]
-    pub(super) fn reads_processes(&self) -> bool {
+    pub fn reads_processes(&self) -> bool {
         self.pids.is_some()
     }
 
@@ -152,12 +166,30 @@ impl Shared {
         }
     }
 
+    /// Whether places are crossed in operation `number`: every other time for slots of its parity. The head says it, so that nobody reads from the
+    /// wrong place after a call that only some of the members made.
+    #[inline]
+    pub(super) fn take_turn(&self, number: u64) -> bool {
+        let turn = &self.turns[(number & 1) as usize];
+        let crossed = turn.load(Ordering::Relaxed);
+        turn.store(!crossed, Ordering::Relaxed);
+        let call = self.call.load(Ordering::Relaxed) & !CROSSED;
+        self.call.store(if crossed { call | CROSSED } else { call }, Ordering::Relaxed);
+        crossed
+    }
+
     /// Bytes that pass through a slot at a time. With a core for each rank, one copies in while others copy out; with fewer, a wait costs
     /// more than that saves.
     #[inline]
     pub(super) fn chunk(&self) -> usize {
         let most = slot_bytes(self.size);
         if self.is_crowded() { most } else { most.min(128 << 10) }
+    }
+
+    /// The same where all members fill their slots at once, and read all of them: what is under way stays in the caches.
+    #[inline]
+    pub(super) fn common_chunk(&self) -> usize {
+        self.chunk().min(((16 << 20) / (self.size * self.size)).max(64 << 10))
     }
 
     /// Says which call goes on.

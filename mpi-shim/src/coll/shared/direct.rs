@@ -126,26 +126,14 @@ impl Shared {
             // SAFETY: the caller's buffer, and the own block as one run.
             unsafe { write_part(&own, 0, ptr::with_exposed_provenance(flat.address), own.bytes()) };
         }
-        let outcome = self.fetch_all(number, all, 0);
+        let outcome = self.fetch_all(number, all);
         self.end_together(number, outcome)
     }
 
-    /// `MPI_Alltoall`: everybody reads its block of everybody's buffer.
-    pub(super) fn alltoall_direct(&self, out: &Blocks, into: &Blocks) -> Result<()> {
-        let (number, len) = (self.begin(), into.bytes());
-        let flat = Flat::of(&out.range(0, self.size()));
-        self.announce(number, flat.address);
-        let own = self.rank() * len;
-        // SAFETY: the caller's buffers.
-        unsafe { write_part(&into.of(self.rank()), 0, ptr::with_exposed_provenance(flat.address + own), len) };
-        let outcome = self.fetch_all(number, into, own);
-        self.end_together(number, outcome)
-    }
-
-    /// Reads the other members' blocks from their announced places, `offset` bytes behind them.
-    fn fetch_all(&self, number: u64, into: &Blocks, offset: usize) -> Result<()> {
+    /// Reads the other members' blocks from their announced places.
+    fn fetch_all(&self, number: u64, into: &Blocks) -> Result<()> {
         for rank in self.others() {
-            let from = self.announced(rank, number)? + offset as u64;
+            let from = self.announced(rank, number)?;
             let place = into.of(rank);
             let room = Flat::room(&place);
             // SAFETY: the caller's buffer, or room of its size.
@@ -173,10 +161,7 @@ impl Shared {
 
     fn fold_from_all(&self, number: u64, mine: &Data, folding: Folding<'_>, root: Option<usize>) -> Result<()> {
         let (width, size) = (folding.datatype.size(), self.size());
-        let (first, count) = match root {
-            Some(root) if size == 2 => share_of_two(mine.count, self.rank(), root),
-            _ => share(mine.count, size, self.rank()),
-        };
+        let (first, count) = share(mine.count, size, self.rank());
         let room = whole(OPERANDS / (size + 1), width);
         // All operands but the own one, and the total in its place.
         let mut scratch = self.scratch(room * size);
@@ -234,12 +219,6 @@ impl Shared {
         }
         Ok(())
     }
-}
-
-/// The share of one of two members when only the root wants the result: the root's is larger, since the other one hands its own over.
-fn share_of_two(count: usize, rank: usize, root: usize) -> (usize, usize) {
-    let first = count / 8 * if root == 0 { 5 } else { 3 };
-    if rank == 0 { (0, first) } else { (first, count - first) }
 }
 
 #[cold]

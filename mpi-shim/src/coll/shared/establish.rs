@@ -14,7 +14,7 @@ use crate::transport::shm::{Segment, read_from};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// More members than this exchange messages: looking at everybody's line would take longer.
-const MAX_MEMBERS: usize = 256;
+pub const MAX_MEMBERS: usize = 256;
 /// What a process shows to the others, to find out whether they may read its memory.
 const PROBE: u64 = 0x7477_6f77_6972_6531;
 

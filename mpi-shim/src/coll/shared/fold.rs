@@ -2,13 +2,15 @@
 
 use super::area::Shared;
 use super::slots::chunks;
+use super::swap::Swap;
 use crate::coll::schedule::{Data, share};
 use crate::datatype::Datatype;
 use crate::error::Result;
 use crate::op::{self, Op};
 use std::ptr;
 
-/// Bytes that are folded at a time: they stay in the innermost cache.
+/// Bytes that are folded at a time: they stay in the innermost cache. Where one member fills slots that another one folds at the same time,
+/// the slots stay there too.
 const PIECE: usize = 8 << 10;
 
 /// Elements of all members: those of a type, under an operation.
@@ -53,7 +55,8 @@ impl Shared {
     pub(super) fn reduce(&self, mine: &Data, result: Option<&Data>, op: &Op, root: usize) -> Result<()> {
         let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
         let mut outcome = Ok(());
-        for (begin, len) in chunks(mine.bytes(), whole(self.chunk(), datatype.size())) {
+        let chunk = if self.size() == 2 && !self.is_crowded() { PIECE } else { self.chunk() };
+        for (begin, len) in chunks(mine.bytes(), whole(chunk, datatype.size())) {
             let number = self.begin();
             match result.filter(|_| self.rank() == root) {
                 Some(result) => {
@@ -78,15 +81,30 @@ impl Shared {
         outcome
     }
 
-    /// `MPI_Allreduce` of few elements: every member folds all of them.
+    /// `MPI_Allreduce` of few elements, or of two members: every member folds all of them.
     pub(super) fn allreduce(&self, mine: &Data, result: &Data, op: &Op) -> Result<()> {
         let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
-        let (number, len) = (self.begin(), mine.bytes());
-        self.claim(number);
-        let own = self.deposit(number, mine.address, len);
-        self.publish(number);
-        let outcome = self.fold_all(number, own, Folding { op, datatype }, result.address, len);
-        self.end(number);
+        let mut outcome = Ok(());
+        for (begin, len) in chunks(mine.bytes(), whole(self.chunk(), datatype.size())) {
+            let number = self.begin();
+            self.claim(number);
+            let swap = self.swap(number, len);
+            let (from, place) = (ptr::with_exposed_provenance(mine.address + begin), self.shown(swap, self.rank()));
+            // SAFETY: the caller's buffer, and a place that was claimed and is large enough for a chunk.
+            unsafe { ptr::copy_nonoverlapping(from, place, len) };
+            self.publish(number);
+            self.await_all(number)?;
+            let in_place = mine.address == result.address;
+            let operand = |rank| match rank == self.rank() && !in_place {
+                true => from,
+                false => self.shown(swap, rank).cast_const(),
+            };
+            let out = ptr::with_exposed_provenance_mut(result.address + begin);
+            let count = len.checked_div(datatype.size()).unwrap_or(0);
+            // SAFETY: the caller's buffers, and places that were published. The result is none of the operands.
+            outcome = outcome.and(unsafe { Folding { op, datatype }.fold(self.size(), operand, out, count) });
+            self.end(number);
+        }
         outcome
     }
 
@@ -124,7 +142,7 @@ impl Shared {
         let first = counts[..self.rank()].iter().sum::<usize>() * width;
         let own = first..first + counts[self.rank()] * width;
         let mut outcome = Ok(());
-        for (begin, len) in chunks(mine.bytes(), whole(self.chunk(), width)) {
+        for (begin, len) in chunks(mine.bytes(), whole(self.common_chunk(), width)) {
             let number = self.begin();
             self.claim(number);
             // The own part as well: in place, the result takes the place of operands.
@@ -172,17 +190,22 @@ impl Shared {
         let (width, folding) = (datatype.size(), Folding { op, datatype });
         let wanted = result.filter(|_| root.is_none_or(|root| root == self.rank()));
         let mut outcome = Ok(());
-        for (begin, len) in chunks(mine.bytes(), whole(self.chunk(), width)) {
+        for (begin, len) in chunks(mine.bytes(), whole(self.common_chunk(), width)) {
             let part = |rank| {
                 let (first, count) = share(len / width, self.size(), rank);
                 (first * width, count * width)
             };
             let number = self.begin();
             self.claim(number);
-            self.deposit_for_others(number, mine.address + begin, len, part(self.rank()));
+            let swap = self.swap(number, part(0).1);
+            for rank in self.others() {
+                let from = ptr::with_exposed_provenance::<u8>(mine.address + begin + part(rank).0);
+                // SAFETY: the caller's buffer, and a place that was claimed and is large enough for a share.
+                unsafe { ptr::copy_nonoverlapping(from, self.given(swap, rank), part(rank).1) };
+            }
             self.publish(number);
             self.await_all(number)?;
-            let folded = self.fold_share(number, mine.address + begin, folding, part(self.rank()));
+            let folded = self.fold_share(number, swap, mine.address + begin, folding, part(self.rank()));
             outcome = outcome.and(folded);
             self.end(number);
             let number = self.begin();
@@ -201,23 +224,18 @@ impl Shared {
         outcome
     }
 
-    /// Puts all but the own share into the slot.
-    fn deposit_for_others(&self, number: u64, from: usize, len: usize, (begin, own): (usize, usize)) {
-        let (slot, end) = (self.slot(self.rank(), number), begin + own);
-        let from: *const u8 = ptr::with_exposed_provenance(from);
-        // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
-        unsafe {
-            ptr::copy_nonoverlapping(from, slot, begin);
-            ptr::copy_nonoverlapping(from.add(end), slot.add(end), len - end);
-        }
-    }
-
     /// Folds the own share into the slot of the next number, which is free: everybody has begun this one.
-    fn fold_share(&self, number: u64, mine: usize, folding: Folding<'_>, (begin, len): (usize, usize)) -> Result<()> {
+    fn fold_share(
+        &self,
+        number: u64,
+        swap: Swap,
+        mine: usize,
+        folding: Folding<'_>,
+        (begin, len): (usize, usize),
+    ) -> Result<()> {
         let operand = |rank| match rank == self.rank() {
             true => ptr::with_exposed_provenance(mine + begin),
-            // SAFETY: within the slot, which holds a chunk.
-            false => unsafe { self.slot(rank, number).add(begin).cast_const() },
+            false => self.taken(swap, rank).cast_const(),
         };
         let out = self.slot(self.rank(), number + 1);
         // SAFETY: the caller's buffer, and slots that were published; the one written is of the other parity.

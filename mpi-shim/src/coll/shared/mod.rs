@@ -15,9 +15,9 @@
 //! seen number k of all others knows that they ended k - 1: after a barrier or an all-reduce nothing has to be looked at. Only in a row of
 //! broadcasts or reductions, where some members run ahead, the lines of `done` are read.
 //!
-//! **Large data** goes through the slots in chunks (`slots.rs`, `fold.rs`). Where that is faster, it does not pass through the shared
-//! memory: heads carry addresses, and members read each other's buffers (`direct.rs`). Such a call ends when nobody needs the caller's
-//! buffer any longer.
+//! **Large data** goes through the slots in chunks (`slots.rs`, `fold.rs`), and what a pair of members gives one another through places that
+//! they swap (`swap.rs`). Where that is faster, it does not pass through the shared memory: heads carry addresses, and members read each
+//! other's buffers (`direct.rs`). Such a call ends when nobody needs the caller's buffer any longer.
 //!
 //! **Waiting.** With a core for each rank, waiting is looking, with a look for messages now and then. With more ranks than cores the core is
 //! given away at once, and after a while the process sleeps (`wait.rs`).
@@ -36,10 +36,12 @@ mod fold;
 mod rooted;
 mod signature;
 mod slots;
+mod stream;
+mod swap;
 mod wait;
 
 pub use area::Shared;
-pub use establish::establish;
+pub use establish::{MAX_MEMBERS, establish};
 
 use crate::coll::call::{Call, Parts, Root};
 use crate::coll::memory;
@@ -57,12 +59,8 @@ const WIDEST: usize = 4 << 10;
 /// With a core for each member, data from this size on does not pass through the shared memory: a line that another core has written is
 /// slow to read, and a buffer that was written long ago is not.
 const DIRECT: usize = 16 << 10;
-/// Of two members, the root folds operands of this size alone, while the other one fills the slots and leaves.
-const PIPELINED: usize = 256 << 10;
 /// Longer blocks to and from a root go by messages: one copy in place of two.
 const ROOTED: usize = 8 << 10;
-/// With fewer cores, blocks of an all-to-all of this size.
-const DIRECT_ALLTOALL: usize = 32 << 10;
 
 impl Shared {
     /// Does a call if it is of those that are done here, which all members decide alike.
@@ -77,14 +75,13 @@ impl Shared {
             },
             Call::Reduce { mine, .. } | Call::Allreduce { mine, .. } if !may_chunk(mine) => return None,
             Call::Reduce { mine, result, op, root: Root::Rank(root) } => match self.size() {
-                size if direct(mine.bytes()) && (size > 2 || mine.bytes() < PIPELINED) => {
-                    self.reduce_direct(mine, result.as_ref(), op, Some(*root))
-                }
+                size if size > 2 && direct(mine.bytes()) => self.reduce_direct(mine, result.as_ref(), op, Some(*root)),
                 ..=FOLDED_BY_ROOT => self.reduce(mine, result.as_ref(), op, *root),
                 _ => self.reduce_by_shares(mine, result.as_ref(), op, Some(*root)),
             },
             Call::Allreduce { mine, result, op } => match mine.bytes() {
                 ..=FOLDED_BY_ALL => self.allreduce(mine, result, op),
+                _ if self.size() == 2 => self.allreduce(mine, result, op),
                 bytes if direct(bytes) => self.reduce_direct(mine, Some(result), op, None),
                 _ => self.reduce_by_shares(mine, Some(result), op, None),
             },
@@ -116,17 +113,15 @@ impl Shared {
             Call::ReduceScatter { mine, result, counts, op } if may_chunk(mine) && !direct(mine.bytes()) => {
                 self.reduce_scatter(mine, result, counts, op)
             }
-            Call::Allgather { mine, all: all @ Parts::Equal(blocks) } => match direct(blocks.bytes()) {
-                true => self.allgather_direct(mine.as_ref(), blocks),
-                false => self.allgather(mine.as_ref(), all),
-            },
-            Call::Allgather { mine, all } if !direct(self.longest(all)) => self.allgather(mine.as_ref(), all),
-            Call::Alltoall { out: Some(out @ Parts::Equal(blocks)), into: into @ Parts::Equal(places) } => {
-                let bytes = places.bytes();
-                match direct(bytes) || (self.reads_processes() && bytes >= DIRECT_ALLTOALL) {
-                    true => self.alltoall_direct(blocks, places),
-                    false => self.alltoall(out, into),
+            Call::Allgather { mine, all: all @ Parts::Equal(blocks) } => {
+                match self.size() > 2 && direct(blocks.bytes()) {
+                    true => self.allgather_direct(mine.as_ref(), blocks),
+                    false => self.allgather(mine.as_ref(), all),
                 }
+            }
+            Call::Allgather { mine, all } if !direct(self.longest(all)) => self.allgather(mine.as_ref(), all),
+            Call::Alltoall { out: Some(out @ Parts::Equal(_)), into: into @ Parts::Equal(_) } => {
+                self.alltoall(out, into)
             }
             _ => return None,
         })

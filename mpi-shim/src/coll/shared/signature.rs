@@ -2,7 +2,8 @@
 //! another's data.
 //!
 //! ```text
-//! bit 0…15    the core where the member ran, counted from 1; 0 if it did not look
+//! bit 0…14    the core where the member ran, counted from 1; 0 if it did not look
+//!     15      whether places are crossed: see `swap`
 //!     16…23   the root, where there is one
 //!     24…27   the call
 //!     28…63   bytes of a member's block
@@ -14,7 +15,9 @@ use crate::coll::schedule::Data;
 use crate::error::Error;
 
 /// The bits of the core.
-pub(super) const CORE: u64 = 0xffff;
+pub(super) const CORE: u64 = 0x7fff;
+/// The bit of crossed places.
+pub(super) const CROSSED: u64 = 1 << 15;
 
 /// The calls that are made here; their numbers are their places.
 const CALLS: [&str; 13] = [
@@ -93,7 +96,7 @@ mod tests {
         let bcast = |bytes, root| of(&Call::Bcast { data: run(64, bytes), root: Root::Rank(root) });
         let all = [of(&Call::Barrier), bcast(8, 0), bcast(16, 0), bcast(8, 255)];
         for (index, bits) in all.iter().enumerate() {
-            assert_eq!(bits & CORE, 0);
+            assert_eq!(bits & (CORE | CROSSED), 0);
             assert!(all[..index].iter().all(|other| other != bits));
         }
         let expected = "this rank calls MPI_Barrier, and rank 3 MPI_Bcast with 8 bytes and root 255";

@@ -2,6 +2,7 @@
 //! be one chunk ahead of who takes.
 
 use super::area::{Shared, read_part, write_part};
+use super::stream::Way;
 use crate::coll::call::Parts;
 use crate::coll::schedule::Data;
 use crate::error::Result;
@@ -45,24 +46,24 @@ impl Shared {
 
     /// `MPI_Allgather` and `MPI_Allgatherv`: of shorter blocks than the longest the last chunks are shorter, or empty.
     pub(super) fn allgather(&self, mine: Option<&Data>, all: &Parts) -> Result<()> {
-        let own = all.of(self.rank());
-        for (position, len) in chunks(self.longest(all), self.chunk()) {
+        let (own, longest) = (all.of(self.rank()), self.longest(all));
+        let way = Way::for_bytes(longest * self.size() * (self.size() + 1));
+        for (position, len) in chunks(longest, self.common_chunk()) {
             let piece = |block: &Data| block.bytes().saturating_sub(position).min(len);
             let number = self.begin();
             self.claim(number);
-            let place = self.contribution(self.rank(), number, len);
-            // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
-            unsafe { read_part(mine.unwrap_or(&own), position, place, piece(&own)) };
+            let swap = self.swap(number, len);
+            // SAFETY: the caller's buffer, and a place that was claimed and is large enough for a chunk.
+            unsafe { read_part(mine.unwrap_or(&own), position, self.shown(swap, self.rank()), piece(&own)) };
             self.publish(number);
-            if mine.is_some() {
-                // SAFETY: the caller's buffer, and the own slot.
-                unsafe { write_part(&own, position, place, piece(&own)) };
+            if let Some(mine) = mine.filter(|_| position == 0) {
+                way.copy(mine, &own);
             }
             self.await_all(number)?;
             for rank in self.others() {
                 let block = all.of(rank);
-                // SAFETY: the caller's buffer, and a slot that was published.
-                unsafe { write_part(&block, position, self.contribution(rank, number, len), piece(&block)) };
+                // SAFETY: the caller's buffer, and a place that was published.
+                unsafe { way.write_part(&block, position, self.shown(swap, rank), piece(&block)) };
             }
             self.end(number);
         }
@@ -75,30 +76,5 @@ impl Shared {
             Parts::Equal(blocks) => blocks.bytes(),
             Parts::Each(blocks) => blocks.iter().map(Data::bytes).max().unwrap_or(0),
         }
-    }
-
-    /// `MPI_Alltoall`
-    pub(super) fn alltoall(&self, out: &Parts, into: &Parts) -> Result<()> {
-        let (me, size) = (self.rank(), self.size());
-        for (position, len) in chunks(into.of(0).bytes(), self.chunk() / size) {
-            let number = self.begin();
-            self.claim(number);
-            let place = self.contribution(me, number, len * size);
-            for rank in 0..size {
-                // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
-                unsafe { read_part(&out.of(rank), position, place.add(rank * len), len) };
-            }
-            self.publish(number);
-            self.await_all(number)?;
-            for rank in (me..size).chain(0..me) {
-                // SAFETY: the caller's buffer, and a slot that was published, with a block for each member.
-                unsafe {
-                    let from = self.contribution(rank, number, len * size).add(me * len);
-                    write_part(&into.of(rank), position, from, len);
-                }
-            }
-            self.end(number);
-        }
-        Ok(())
     }
 }
