@@ -15,10 +15,30 @@ use std::fmt;
 pub enum Path {
     /// Along the hops of a source-routed fabric.
     Hops(Route),
+    /// Along hops, and there to one of several ports that processes have on the host's only card.
+    Lane(LanePath),
     /// To the card of this unique id, on a fabric that finds cards by itself: on Ethernet it is the MAC address.
     Card(UniqueId),
     /// To every card that listens to this group, on a fabric that replicates frames.
     Group(Group),
+}
+
+/// A path between lanes of source-routed hosts. A lane is a number that a process has on its host's card; 0 is the port without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanePath {
+    /// The way to the host.
+    pub route: Route,
+    /// The receiver's lane.
+    pub to: u16,
+    /// The sender's, for the way back.
+    pub from: u16,
+}
+
+impl LanePath {
+    /// The way back.
+    pub fn reversed(self) -> LanePath {
+        LanePath { route: self.route.reversed(), to: self.from, from: self.to }
+    }
 }
 
 /// A multicast group of a fabric that replicates frames.
@@ -26,10 +46,11 @@ pub enum Path {
 pub struct Group(pub u16);
 
 impl fmt::Display for Path {
-    /// The hops in hex (`-` for none), `card ID`, or `group N`.
+    /// The hops in hex (`-` for none), with `lane N` behind them, `card ID`, or `group N`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Hops(route) => write!(f, "{route}"),
+            Path::Lane(LanePath { route, to, .. }) => write!(f, "{route} lane {to}"),
             Path::Card(id) => write!(f, "card {id}"),
             Path::Group(Group(number)) => write!(f, "group {number}"),
         }
@@ -39,7 +60,7 @@ impl fmt::Display for Path {
 /// How the paths of a fabric are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addressing {
-    /// By the hops of a route: [`Path::Hops`].
+    /// By the hops of a route: [`Path::Hops`], and [`Path::Lane`] where hosts have lanes.
     Hops,
     /// By the card's unique id, and to groups: [`Path::Card`] and [`Path::Group`].
     Cards,

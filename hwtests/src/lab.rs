@@ -1,6 +1,6 @@
 //! Labs for tests: a test is a few lines, waits for events, and what it leaves when it fails can be looked at.
 
-use crate::programs::{Process, program, static_bootnode};
+use crate::programs::{Process, program, small_mpi_library, static_bootnode};
 use rustix::process::geteuid;
 use std::fs;
 use std::ops::Deref;
@@ -99,11 +99,26 @@ impl TestLab {
 
     /// A front end that boots the nodes of the map, which writes to this log.
     pub fn bootd(&self, log: &str) -> Process {
-        let (fabric, folder) = (self.lab.fabric(), self.lab.folder());
-        let text = |path: PathBuf| path.to_str().expect("a name of letters").to_owned();
-        let args = ["--fabric", &fabric, "--topo", "map", "--routes", "routes", "--image", &text(folder.image())];
-        let more = ["--key", &text(folder.public_key()), "--ready-timeout", "5m", "--node-timeout", "5m", "--json"];
-        Process::start(self.command("bootd", &[&args[..], &more].concat()), &self.path(log))
+        self.bootd_of(log, &self.lab.folder().image(), None)
+    }
+
+    /// The same with this image, and this one for nodes on which it does not become ready.
+    pub fn bootd_of(&self, log: &str, image: &Path, fallback: Option<&Path>) -> Process {
+        let folder = self.lab.folder();
+        let args = ["--topo", "map", "--routes", "routes", "--ready-timeout", "5m", "--node-timeout", "5m", "--json"];
+        let mut command = self.command("bootd", &args);
+        command.args(["--fabric", &self.lab.fabric(), "--image"]).arg(image).arg("--key").arg(folder.public_key());
+        command.arg("--secret").arg(folder.secret());
+        if let Some(fallback) = fallback {
+            command.arg("--fallback").arg(fallback);
+        }
+        Process::start(command, &self.path(log))
+    }
+
+    /// The record in a node's NVRAM, as `route-store show --json` has it.
+    pub fn record(&self, node: &str) -> serde_json::Value {
+        let device = format!("file:{}", self.lab.folder().nvram(node).display());
+        serde_json::from_str(&self.run("route-store", &["show", "--json", "--device", &device])).expect("a record")
     }
 
     /// Brings all up by `twowire up`; its report.
@@ -111,9 +126,19 @@ impl TestLab {
         let (fabric, folder) = (self.lab.fabric(), self.lab.folder());
         let text = |path: PathBuf| path.to_str().expect("a name of letters").to_owned();
         let args = ["up", "--fabric", &fabric, "--expect", &text(folder.topology()), "--image", &text(folder.image())];
-        let more = ["--key", &text(folder.public_key()), "--topo-out", "map", "--routes-out", "routes"];
+        let secret = text(folder.secret());
+        let more =
+            ["--key", &text(folder.public_key()), "--secret", &secret, "--topo-out", "map", "--routes-out", "routes"];
         let out = self.run("twowire", &[&args[..], &more, &["--node-timeout", "5m", "--json"]].concat());
         serde_json::from_str(&out).expect("a report")
+    }
+
+    /// `mpirun` on the front end, for a job on nodes; the program follows. The nodes are those of the map that a bring-up has made.
+    pub fn mpirun(&self, hosts: &str) -> Command {
+        let mut command = self.command("mpirun", &["--timeout", "200", "--map", "map", "--routes", "routes"]);
+        command.args(["--via", &self.lab.fabric(), "--hosts", hosts, "--secret"]).arg(self.lab.folder().secret());
+        command.env("LD_LIBRARY_PATH", small_mpi_library(&self.path(".")));
+        command
     }
 
     /// The ethertypes in the capture of a node's card, each once.

@@ -37,6 +37,46 @@ fn build_static_bootnode() -> PathBuf {
     String::from_utf8(output.stdout).expect("a path").trim().into()
 }
 
+/// The MPI program of tests (`tests/noded/job.c`), built into a folder.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn mpi_job(folder: &Path) -> PathBuf {
+    let (source, built) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/noded/job.c"), folder.join("job"));
+    if !built.exists() {
+        build_mpi_library();
+        let mpicc = Command::new(program("mpicc")).arg("-o").arg(&built).arg(source).output().expect("mpicc runs");
+        assert!(mpicc.status.success(), "{}", String::from_utf8_lossy(&mpicc.stderr));
+    }
+    built
+}
+
+/// The library for C is built on the way to no other program.
+fn build_mpi_library() {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--locked", "-p", "twowire-mpi-shim", "--lib", "--target-dir"]);
+    let target = program("mpicc").ancestors().nth(2).expect("TARGET/PROFILE/mpicc").to_owned();
+    assert!(build.arg(target).status().expect("cargo runs").success());
+}
+
+/// A copy of the MPI library without what only a debugger reads, in a folder of its own.
+///
+/// # Panics
+/// If there is no library, or no `strip`.
+pub fn small_mpi_library(folder: &Path) -> PathBuf {
+    let small = folder.join("lib");
+    if small.exists() {
+        return small;
+    }
+    build_mpi_library();
+    fs::create_dir_all(&small).expect("a folder");
+    let library = program("mpicc").with_file_name("libmpi_abi.so");
+    let strip = Command::new("strip").arg("-o").arg(small.join("libmpi_abi.so.1")).arg(library).output();
+    assert!(strip.expect("strip comes with the C compiler").status.success());
+    small
+}
+
 /// Where cargo puts what it builds: the target directory of this test.
 fn target_dir() -> PathBuf {
     let own = std::env::current_exe().expect("a test has a file");
@@ -49,7 +89,10 @@ fn build() -> PathBuf {
     let folder = own.ancestors().nth(2).expect("a test lies in TARGET/PROFILE/deps").to_owned();
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // Tests need no benchmarks, which take long to link.
+    let others = ["--exclude", "twowire-benches", "--exclude", "xtask"];
+    command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]).args(others);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
     command.arg("--target-dir").arg(target_dir());
     if folder.ends_with("release") {
         command.arg("--release");
@@ -125,6 +168,15 @@ impl Process {
             pause();
         }
         panic!("it hangs; {}:\n{}", self.log.display(), self.output());
+    }
+
+    /// Ctrl-C.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn interrupt(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
     }
 
     /// `kill -9`.

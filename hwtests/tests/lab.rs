@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use twowire_cluster::lab::emulator::Kernel;
+use twowire_cluster::lab::flash::NewImage;
 use twowire_cluster::lab::plan::{LabOptions, Nvram};
 use twowire_hwtests::lab::TestLab;
-use twowire_hwtests::programs::{Process, program, static_bootnode, until};
+use twowire_hwtests::programs::{Process, mpi_job, program, static_bootnode, until};
+use twowire_multicast_boot::initramfs::Initramfs;
 
 /// The ethertype of all that Twowire sends.
 const OURS: u16 = 0x88b5;
@@ -39,6 +41,70 @@ fn four_nodes_boot_cold_and_keep_their_routes() {
         lab.power_cycle(node).unwrap();
     }
     lab.expect(&["n0", "n1", "n2", "n3"], &["route read"]);
+}
+
+fn shown(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}\n--- stdout\n{}\n--- stderr\n{}", output.status, text(&output.stdout), text(&output.stderr))
+}
+
+/// Nodes that have booted run an MPI program that they have never seen: it comes over the fabric, once, and so do its output, its exit code
+/// and the signal that ends it. Afterwards they are still there, and are mapped again.
+#[test]
+fn nodes_run_the_programs_that_the_front_end_sends() {
+    let Some(lab) = TestLab::with(2, |options| LabOptions { capture: true, ..options }) else { return };
+    lab.expect_phase1();
+    lab.bring_up();
+    let job = mpi_job(&lab.path("."));
+    let run = |words: &[&str]| lab.mpirun("n0:2,n1:2").arg(&job).args(words).env("COLOUR", "green").output().unwrap();
+    let output = run(&[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.lines().count() == 4, "{}", shown(&output));
+    for rank in 0..4 {
+        assert!(said.contains(&format!("rank {rank} of 4, 2 here, read '', green in ")), "{}", shown(&output));
+    }
+    for (how, code) in [("exit", 5), ("kill", 137), ("abort", 9)] {
+        let output = run(&[how, "3"]);
+        assert_eq!(output.status.code(), Some(code), "{how}: {}", shown(&output));
+    }
+    let mut job = Process::start(
+        {
+            let mut command = lab.mpirun("n0,n1");
+            command.arg(&job).arg("wait");
+            command
+        },
+        &lab.path("wait.log"),
+    );
+    job.wait_for("rank 1 of 2");
+    job.interrupt();
+    assert_eq!(job.wait().code(), Some(130), "{}", job.output());
+    for node in ["n0", "n1"] {
+        assert_eq!(lab.ethertypes(node), [OURS], "{node}");
+        let console = lab.console(node).unwrap();
+        let lacked = console.matches("of its files are lacking").count();
+        assert!(lacked == 5 && console.matches(" 0 of its files are lacking").count() == 4, "{console}");
+        let kib = console.split(" KiB resident").next().and_then(|text| text.rsplit(' ').next()?.parse().ok());
+        assert!(kib.is_some_and(|kib: u64| kib > 0 && kib <= 8192), "{console}");
+    }
+    let out = lab.run("mapper", &["--fabric", &lab.fabric(), "--topo-out", "again"]);
+    assert!(lab.path("again").exists(), "{out}");
+    let plugged = |name: &str| {
+        let text = fs::read_to_string(lab.path(name)).unwrap();
+        // How many ports a crossbar has is known as far as it is used.
+        text.lines().filter(|line| !line.starts_with("crossbar")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(plugged("again"), plugged("map"));
+}
+
+/// A node that hears of no front end is restarted, and waits for one in phase 1.
+#[test]
+fn a_node_without_a_front_end_is_restarted() {
+    let settings = "twowire.restart-alone=8s".to_owned();
+    let Some(lab) = TestLab::with(1, |options| LabOptions { image_settings: settings, ..options }) else { return };
+    lab.expect_phase1();
+    lab.bring_up();
+    lab.expect(&["n0"], &["restarts the machine: no front end for 8s"]);
+    lab.expect(&["n0"], &["route read: n0"]);
 }
 
 /// A node whose NVRAM was damaged waits like a new one, and the others do not notice. So does one with another card: its place is the
@@ -93,6 +159,74 @@ fn a_front_end_that_is_killed_starts_again() {
     until("the image comes", || killed.output().contains("receiving"));
     killed.kill();
     boot(&lab, "again.log", 2);
+}
+
+/// A newer image replaces the first one although the power of the node is cut in the middle of it. The next one panics at its start; after
+/// two attempts the node falls back by itself to the one that did boot.
+#[test]
+fn an_update_survives_a_power_cut_and_one_that_panics_falls_back() {
+    let Some(lab) = TestLab::new(1) else { return };
+    lab.expect_phase1();
+    lab.map();
+    let image = |version: u64, words: &str| {
+        let output = lab.path(&format!("v{version}.img"));
+        let initrd = &lab.folder().phase2();
+        lab.pack_image(&NewImage { version, initrd, output: &output, words }).unwrap();
+        output
+    };
+    let (second, third) = (image(2, ""), image(3, "rdinit=/missing"));
+    boot(&lab, "first.log", 1);
+    assert_eq!(lab.record("n0")["oldest_version"], 1);
+    lab.power_cycle("n0").unwrap();
+    let mut update = lab.bootd_of("update.log", &second, None);
+    until("the image comes", || update.output().contains("receiving"));
+    lab.power_cycle("n0").unwrap();
+    assert!(update.wait().success(), "{}", update.output());
+    assert_eq!(counts(&update.output()), [1, 0], "{}", update.output());
+    assert_eq!(lab.record("n0")["oldest_version"], 2);
+    lab.power_cycle("n0").unwrap();
+    let mut broken = lab.bootd_of("broken.log", &third, Some(&second));
+    assert!(broken.wait().success(), "{}", broken.output());
+    assert_eq!(counts(&broken.output()), [1, 0], "{}", broken.output());
+    let console = lab.console("n0").unwrap();
+    assert_eq!(console.matches("end Kernel panic").count(), 2, "{console}");
+    assert!(console.contains("boots the fallback"), "{console}");
+    let record = lab.record("n0");
+    assert_eq!((&record["oldest_version"], &record["image"]["exhausted"]), (&2.into(), &true.into()), "{record}");
+}
+
+/// The power of a machine is cut while it writes its record, at one place after the other: there is always a record, and it is not older than
+/// what was known to be written.
+#[test]
+fn power_cuts_while_the_nvram_is_written_leave_a_record() {
+    let Some(lab) = TestLab::new(1) else { return };
+    lab.power_off("n0").unwrap();
+    let writer = Initramfs::new(&program("nvram-writer")).unwrap().finish();
+    fs::write(lab.folder().phase1(), writer).unwrap();
+    let mut known = 0;
+    for round in 1..=4u64 {
+        lab.power_on("n0").unwrap();
+        lab.expect(&["n0"], &[&format!("found {known}")]);
+        let (cut, mut told) = (known + 50 * round, known);
+        until("it has written so far", || {
+            let console = lab.console("n0").unwrap();
+            told = console
+                .lines()
+                .filter_map(|line| line.strip_prefix("wrote ")?.trim().parse().ok())
+                .max()
+                .unwrap_or(told);
+            told >= cut
+        });
+        lab.power_off("n0").unwrap();
+        let record = lab.record("n0");
+        let epoch = record["epoch"].as_u64().unwrap();
+        assert!(epoch >= told, "{record}: {told} was written");
+        assert_eq!(
+            record["route"].as_str().unwrap(),
+            format!("{:02x}", 0x80 | epoch as u8).repeat(1 + epoch as usize % 40)
+        );
+        known = epoch;
+    }
 }
 
 /// The command lines of processes that name this folder.

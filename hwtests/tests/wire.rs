@@ -4,12 +4,13 @@
 use bytes::Bytes;
 use tempfile::TempDir;
 use twowire_fabric::conformance::{self, Exemption, Rig};
-use twowire_fabric::protocol::{Addressing, Path, Port, Transmit};
+use twowire_fabric::endpoint::{Endpoint, EndpointConfig, Event, PortEndpoint};
+use twowire_fabric::protocol::{Addressing, LanePath, Path, Port, Received, Transmit};
 use twowire_fabric::raw::{RawError, RawOptions, RawPort, mtu_of_cable};
 use twowire_fabric::route::{Hop, Route};
 use twowire_fabric::wire::probe::Probe;
 use twowire_fabric::wire::{DEFAULT_MAX_PAYLOAD, Packet};
-use twowire_fabric::xbar::{Control, DropCause};
+use twowire_fabric::xbar::{AttachOptions, Control, DropCause, XbarPort};
 use twowire_hwtests::netns::{DEVICE, NetnsError, Network, Plan};
 use twowire_hwtests::programs::{Process, program, until};
 
@@ -165,16 +166,66 @@ fn a_cable_of_a_card_is_cut_and_mended() {
         cards.ports[0].flush().unwrap();
         if strike.starts_with("mend") {
             let came = conformance::receive(&mut cards, 2);
-            assert_eq!(came, twowire_fabric::protocol::Received::Packet(probe(nonce)));
+            assert_eq!(came, Received::Packet(probe(nonce)));
         } else {
             until("the frame is dropped", || cards.dropped_at_cut_cables() == u64::from(nonce / 2));
         }
     }
 }
 
+/// What came for a port until something does.
+fn receive(port: &mut RawPort) -> Received {
+    let mut came = None;
+    until("a frame comes", || {
+        came = port.recv().unwrap();
+        came.is_some()
+    });
+    came.expect("it has come")
+}
+
 #[test]
-fn one_process_has_the_cable() {
+fn processes_of_a_host_share_its_cable_by_lanes() {
+    let Some(mut cards) = Cards::new(2) else { return };
+    let lane = |lane| RawOptions { lane, ..RawOptions::default() };
+    let mut lanes = [3, 0x7fff].map(|number| cards.open(1, lane(number)).unwrap());
+    assert_ne!(lanes[0].unique_id(), lanes[1].unique_id());
+    let error = cards.open(1, lane(3)).err().unwrap();
+    assert!(matches!(error, RawError::Lane { lane: 3, .. }), "{error}");
+    let path = |to| Path::Lane(LanePath { route: Cards::route(0, 1), to, from: 9 });
+    for (nonce, to) in [(1, 3), (2, 0x7fff), (3, 0), (4, 17), (5, 3)] {
+        cards.ports[0].send(Transmit::new(path(to), probe(nonce))).unwrap();
+    }
+    cards.ports[0].flush().unwrap();
+    // Each has its own, and no other's: what is for nobody is nowhere.
+    assert_eq!(receive(&mut lanes[0]), Received::Packet(probe(1)));
+    assert_eq!(receive(&mut lanes[0]), Received::Packet(probe(5)));
+    assert_eq!(receive(&mut lanes[1]), Received::Packet(probe(2)));
+    assert_eq!(receive(&mut cards.ports[1]), Received::Packet(probe(3)));
+    for port in lanes.iter_mut().chain([&mut cards.ports[1]]) {
+        assert_eq!((port.recv().unwrap(), port.counters().unwrap().rejected), (None, 0));
+    }
+}
+
+#[test]
+fn messages_go_between_a_lane_and_a_host_at_the_crossbars() {
     let Some(cards) = Cards::new(1) else { return };
-    let error = cards.open(0, RawOptions { lane: 3, ..RawOptions::default() }).err().unwrap();
-    assert!(matches!(error, RawError::NoLanes(_)), "{error}");
+    let socket = cards.dir.path().join("x");
+    let front = XbarPort::attach(&socket, &AttachOptions { host: Some("n3".into()), ..AttachOptions::default() });
+    let options = RawOptions { lane: 5, gather: false, long: true, ..RawOptions::default() };
+    let mut agent = PortEndpoint::new(cards.open(0, options).unwrap(), EndpointConfig::default(), 1);
+    let mut front = PortEndpoint::new(front.unwrap(), EndpointConfig::default(), 2);
+    let path = Path::Lane(LanePath { route: Cards::route(3, 0), to: 5, from: 0 });
+    front.connect(agent.unique_id(), vec![path]);
+    let long: Bytes = vec![7; 100_000].into();
+    front.send(agent.unique_id(), long.clone()).unwrap();
+    let mut answered = false;
+    until("the answer comes", || {
+        if let Some(Event::Message { peer, message }) = agent.poll().unwrap() {
+            agent.send(peer, message).unwrap();
+        }
+        if let Some(Event::Message { message, .. }) = front.poll().unwrap() {
+            answered = message == long;
+        }
+        answered
+    });
 }

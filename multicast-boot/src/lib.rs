@@ -13,5 +13,6 @@ pub mod membership;
 pub mod multicast;
 pub mod node_ranges;
 pub mod phase1;
+pub mod phase2;
 pub mod search;
 pub mod session;

@@ -1,4 +1,4 @@
-//! `cargo xtask phase1`: the static `bootnode`, and the initramfs around it.
+//! `cargo xtask phase1`: the static programs of nodes, and the initramfs around `bootnode`.
 
 use crate::step::{cargo, root, run, target_dir};
 use std::path::PathBuf;
@@ -6,11 +6,15 @@ use std::path::PathBuf;
 /// What the static program runs on. The C library is linked into it, so it needs no interpreter.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds a static, small `bootnode`; its path.
+/// What nodes run: in phase 1 the first, in phase 2 all.
+const PROGRAMS: [(&str, &str); 3] =
+    [("bootnode", "twowire-multicast-boot"), ("noded", "twowire-cluster"), ("mpirun", "twowire-mpi-shim")];
+
+/// Builds static, small programs of nodes; the path of `bootnode`, which the others are beside.
 fn bootnode() -> Result<PathBuf, String> {
-    let args = ["build", "--locked", "--profile", "phase1", "--target", TARGET, "--bin", "bootnode"];
-    let package = ["--package", "twowire-multicast-boot"];
-    run(cargo(&args).args(package).env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    let args = ["build", "--locked", "--profile", "phase1", "--target", TARGET];
+    let programs = PROGRAMS.iter().flat_map(|&(program, package)| ["--bin", program, "--package", package]);
+    run(cargo(&args).args(programs).env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
     Ok(target_dir().join(TARGET).join("phase1").join("bootnode"))
 }
 

@@ -94,6 +94,9 @@ pub(super) struct UpArgs {
     /// More words for the kernels' command lines
     #[arg(long, value_name = "WORDS", default_value = "")]
     settings: String,
+    /// More words for the image's kernel alone, as twowire.restart-alone=30s: lab nodes stay in phase 2 without a front end else
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    image_settings: String,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -194,6 +197,7 @@ fn options(args: UpArgs) -> LabOptions {
         kernel: args.kernel,
         bootnode: args.bootnode.unwrap_or(usual.bootnode),
         settings: args.settings,
+        image_settings: args.image_settings,
         at: usual.at,
         xbar: usual.xbar,
     }
@@ -208,10 +212,11 @@ fn up(args: UpArgs) -> Result<(), Failure> {
     status(&lab, false)?;
     let (folder, fabric) = (lab.folder(), lab.fabric());
     print_text(&format!(
-        "\nMap it and boot it:\n  twowire up --fabric {fabric} --expect {} --image {} --key {}\n",
+        "\nMap it and boot it:\n  twowire up --fabric {fabric} --expect {} --image {} --key {} \\\n    --secret {}\n",
         folder.topology().display(),
         folder.image().display(),
         folder.public_key().display(),
+        folder.secret().display(),
     ))
 }
 

@@ -7,6 +7,7 @@ mod key;
 mod lab;
 mod mpi_check;
 mod phase1;
+mod phase2;
 mod print;
 mod up;
 
@@ -45,6 +46,8 @@ enum Command {
     Key(key::KeyCommand),
     /// Packs what lies in a node's flash beside its kernel
     Phase1(phase1::Phase1Args),
+    /// Packs what nodes run that take programs from the front end
+    Phase2(phase2::Phase2Args),
     /// Makes a cluster of virtual machines on this machine, whose only network is software crossbars
     #[command(subcommand)]
     Lab(lab::LabCommand),
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Image(command) => image::run(command),
         Command::Key(command) => key::run(command),
         Command::Phase1(args) => phase1::run(&args),
+        Command::Phase2(args) => phase2::run(&args),
         Command::Lab(command) => lab::run(command),
         Command::Info(args) => info::run(&args),
         Command::MpiCheck => mpi_check::run(),

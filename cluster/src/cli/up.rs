@@ -38,7 +38,7 @@ pub(super) struct UpArgs {
     fabric: FabricSpec,
     /// Makes a lab of so many virtual machines, brings it up, and takes it away at the end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=127))]
-    #[arg(conflicts_with_all = ["fabric", "front_end", "expect", "map", "image", "key", "secret", "kernel", "initrd", "fault", "job"])]
+    #[arg(conflicts_with_all = ["fabric", "front_end", "expect", "map", "image", "key", "secret", "kernel", "initrd", "fault"])]
     lab: Option<u16>,
     /// Leaves the lab running: `twowire lab status` shows it, `twowire lab down` takes it away
     #[arg(long, requires = "lab")]
@@ -91,8 +91,8 @@ pub(super) struct UpArgs {
     /// How long to wait for nodes that are missing once all others are up (fabric time) [default: 500ms, for machines 20s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     node_timeout: Option<Duration>,
-    /// Ranks of the MPI job at the end: processes attached to nodes' places on crossbars in real time; 0 for no job
-    /// [default: 8, or as many as nodes are up; for machines 0]
+    /// Ranks of the MPI job at the end: on the nodes of a lab, or beside a simulation processes attached to nodes' places on crossbars in
+    /// real time; 0 for no job [default: 8, or as many as nodes are up; for other machines 0]
     #[arg(long, value_name = "RANKS", value_parser = clap::value_parser!(u32).range(0..=64))]
     job: Option<u32>,
     /// Prints one JSON object instead of lines and tables
@@ -114,11 +114,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: UpArgs) -> Result<(), Failure> {
-    let Some(nodes) = args.lab else { return bring_up(args) };
+    let Some(nodes) = args.lab else { return bring_up(args, None) };
     interrupt::catch();
     let progress = Progress::new(args.json);
-    let lab = switch_on(nodes, args.keep, &progress)?;
-    bring_up(lab.describe(args)?)
+    let visit = switch_on(nodes, args.keep, &progress)?;
+    let args = visit.describe(args)?;
+    bring_up(args, Some(visit.lab()))
 }
 
 /// A lab that is taken away at the end, unless it is to stay.
@@ -141,6 +142,9 @@ impl Visit {
             expect: Some(folder.topology()),
             image: Some(folder.image()),
             key: Some(folder.public_key()),
+            secret: Some(folder.secret()),
+            topo_out: args.topo_out.or_else(|| Some(folder.map())),
+            routes_out: args.routes_out.or_else(|| Some(folder.routes())),
             ..args
         })
     }
@@ -173,11 +177,11 @@ fn switch_on(nodes: u16, keep: bool, progress: &Progress) -> Result<Visit, Failu
     Ok(visit)
 }
 
-fn bring_up(args: UpArgs) -> Result<(), Failure> {
+fn bring_up(args: UpArgs, lab: Option<&Lab>) -> Result<(), Failure> {
     let (json, job) = (args.json, args.job);
-    let simulated = matches!(args.fabric, FabricSpec::Sim(_));
-    if let (Some(ranks @ 1..), false) = (job, simulated) {
-        let what = "the job at the end runs beside a simulated fabric; machines run jobs by `mpirun --hosts`";
+    let has_job = lab.is_some() || matches!(args.fabric, FabricSpec::Sim(_));
+    if let (Some(ranks @ 1..), false) = (job, has_job) {
+        let what = "the job at the end is for simulated fabrics and labs; machines run jobs by `mpirun --via`";
         return Err(Failure::Usage(format!("--job {ranks}: {what}")));
     }
     let options = options(args)?;
@@ -187,8 +191,8 @@ fn bring_up(args: UpArgs) -> Result<(), Failure> {
         other => Failure::failed(other),
     })?;
     let ranks =
-        job.map_or(if simulated { DEFAULT_RANKS.min(cluster.report.nodes_up) } else { 0 }, |ranks| ranks as usize);
-    let job = if ranks > 0 { run_job(&mut cluster, ranks) } else { Ok(()) };
+        job.map_or(if has_job { DEFAULT_RANKS.min(cluster.report.nodes_up) } else { 0 }, |ranks| ranks as usize);
+    let job = if ranks > 0 { run_job(&mut cluster, ranks, lab) } else { Ok(()) };
     let report = cluster.report;
     if json {
         print_json(&report)?
@@ -199,11 +203,16 @@ fn bring_up(args: UpArgs) -> Result<(), Failure> {
     if report.nodes_failed.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }
 
-/// Runs the MPI job at the end: its ranks are this program again.
-fn run_job(cluster: &mut Cluster, ranks: usize) -> Result<(), Failure> {
-    let program = std::env::current_exe().map_err(Failure::failed)?;
-    let done = job::run(cluster, ranks, &program, &["mpi-check"]).map_err(Failure::failed)?;
-    cluster.report.job = Some(done);
+/// Runs the MPI job at the end: on a lab's machines as any program is started there; beside a simulation its ranks are this program again.
+fn run_job(cluster: &mut Cluster, ranks: usize, lab: Option<&Lab>) -> Result<(), Failure> {
+    let done = match lab {
+        Some(lab) => job::machines::run(cluster, ranks, lab),
+        None => {
+            let program = std::env::current_exe().map_err(Failure::failed)?;
+            job::run(cluster, ranks, &program, &["mpi-check"])
+        }
+    };
+    cluster.report.job = Some(done.map_err(Failure::failed)?);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use mpi_abi::abi::{
 use serde::{Deserialize, Serialize};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
+use twowire_fabric::program::{Failure, print_json};
 
 // The prototypes of mpi.h.
 unsafe extern "C" {
@@ -66,6 +67,14 @@ pub struct Figures {
 
 /// Why a check did not hold.
 type Wrong = String;
+
+/// Runs the program as one rank; rank 0 prints the figures.
+pub fn main() -> Result<(), Failure> {
+    match run().map_err(Failure::failed)? {
+        Some(figures) => print_json(&figures),
+        None => Ok(()),
+    }
+}
 
 /// Runs the program as one rank; rank 0 has the figures.
 pub fn run() -> Result<Option<Figures>, Wrong> {

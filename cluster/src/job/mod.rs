@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `seats` | which nodes take part, and the file that tells the ranks where everybody sits |
 //! | `ranks` | the processes |
+//! | [`machines`] | the same on the nodes of a lab |
 //! | `check` | the MPI program that they run |
 
 pub mod check;
+pub mod machines;
 mod ranks;
 mod seats;
 

@@ -101,6 +101,26 @@ impl Folder {
         self.file("cluster.key.pub")
     }
 
+    /// The cluster's secret, which is in the nodes' flash too.
+    pub fn secret(&self) -> PathBuf {
+        self.file("cluster.secret")
+    }
+
+    /// The map of the fabric, once `twowire up --lab` has made it.
+    pub fn map(&self) -> PathBuf {
+        self.file("map.topo")
+    }
+
+    /// The routes of that map.
+    pub fn routes(&self) -> PathBuf {
+        self.file("map.routes")
+    }
+
+    /// The phase-2 initramfs.
+    pub fn phase2(&self) -> PathBuf {
+        self.file("phase2.img")
+    }
+
     /// The phase-1 initramfs.
     pub fn phase1(&self) -> PathBuf {
         self.file("phase1.img")

@@ -185,6 +185,11 @@ impl Lab {
         format!("xbar:{}", self.folder.socket().display())
     }
 
+    /// Packs another image for the nodes.
+    pub fn pack_image(&self, image: &flash::NewImage<'_>) -> Result<(), LabError> {
+        flash::pack_image(&self.folder, &self.plan, image)
+    }
+
     fn node(&self, name: &str) -> Result<&str, LabError> {
         let found = self.plan.nodes.iter().find(|node| *node == name);
         let names = || format!("no node is called `{name}`; the nodes are {}", self.plan.nodes.join(" "));

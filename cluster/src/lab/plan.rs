@@ -95,10 +95,12 @@ pub struct LabOptions {
     pub kernel: Option<PathBuf>,
     /// The program `xbar`.
     pub xbar: PathBuf,
-    /// The program that lies in the flash, best a static one.
+    /// The program that lies in the flash, best a static one. Beside it are `noded` and `mpirun`, for the image.
     pub bootnode: PathBuf,
     /// Words for the kernels' command lines.
     pub settings: String,
+    /// The same for that of the image alone.
+    pub image_settings: String,
 }
 
 impl LabOptions {
@@ -117,6 +119,7 @@ impl LabOptions {
             xbar: own.with_file_name("xbar"),
             bootnode: static_bootnode(&own).unwrap_or_else(|| own.with_file_name("bootnode")),
             settings: String::new(),
+            image_settings: String::new(),
         }
     }
 }
@@ -148,11 +151,20 @@ pub struct LabPlan {
     pub kernel: Kernel,
     /// The program `xbar`.
     pub xbar: PathBuf,
+    /// The program `bootnode`.
+    pub bootnode: PathBuf,
     /// Words for the kernels' command lines.
     pub settings: String,
+    /// The same for that of the image alone.
+    pub image_settings: String,
 }
 
 impl LabPlan {
+    /// The program `noded` as the nodes have it.
+    pub fn noded(&self) -> PathBuf {
+        self.bootnode.with_file_name("noded")
+    }
+
     /// Finds all that is needed.
     pub(super) fn make(options: &LabOptions) -> Result<(LabPlan, Topology), LabError> {
         let topology = topology(options)?;
@@ -174,7 +186,13 @@ impl LabPlan {
             None => Kernel::find()?,
         };
         let accelerator = options.accelerator.unwrap_or_else(|| Accelerator::best(&kernel));
-        for (program, remedy) in [(&options.xbar, "build the workspace"), (&options.bootnode, "give --bootnode FILE")] {
+        let beside = |name| options.bootnode.with_file_name(name);
+        for (program, remedy) in [
+            (&options.xbar, "build the workspace"),
+            (&options.bootnode, "give --bootnode FILE"),
+            (&beside("noded"), "it belongs beside bootnode"),
+            (&beside("mpirun"), "it belongs beside bootnode"),
+        ] {
             if !program.is_file() {
                 let program = program.display();
                 return Err(LabError::Flash(format!("the program {program} is missing; {remedy}")));
@@ -190,7 +208,9 @@ impl LabPlan {
             accelerator,
             kernel,
             xbar: options.xbar.clone(),
+            bootnode: options.bootnode.clone(),
             settings: options.settings.clone(),
+            image_settings: options.image_settings.clone(),
         };
         Ok((plan, topology))
     }

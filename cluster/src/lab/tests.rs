@@ -5,10 +5,13 @@ use super::*;
 
 /// Options whose programs are there, and perhaps the emulator; an error of these is no answer to what a test asks.
 fn options(at: &Path) -> LabOptions {
-    let own = std::env::current_exe().unwrap();
+    let folder = at.parent().unwrap();
+    for name in ["bootnode", "noded", "mpirun"] {
+        fs::write(folder.join(name), "").unwrap();
+    }
     LabOptions {
-        xbar: own.clone(),
-        bootnode: own,
+        xbar: folder.join("noded"),
+        bootnode: folder.join("bootnode"),
         accelerator: Some(emulator::Accelerator::Tcg),
         ..LabOptions::new(at.to_owned(), 4)
     }
@@ -36,6 +39,7 @@ fn what_cannot_be_is_one_line_and_leaves_nothing() {
         (LabOptions { memory_mib: 64, ..good.clone() }, "--memory 64: a machine needs at least 192 MiB"),
         (LabOptions { cabling: torus, nodes: Some(7), ..good.clone() }, "has 3 hosts besides the front end"),
         (LabOptions { xbar: "/no/xbar".into(), ..good.clone() }, "the program /no/xbar is missing"),
+        (LabOptions { bootnode: "/no/bootnode".into(), ..good.clone() }, "the program /no/bootnode is missing"),
         (LabOptions { kernel: Some("/no/vmlinuz-1".into()), ..good.clone() }, "/no/vmlinuz-1: expected a file"),
     ];
     for (options, expected) in cases {
@@ -78,7 +82,9 @@ fn a_machine_has_the_nvram_and_the_card_that_were_asked_for() {
             accelerator: emulator::Accelerator::Tcg,
             kernel: kernel.clone(),
             xbar: "xbar".into(),
+            bootnode: "bootnode".into(),
             settings: "x=1".into(),
+            image_settings: String::new(),
         };
         folder.write_plan(&plan).unwrap();
         assert_eq!(folder.read_plan().unwrap(), plan);

@@ -3,15 +3,16 @@
 use super::channel::{Ends, Greeting, NONCE, Secret, Side, refusal};
 use super::link::Link;
 use super::part::{Part, Said};
-use super::sessions::{Admission, Sessions};
-use super::wire::Message;
+use super::sessions::{Admission, Session, Sessions};
+use super::site::Site;
+use super::wire::{Blob, Message, Start};
 use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
 use twowire_fabric::endpoint::{Endpoint, Event, PortEndpoint};
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Port, PortError};
-use twowire_fabric::raw;
+use twowire_fabric::raw::{self, Device};
 
 /// Lanes for ranks.
 const LANES: std::ops::Range<u16> = 1..0x4000;
@@ -25,7 +26,7 @@ const EAGER_FOR: Duration = Duration::from_millis(50);
 /// The agent of a host.
 pub struct Agent<P> {
     endpoint: PortEndpoint<P>,
-    device: String,
+    site: Site,
     secret: Secret,
     sessions: Sessions,
     /// Parts whose front end is gone, until they have ended.
@@ -37,19 +38,19 @@ pub struct Agent<P> {
 type Log<'a> = &'a mut dyn FnMut(&str);
 
 impl<P: Port> Agent<P> {
-    /// The agent behind this port, a lane of `device`.
+    /// The agent of a host behind this port, a lane of its device.
     #[expect(clippy::disallowed_methods, reason = "an agent runs in real time")]
-    pub fn new(port: P, device: &str, secret: Secret) -> Agent<P> {
+    pub fn new(port: P, site: Site, secret: Secret) -> Agent<P> {
         let incarnation = u64::from_le_bytes(nonce()[..8].try_into().unwrap_or_default());
         let endpoint = PortEndpoint::new(port, super::config(), incarnation);
         let (sessions, ending) = (Sessions::default(), Vec::new());
-        Agent { endpoint, device: device.to_owned(), secret, sessions, ending, stirred: Instant::now() }
+        Agent { endpoint, site, secret, sessions, ending, stirred: Instant::now() }
     }
 
-    /// Serves until `stop` says so; then what runs is ended.
+    /// Serves until `stop` says so, which is told whether a front end is there; then what runs is ended.
     #[expect(clippy::disallowed_methods, reason = "an agent runs in real time")]
-    pub fn run(&mut self, mut stop: impl FnMut() -> bool, log: Log<'_>) -> Result<(), PortError> {
-        while !stop() {
+    pub fn run(&mut self, mut stop: impl FnMut(bool) -> bool, log: Log<'_>) -> Result<(), PortError> {
+        while !stop(self.sessions.iter().any(Session::is_proven)) {
             while let Some(event) = self.endpoint.poll()? {
                 self.stirred = Instant::now();
                 self.happened(event, log);
@@ -144,18 +145,10 @@ impl<P: Port> Agent<P> {
             Message::Reserve(count) => Some(self.reserve(peer, count)),
             Message::Start(start) => {
                 log(&format!("{peer}: ranks {} to {}", start.first, start.first + start.count.saturating_sub(1)));
-                let Some(session) = self.sessions.get_mut(peer) else { return };
-                match Part::start(&start) {
-                    Ok(part) => {
-                        session.part = Some(part);
-                        None
-                    }
-                    Err(error) => {
-                        let directory = String::from_utf8_lossy(&start.directory).into_owned();
-                        Some(Message::Refused(format!("mpirun cannot be started in {directory}: {error}")))
-                    }
-                }
+                self.start(peer, &start).err().map(Message::Refused)
             }
+            Message::Need(blobs) => self.need(peer, &blobs, log),
+            Message::Piece(bytes) => self.take_piece(peer, &bytes).err().map(Message::Refused),
             other => {
                 self.pass_on(peer, other);
                 None
@@ -164,6 +157,39 @@ impl<P: Port> Agent<P> {
         if let (Some(answer), Some(session)) = (answer, self.sessions.get_mut(peer)) {
             session.link.send(&mut self.endpoint, &answer);
         }
+    }
+
+    fn start(&mut self, peer: UniqueId, start: &Start) -> Result<(), String> {
+        let Some(session) = self.sessions.get_mut(peer) else { return Ok(()) };
+        if session.incoming.as_ref().is_some_and(|incoming| !incoming.is_done()) {
+            return Err("the job is to start before its programs have come".to_owned());
+        }
+        let directory = String::from_utf8_lossy(&start.directory);
+        let failed = |error| format!("mpirun cannot be started in {directory}: {error}");
+        let seats = self.site.prepare(start).and_then(|()| self.site.seats(start)).map_err(failed)?;
+        session.part = Some(Part::start(start, &seats).map_err(failed)?);
+        Ok(())
+    }
+
+    /// A front end has these files to send.
+    fn need(&mut self, peer: UniqueId, blobs: &[Blob], log: Log<'_>) -> Option<Message> {
+        let session = self.sessions.get_mut(peer)?;
+        let Some(store) = &mut self.site.store else {
+            return Some(Message::Refused("programs are not sent to this host: it has its own".to_owned()));
+        };
+        let lacking = store.lacking(blobs);
+        let bytes: u64 = lacking.iter().map(|blob| blob.len).sum();
+        log(&format!("{peer}: a job, {} of its files are lacking, {bytes} bytes", lacking.len()));
+        session.incoming = Some(store.receive(lacking.clone()));
+        Some(Message::Lacking(lacking))
+    }
+
+    fn take_piece(&mut self, peer: UniqueId, bytes: &[u8]) -> Result<(), String> {
+        let incoming = self.sessions.get_mut(peer).and_then(|session| session.incoming.as_mut());
+        let (Some(incoming), Some(store)) = (incoming, &self.site.store) else {
+            return Err("a piece of a file that nobody asked for".to_owned());
+        };
+        store.take(incoming, bytes).map_err(|error| format!("a program cannot be kept: {error}"))
     }
 
     fn pass_on(&mut self, peer: UniqueId, message: Message) {
@@ -178,14 +204,14 @@ impl<P: Port> Agent<P> {
     /// Lanes that nobody has.
     fn reserve(&mut self, peer: UniqueId, count: u32) -> Message {
         let taken: BTreeSet<u16> = self.sessions.iter().flat_map(|session| session.lanes.iter().copied()).collect();
-        let lanes = free_lanes(&self.device, LANES, count, &taken);
+        let lanes = free_lanes(&self.site.device, LANES, count, &taken);
         if lanes.len() < count as usize {
-            return Message::Refused(format!("{count} ranks, and room for {} on raw:{}", lanes.len(), self.device));
+            return Message::Refused(format!("{count} ranks, and room for {} on {}", lanes.len(), self.site.device));
         }
         if let Some(session) = self.sessions.get_mut(peer) {
             session.lanes.clone_from(&lanes);
         }
-        Message::Reserved(lanes)
+        Message::Reserved { lanes, takes_files: self.site.store.is_some() }
     }
 
     /// Passes on what the parts say, as fast as the front ends take it.
@@ -225,7 +251,7 @@ fn message_of(said: Said) -> Message {
 }
 
 /// Up to `count` lanes of a device that nobody has and that are not among `taken`.
-pub(super) fn free_lanes(device: &str, all: std::ops::Range<u16>, count: u32, taken: &BTreeSet<u16>) -> Vec<u16> {
+pub(super) fn free_lanes(device: &Device, all: std::ops::Range<u16>, count: u32, taken: &BTreeSet<u16>) -> Vec<u16> {
     let free = all.filter(|lane| !taken.contains(lane) && raw::lane_is_free(device, *lane));
     free.take(count as usize).collect()
 }

@@ -5,16 +5,18 @@ use super::agent::{Agent, nonce};
 use super::channel::Secret;
 use super::front::{FrontEnd, Job};
 use super::hosts::deal;
+use super::site::Site;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt;
-use twowire_fabric::protocol::Port;
+use twowire_fabric::protocol::{Addressing, Port};
 use twowire_fabric::provider;
+use twowire_fabric::raw::Device;
 use twowire_fabric::spec::FabricSpec;
 use twowire_multicast_boot::membership::ClusterSecret;
 
@@ -30,7 +32,8 @@ const TRIES: u32 = 100;
     name = "noded",
     version,
     after_help = "Examples:\n  noded serve raw:eth1 --secret /etc/twowire/cluster.secret\n  \
-        mpirun --hosts a,b:4 --via raw:eth1 --secret /etc/twowire/cluster.secret ./solver"
+        mpirun --hosts a,b:4 --via raw:eth1 --secret /etc/twowire/cluster.secret ./solver\n  \
+        mpirun --via xbar:/run/pink --map pink.topo --routes pink.routes --secret cluster.secret ./solver"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -46,24 +49,37 @@ enum Command {
         #[command(flatten)]
         trust: Trust,
     },
+    /// What a node runs once it has booted: all else is on the kernel's command line.
+    Node,
+    /// What each rank of the job at the end of `twowire up` runs.
+    #[command(hide = true)]
+    MpiCheck,
     /// Starts a job: what `mpirun --hosts` becomes.
     #[command(hide = true)]
-    Run {
-        #[arg(long)]
-        via: FabricSpec,
-        #[arg(long)]
-        hosts: Option<String>,
-        #[arg(long)]
-        map: Option<PathBuf>,
-        #[command(flatten)]
-        trust: Trust,
-        #[arg(long)]
-        ranks: Option<u32>,
-        #[arg(long)]
-        timeout: Option<u64>,
-        #[arg(last = true)]
-        arguments: Vec<OsString>,
-    },
+    Run(Run),
+}
+
+/// A job as `mpirun` hands it over.
+#[derive(Args, Debug)]
+struct Run {
+    #[arg(long)]
+    via: FabricSpec,
+    #[arg(long)]
+    hosts: Option<String>,
+    #[arg(long)]
+    map: Option<PathBuf>,
+    #[arg(long)]
+    routes: Option<PathBuf>,
+    #[arg(long)]
+    program: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
+    #[arg(long)]
+    ranks: Option<u32>,
+    #[arg(long)]
+    timeout: Option<u64>,
+    #[arg(last = true)]
+    arguments: Vec<OsString>,
 }
 
 /// Whose commands are obeyed.
@@ -81,30 +97,38 @@ struct Trust {
 impl Trust {
     fn secret(&self) -> Result<Secret, Failure> {
         let Some(path) = &self.secret else { return Ok(Secret(blake3::derive_key(CONTEXT, b"insecure"))) };
-        let secret = ClusterSecret::load(path).map_err(Failure::failed)?;
-        Ok(Secret(secret.key_for(CONTEXT)))
+        secret_of(path)
     }
+}
+
+/// What the cluster's secret in a file is for agents and front ends.
+pub(super) fn secret_of(path: &FilePath) -> Result<Secret, Failure> {
+    let secret = ClusterSecret::load(path).map_err(Failure::failed)?;
+    Ok(Secret(secret.key_for(CONTEXT)))
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve { fabric, trust } => serve(&fabric, &trust).map(|()| ExitCode::SUCCESS),
-        Command::Run { via, hosts, map, trust, ranks, timeout, arguments } => {
-            let listed = super::hosts::hosts(hosts.as_deref(), map.as_deref());
-            return run(&via, listed, &trust, ranks, timeout, &arguments)
-                .unwrap_or_else(|failure| failure.report("mpirun"));
+        Command::Node => {
+            interrupt::catch();
+            super::node::run().map(|()| ExitCode::SUCCESS)
         }
+        Command::MpiCheck => crate::job::check::main().map(|()| ExitCode::SUCCESS),
+        Command::Run(request) => return run(&request).unwrap_or_else(|failure| failure.report("mpirun")),
     };
     result.unwrap_or_else(|failure| failure.report("noded"))
 }
 
-/// The device of a fabric; so far lanes are something that network devices have.
-fn device(fabric: &FabricSpec) -> Result<&str, Failure> {
-    match fabric {
-        FabricSpec::Raw(device) => Ok(device),
-        other => Err(Failure::usage(format!("{other}: expected a network device, as in raw:eth1"))),
-    }
+/// The device of a fabric: lanes are something that network devices have.
+pub(super) fn device(fabric: &FabricSpec) -> Result<Device, Failure> {
+    let (name, addressing) = match fabric {
+        FabricSpec::Raw(name) => (name, Addressing::Cards),
+        FabricSpec::Wire(name) => (name, Addressing::Hops),
+        other => return Err(Failure::usage(format!("{other}: expected a network device, as in raw:eth1"))),
+    };
+    Ok(Device { name: name.clone(), addressing })
 }
 
 fn open(fabric: &FabricSpec, lane: u16) -> Result<Box<dyn Port>, Failure> {
@@ -112,7 +136,7 @@ fn open(fabric: &FabricSpec, lane: u16) -> Result<Box<dyn Port>, Failure> {
 }
 
 fn serve(fabric: &FabricSpec, trust: &Trust) -> Result<(), Failure> {
-    let device = device(fabric)?;
+    let site = Site { device: device(fabric)?, store: None, routes: None };
     let secret = trust.secret()?;
     interrupt::catch();
     let port = open(fabric, AGENT_LANE).map_err(|failure| match failure {
@@ -123,47 +147,55 @@ fn serve(fabric: &FabricSpec, trust: &Trust) -> Result<(), Failure> {
         eprintln!("noded: --insecure: whoever can send a frame to {fabric} can run any program here");
     }
     eprintln!("noded: {fabric}, {}", port.unique_id());
-    let mut agent = Agent::new(port, device, secret);
-    agent.run(interrupt::interrupted, &mut |text| eprintln!("noded: {text}")).map_err(Failure::failed)
+    let mut agent = Agent::new(port, site, secret);
+    agent.run(|_| interrupt::interrupted(), &mut |text| eprintln!("noded: {text}")).map_err(Failure::failed)
 }
 
-fn run(
-    via: &FabricSpec,
-    listed: Result<Vec<super::hosts::Host>, String>,
-    trust: &Trust,
-    ranks: Option<u32>,
-    timeout: Option<u64>,
-    arguments: &[OsString],
-) -> Result<ExitCode, Failure> {
-    let hosts = listed.map_err(Failure::Usage)?;
-    let dealt = deal(&hosts, ranks).map_err(Failure::Usage)?;
+fn run(request: &Run) -> Result<ExitCode, Failure> {
+    let mut hosts = super::hosts::hosts(request.hosts.as_deref(), request.map.as_deref()).map_err(Failure::Usage)?;
+    let dealt = deal(&hosts, request.ranks).map_err(Failure::Usage)?;
+    let (port, lane) = front_port(&request.via)?;
+    let by_hops = port.limits().addressing == Addressing::Hops;
+    if by_hops {
+        let (Some(map), Some(routes)) = (&request.map, &request.routes) else {
+            let remedy = "--map FILE --routes FILE, which `twowire up` and `mapper` write, are needed";
+            return Err(Failure::Usage(format!("{}: hosts are found by routes: {remedy}", request.via)));
+        };
+        super::hosts::find_ways(&mut hosts, map, routes, lane).map_err(Failure::Failed)?;
+    }
     let directory = std::env::current_dir().map_err(Failure::failed)?;
     let variable = |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
     let job = Job {
         hosts: hosts.into_iter().zip(dealt).collect(),
-        device: device(via)?.to_owned(),
-        arguments: arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
+        here: if by_hops { None } else { Some(device(&request.via)?) },
+        programs: request.program.clone(),
+        arguments: request.arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect(),
         directory: directory.as_os_str().as_bytes().to_vec(),
         environment: std::env::vars_os().map(variable).collect(),
-        timeout: timeout.map(Duration::from_secs),
+        timeout: request.timeout.map(Duration::from_secs),
     };
-    let front = FrontEnd::new(front_port(via)?, job, trust.secret()?).map_err(Failure::failed)?;
+    let front = FrontEnd::new(port, job, request.trust.secret()?).map_err(Failure::failed)?;
     let code = front.run().map_err(Failure::failed)?;
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// A port on a lane that no other front end of this host has.
-fn front_port(via: &FabricSpec) -> Result<Box<dyn Port>, Failure> {
+/// A port on a lane that no other front end of this host has, and the lane: at crossbars of another process there is one port, and no lane.
+fn front_port(via: &FabricSpec) -> Result<(Box<dyn Port>, u16), Failure> {
     let lane = || {
         let [low, high, ..] = nonce();
         FRONT_LANES + u16::from_le_bytes([low, high]) % (u16::MAX - FRONT_LANES)
     };
-    let mut opened = open(via, lane());
+    if matches!(via, FabricSpec::Xbar(_)) {
+        return open(via, 0).map(|port| (port, 0));
+    }
+    let mut last = lane();
+    let mut opened = open(via, last);
     for _ in 0..TRIES {
         if opened.is_ok() {
             break;
         }
-        opened = open(via, lane());
+        last = lane();
+        opened = open(via, last);
     }
-    opened
+    opened.map(|port| (port, last))
 }

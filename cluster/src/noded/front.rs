@@ -5,6 +5,7 @@ use super::channel::{Ends, Greeting, NONCE, Secret, Side};
 use super::hosts::Host;
 use super::link::Link;
 use super::part::{Part, Said};
+use super::programs::{Programs, Upload};
 use super::wire::{Message, Start};
 use super::{AGENT_LANE, lane_of};
 use mpi_abi::launch::signals;
@@ -12,11 +13,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use twowire_fabric::endpoint::{Endpoint, Event, PortEndpoint};
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Path, Port};
+use twowire_fabric::raw::Device;
 
 /// Lanes of ranks on the front end's own host, beside those that an agent there gives.
 const OWN_LANES: std::ops::Range<u16> = 0x4000..0x7fff;
@@ -44,8 +47,10 @@ const IGNORED: i32 = 20;
 pub struct Job {
     /// The hosts, and how many ranks each has.
     pub hosts: Vec<(Host, u32)>,
-    /// The network device of every host.
-    pub device: String,
+    /// The network device of this host, where it may have ranks as well.
+    pub here: Option<Device>,
+    /// The programs, for hosts to which they have to be sent.
+    pub programs: Vec<PathBuf>,
     /// The arguments of each host's `mpirun`.
     pub arguments: Vec<Vec<u8>>,
     /// Where the ranks start, and their environment.
@@ -60,7 +65,9 @@ pub struct Job {
 enum State {
     /// The hello is sent.
     Greeted([u8; NONCE]),
-    /// A part can be started: by the agent, or here.
+    /// Its programs are on their way: `None` until the agent has said what it lacks.
+    Equipped(Option<Upload>),
+    /// A part can be started once it has lanes: by the agent, or here.
     Reserved,
     Running,
     Ended,
@@ -68,6 +75,8 @@ enum State {
 
 struct Member {
     name: String,
+    /// How the seats name it.
+    place: String,
     agent: UniqueId,
     card: UniqueId,
     first: u32,
@@ -85,6 +94,8 @@ pub struct FrontEnd<P> {
     job: Job,
     secret: Secret,
     members: Vec<Member>,
+    /// What the job's programs are made of, once a host has asked for it.
+    programs: Option<Programs>,
     signals: OwnedFd,
     input: Option<Receiver<Vec<u8>>>,
     /// A piece of input is on its way.
@@ -108,6 +119,7 @@ impl<P: Port> FrontEnd<P> {
             endpoint,
             secret,
             members: Vec::new(),
+            programs: None,
             signals,
             input: None,
             fed: false,
@@ -128,7 +140,10 @@ impl<P: Port> FrontEnd<P> {
         let mut first = 0;
         for (host, count) in self.job.hosts.clone().into_iter().filter(|(_, count)| *count > 0) {
             let agent = lane_of(host.card, AGENT_LANE);
+            let has_ways = !host.ways.is_empty();
+            let ways = if has_ways { host.ways } else { vec![Path::Card(agent)] };
             let mut member = Member {
+                place: if has_ways { host.name.clone() } else { "-".to_owned() },
                 name: host.name,
                 agent,
                 card: host.card,
@@ -139,11 +154,11 @@ impl<P: Port> FrontEnd<P> {
                 here: None,
                 lanes: Vec::new(),
             };
-            if host.card == mine {
-                member.lanes = free_lanes(&self.job.device, OWN_LANES, count, &BTreeSet::new());
+            if let Some(device) = self.job.here.as_ref().filter(|_| host.card == mine) {
+                member.lanes = free_lanes(device, OWN_LANES, count, &BTreeSet::new());
             } else {
                 let nonce = nonce();
-                self.endpoint.connect(agent, vec![Path::Card(agent)]);
+                self.endpoint.connect(agent, ways);
                 // A peer that was just asked for takes a first message.
                 let _ = self.endpoint.send(agent, self.secret.hello(&nonce).into());
                 member.state = State::Greeted(nonce);
@@ -170,10 +185,8 @@ impl<P: Port> FrontEnd<P> {
                 self.signal(signal);
             }
             self.check_time(now);
-            for member in &mut self.members {
-                member.link.as_mut().map(|link| link.flush(&mut self.endpoint));
-            }
-            let limit = if self.stirred.elapsed() < EAGER_FOR { EAGER } else { BUSY };
+            let busy = self.send_on();
+            let limit = if busy || self.stirred.elapsed() < EAGER_FOR { EAGER } else { BUSY };
             let until = self.endpoint.now() + limit;
             self.endpoint.wait(until).map_err(failed)?;
         }
@@ -183,6 +196,26 @@ impl<P: Port> FrontEnd<P> {
         let now = self.endpoint.now();
         self.endpoint.wait(now).map_err(failed)?;
         Ok(self.code)
+    }
+
+    /// Sends what waits, and programs, as far as there is room; true if programs are on their way.
+    fn send_on(&mut self) -> bool {
+        let mut busy = false;
+        for member in &mut self.members {
+            let Some(link) = &mut member.link else { continue };
+            let mut room = link.flush(&mut self.endpoint);
+            let State::Equipped(Some(upload)) = &mut member.state else { continue };
+            busy = true;
+            while room {
+                let Some(piece) = upload.next() else {
+                    member.state = State::Reserved;
+                    break;
+                };
+                link.send(&mut self.endpoint, &Message::Piece(piece));
+                room = link.flush(&mut self.endpoint);
+            }
+        }
+        busy
     }
 
     fn happened(&mut self, event: Event) {
@@ -218,12 +251,37 @@ impl<P: Port> FrontEnd<P> {
             return self.fail(index, "a message that its agent cannot have sent");
         };
         match message {
-            Message::Reserved(lanes) if lanes.len() == member.count as usize => member.lanes = lanes,
+            Message::Reserved { lanes, takes_files } if lanes.len() == member.count as usize => {
+                member.lanes = lanes;
+                if takes_files {
+                    self.equip(index);
+                }
+            }
+            Message::Lacking(blobs) if matches!(member.state, State::Equipped(None)) => {
+                let upload = self.programs.as_ref().map(|programs| programs.upload(&blobs));
+                member.state = State::Equipped(upload);
+            }
             Message::Output(stream, bytes) => print(stream, &bytes),
             Message::InputTaken => self.fed = false,
             Message::Ended(code) => self.ended(index, code),
             Message::Refused(why) => self.fail(index, &why),
             _ => self.fail(index, "an answer to what was not asked"),
+        }
+    }
+
+    /// A host has no programs of its own: it hears what the job needs.
+    fn equip(&mut self, index: usize) {
+        if self.programs.is_none() {
+            match Programs::read(&self.job.programs) {
+                Ok(programs) => self.programs = Some(programs),
+                Err(error) => return self.fail(index, &format!("the program cannot be sent: {error}")),
+            }
+        }
+        let Some(programs) = &self.programs else { return };
+        let member = &mut self.members[index];
+        if let Some(link) = &mut member.link {
+            member.state = State::Equipped(None);
+            link.send(&mut self.endpoint, &Message::Need(programs.blobs()));
         }
     }
 
@@ -235,18 +293,20 @@ impl<P: Port> FrontEnd<P> {
             return;
         }
         let size = self.members.iter().map(|member| member.count).sum();
-        let seats = self.seats().into_bytes();
+        let seats = self.seats();
+        let files = self.programs.as_ref().map(Programs::placed).unwrap_or_default();
         for index in 0..self.members.len() {
             let member = &mut self.members[index];
             let (first, count) = (member.first, member.count);
             let (directory, arguments) = (self.job.directory.clone(), self.job.arguments.clone());
-            let (seats, environment) = (seats.clone(), self.job.environment.clone());
-            let start = Start { first, count, size, seats, directory, arguments, environment };
+            let (seats_text, environment) = (seats.clone().into_bytes(), self.job.environment.clone());
+            let files = if member.link.is_some() { files.clone() } else { Vec::new() };
+            let start = Start { first, count, size, seats: seats_text, directory, arguments, environment, files };
             member.state = State::Running;
             match &mut member.link {
                 Some(link) => link.send(&mut self.endpoint, &Message::Start(Box::new(start))),
-                None => match Part::start(&start) {
-                    Ok(part) => member.here = Some(part),
+                None => match Part::start(&start, &self.seats_here(&seats)) {
+                    Ok(part) => self.members[index].here = Some(part),
                     Err(error) => self.fail(index, &format!("mpirun cannot be started: {error}")),
                 },
             }
@@ -254,12 +314,17 @@ impl<P: Port> FrontEnd<P> {
         self.input = Some(read_input());
     }
 
-    /// The file that says where each rank sits.
+    /// Where the ranks here find one another and the others.
+    fn seats_here(&self, seats: &str) -> String {
+        self.job.here.as_ref().map_or_else(String::new, |device| format!("seats 1 {device}\n{seats}"))
+    }
+
+    /// The lines that say where each rank sits; every host adds what the fabric is called there, and its routes.
     fn seats(&self) -> String {
-        let mut text = format!("seats 1 raw:{}\n", self.job.device);
+        let mut text = String::new();
         for member in &self.members {
             for (rank, &lane) in (member.first..).zip(&member.lanes) {
-                let _ = writeln!(text, "rank {rank} - 0x{:016x}", lane_of(member.card, lane).0);
+                let _ = writeln!(text, "rank {rank} {} 0x{:016x}", member.place, lane_of(member.card, lane).0);
             }
         }
         text
@@ -338,12 +403,12 @@ impl<P: Port> FrontEnd<P> {
         let Some(index) = self.members.iter().position(|member| member.agent == peer) else { return };
         let text = match self.members[index].state {
             State::Ended => return,
-            State::Greeted(_) => {
-                let device = &self.job.device;
-                format!(
-                    "its agent cannot be reached ({why}): is `noded serve raw:DEVICE` running there, on the network of raw:{device}?"
-                )
-            }
+            State::Greeted(_) => match &self.job.here {
+                Some(device) => format!(
+                    "its agent cannot be reached ({why}): is `noded serve raw:DEVICE` running there, on the network of {device}?"
+                ),
+                None => format!("its agent cannot be reached ({why}): has the node booted an image with `noded`?"),
+            },
             _ => format!("it is lost: {why}"),
         };
         self.fail(index, &text);

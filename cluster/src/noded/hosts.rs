@@ -1,7 +1,11 @@
 //! Which hosts a job runs on, and how many ranks on each.
 
-use std::path::Path;
+use super::AGENT_LANE;
+use std::fmt::Display;
+use std::path::Path as FilePath;
 use twowire_fabric::id::UniqueId;
+use twowire_fabric::map::{FabricMap, routes_text};
+use twowire_fabric::protocol::{LanePath, Path};
 use twowire_fabric::raw::Mac;
 use twowire_fabric::topology::read_file;
 
@@ -17,18 +21,38 @@ pub struct Host {
     pub card: UniqueId,
     /// The most ranks.
     pub slots: u32,
+    /// The ways to its agent; none where it is found by its card.
+    pub ways: Vec<Path>,
+}
+
+/// Finds the ways from the front end, on the lane `from`, to the agents of hosts of a map.
+pub fn find_ways(hosts: &mut [Host], map: &FilePath, routes: &FilePath, from: u16) -> Result<(), String> {
+    let topology = read_file(map).map_err(|error| error.to_string())?;
+    let at = |error: &dyn Display| format!("{}: {error}", routes.display());
+    let text = std::fs::read_to_string(routes).map_err(|error| at(&error))?;
+    let known = routes_text::parse(&text, &topology).map_err(|error| at(&error))?;
+    let map = FabricMap::from_topology(topology).map_err(|error| format!("{}: {error}", map.display()))?;
+    for host in hosts {
+        let place = map.topology().host_ids().find(|&id| map.topology().host(id).id == host.card);
+        let to_agent = |route| Path::Lane(LanePath { route, to: AGENT_LANE, from });
+        host.ways = place.map(|place| known.routes(map.front_end(), place).map(to_agent).collect()).unwrap_or_default();
+        if host.ways.is_empty() {
+            return Err(at(&format!("there is no route to {}", host.name)));
+        }
+    }
+    Ok(())
 }
 
 /// Reads `a,b:4,02:00:00:00:00:01:2`: names or addresses of cards, each with how many ranks it may have. Names stand in a fabric map, or
 /// in `/etc/ethers`. Without a list it is all hosts of the map but the front end.
-pub fn hosts(list: Option<&str>, map: Option<&Path>) -> Result<Vec<Host>, String> {
+pub fn hosts(list: Option<&str>, map: Option<&FilePath>) -> Result<Vec<Host>, String> {
     let known = match map {
         Some(path) => in_map(path)?,
         None => ethers(&std::fs::read_to_string(ETHERS).unwrap_or_default()),
     };
     let Some(list) = list else {
         let others = known.into_iter().filter(|(name, _)| name != "master");
-        return Ok(others.map(|(name, card)| Host { name, card, slots: 1 }).collect());
+        return Ok(others.map(|(name, card)| Host { name, card, slots: 1, ways: Vec::new() }).collect());
     };
     let hosts: Vec<Host> = list.split(',').map(|word| host(word, &known, map)).collect::<Result<_, _>>()?;
     for (index, host) in hosts.iter().enumerate() {
@@ -42,14 +66,14 @@ pub fn hosts(list: Option<&str>, map: Option<&Path>) -> Result<Vec<Host>, String
     Ok(hosts)
 }
 
-fn host(word: &str, known: &[(String, UniqueId)], map: Option<&Path>) -> Result<Host, String> {
+fn host(word: &str, known: &[(String, UniqueId)], map: Option<&FilePath>) -> Result<Host, String> {
     let (name, slots) = split(word)?;
     let listed = known.iter().find(|(other, _)| other == name).map(|&(_, card)| card);
     let card = listed.or_else(|| mac(name)).ok_or_else(|| {
         let place = map.map_or(ETHERS.to_owned(), |path| path.display().to_string());
         format!("host `{name}` is not in {place}, and it is no card's address as 02:00:00:00:00:01")
     })?;
-    Ok(Host { name: name.to_owned(), card, slots })
+    Ok(Host { name: name.to_owned(), card, slots, ways: Vec::new() })
 }
 
 /// A name or an address, and behind another colon a number.
@@ -70,7 +94,7 @@ fn mac(text: &str) -> Option<UniqueId> {
     Some(Mac(bytes.try_into().ok()?)).filter(|mac| !mac.is_multicast()).map(Mac::unique_id)
 }
 
-fn in_map(path: &Path) -> Result<Vec<(String, UniqueId)>, String> {
+fn in_map(path: &FilePath) -> Result<Vec<(String, UniqueId)>, String> {
     let map = read_file(path).map_err(|error| error.to_string())?;
     Ok(map.hosts().iter().map(|host| (host.name.clone(), host.id)).collect())
 }
@@ -121,7 +145,7 @@ mod tests {
 
     #[test]
     fn ranks_fill_the_hosts_in_their_order() {
-        let host = |slots| Host { name: "h".into(), card: UniqueId(1), slots };
+        let host = |slots| Host { name: "h".into(), card: UniqueId(1), slots, ways: Vec::new() };
         let hosts = [host(1), host(4), host(2)];
         assert_eq!(deal(&hosts, None), Ok(vec![1, 4, 2]));
         assert_eq!(deal(&hosts, Some(3)), Ok(vec![1, 2, 0]));

@@ -12,8 +12,12 @@ pub mod cli;
 pub mod front;
 pub mod hosts;
 mod link;
+mod node;
 pub mod part;
+mod programs;
 mod sessions;
+pub mod site;
+pub mod store;
 pub mod wire;
 
 use std::time::Duration;

@@ -53,10 +53,10 @@ pub struct Part {
 }
 
 impl Part {
-    /// Starts a part.
-    pub fn start(start: &Start) -> io::Result<Part> {
+    /// Starts a part, whose ranks sit where this file says.
+    pub fn start(start: &Start, file: &str) -> io::Result<Part> {
         let seats = rustix::fs::memfd_create("twowire-seats", rustix::fs::MemfdFlags::CLOEXEC)?;
-        std::fs::File::from(seats.try_clone()?).write_all(&start.seats)?;
+        std::fs::File::from(seats.try_clone()?).write_all(file.as_bytes())?;
         let me = std::process::id();
         let mut command = Command::new(beside_us("mpirun")?);
         command.arg("--part").arg(format!("{},{},{},{me}", start.first, start.count, start.size));

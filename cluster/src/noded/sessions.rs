@@ -6,6 +6,7 @@
 
 use super::link::Link;
 use super::part::Part;
+use super::store::Incoming;
 use super::wire::Message;
 use std::collections::BTreeMap;
 use twowire_fabric::id::UniqueId;
@@ -18,10 +19,19 @@ pub(super) struct Session {
     pub(super) link: Link,
     pub(super) lanes: Vec<u16>,
     pub(super) part: Option<Part>,
+    /// The files that it sends.
+    pub(super) incoming: Option<Incoming>,
     /// It has sent a message that only who knows the secret can make.
     proven: bool,
     /// How many came before it.
     number: u64,
+}
+
+impl Session {
+    /// True once it has sent what only who knows the secret can make.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven
+    }
 }
 
 /// All of them.
@@ -90,7 +100,8 @@ impl Sessions {
     /// Adds somebody who has said hello.
     pub(super) fn greet(&mut self, peer: UniqueId, link: Link) {
         self.greeted += 1;
-        let session = Session { link, lanes: Vec::new(), part: None, proven: false, number: self.greeted };
+        let session =
+            Session { link, lanes: Vec::new(), part: None, incoming: None, proven: false, number: self.greeted };
         self.all.insert(peer, session);
     }
 }

@@ -174,7 +174,10 @@ fn up_real(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError>
     let nonce = getrandom::u64().map_err(UpError::failed)?;
     let offered = Offered { image: bootable.image, secret: read_secret(options)?, nonce };
     let mut port = fabric::RealFabric::new(open_port(options)?);
-    let pace = Pace::real(options.node_timeout);
+    // Where the cabling is known so are the crossbars: nobody needs to ask for ports that they do not have.
+    let intended = options.expect.as_ref().map(|_| plan.topology().crossbars());
+    let radix = intended.and_then(|crossbars| crossbars.iter().map(|crossbar| crossbar.ports).max());
+    let pace = Pace::real(options.node_timeout, radix);
     let (report, map, routes) = phases::run(options, &mut port, pace, &plan, &offered, outputs, progress)?;
     let wiring = map.topology().clone();
     Ok(Cluster { report, map, routes, wiring })

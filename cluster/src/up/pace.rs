@@ -36,10 +36,10 @@ impl Pace {
         }
     }
 
-    /// For machines.
-    pub fn real(node_timeout: Duration) -> Pace {
+    /// For machines; the largest crossbar has so many ports, if that is known.
+    pub fn real(node_timeout: Duration, radix: Option<u8>) -> Pace {
         Pace {
-            discovery: DiscoveryConfig { timeout_floor: PROBE, ..DiscoveryConfig::default() },
+            discovery: DiscoveryConfig { timeout_floor: PROBE, radix, ..DiscoveryConfig::default() },
             loading: DistributorConfig { patience: Duration::from_secs(3), ..DistributorConfig::default() },
             timing: Timing { rejoin_wait: node_timeout, hand_over_timeout: KERNEL, ..Timing::real() },
             roll_call: false,

@@ -7,7 +7,7 @@
 //! The format is the IETF draft "PCAP Now Generic"; blocks and options are padded to four bytes, and numbers are little-endian.
 
 use crate::id::UniqueId;
-use crate::protocol::{Group, Path, Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Group, Port, PortError, PortLimits, Received, Transmit};
 use crate::route::Route;
 use crate::time::Time;
 use crate::wire::frame;
@@ -172,8 +172,7 @@ impl<P: Port, W: Write> Port for Pcap<P, W> {
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
         let limits = self.port.limits();
         if transmit.packet.payload.len() <= limits.max_payload {
-            let route = if let Path::Hops(route) = &transmit.path { route } else { &Route::EMPTY };
-            self.capture(Direction::Out, &frame::encode(route, &transmit.packet));
+            self.capture(Direction::Out, &frame::encode_to(&transmit.path, &transmit.packet));
         }
         self.port.send(transmit)
     }

@@ -1,7 +1,24 @@
 //! Why a device cannot be used.
 
-use crate::protocol::PortError;
-use std::io;
+use crate::protocol::{Addressing, PortError};
+use std::{fmt, io};
+
+/// A network device, by what the fabric is called that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// What its cable leads to.
+    pub addressing: Addressing,
+}
+
+impl fmt::Display for Device {
+    /// As in `raw:eth1` and `wire:eth1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.addressing == Addressing::Hops { "wire" } else { "raw" };
+        write!(f, "{kind}:{}", self.name)
+    }
+}
 
 /// Why a port cannot be opened on a network device.
 #[derive(Debug, thiserror::Error)]
@@ -9,46 +26,43 @@ use std::io;
 pub enum RawError {
     /// The process may not open packet sockets.
     #[error(
-        "raw:{0}: whole frames need the capability CAP_NET_RAW; run as root, or `setcap cap_net_raw,cap_net_admin+ep PROGRAM`"
+        "{0}: whole frames need the capability CAP_NET_RAW; run as root, or `setcap cap_net_raw,cap_net_admin+ep PROGRAM`"
     )]
-    Permission(String),
+    Permission(Device),
     /// There is no such device here.
-    #[error("raw:{0}: there is no such network device in this network namespace; `ip link` lists them")]
-    NoDevice(String),
+    #[error("{0}: there is no such network device in this network namespace; `ip link` lists them")]
+    NoDevice(Device),
     /// The device is not Ethernet.
-    #[error("raw:{0}: not an Ethernet device: expected one of `link/ether` in `ip link`")]
-    NotEthernet(String),
+    #[error("{0}: not an Ethernet device: expected one of `link/ether` in `ip link`")]
+    NotEthernet(Device),
     /// The device is switched off.
-    #[error("raw:{0}: the device is switched off; `ip link set {0} up` switches it on")]
-    Off(String),
+    #[error("{0}: the device is switched off; `ip link set {name} up` switches it on", name = .0.name)]
+    Off(Device),
     /// The device's frames are too short for ours.
     #[error(
-        "raw:{device}: an MTU of {mtu} is too small: expected at least {least}; `ip link set {device} mtu {least}`"
+        "{device}: an MTU of {mtu} is too small: expected at least {least}; `ip link set {name} mtu {least}`", name = .device.name
     )]
     Mtu {
         /// The device.
-        device: String,
+        device: Device,
         /// Its MTU.
         mtu: usize,
         /// The smallest that does.
         least: usize,
     },
     /// Another process has the lane.
-    #[error("raw:{device}: lane {lane} is another process's")]
+    #[error("{device}: lane {lane} is another process's")]
     Lane {
         /// The device.
-        device: String,
+        device: Device,
         /// The lane.
         lane: u16,
     },
-    /// Crossbars know one host behind a port.
-    #[error("wire:{0}: a cable to crossbars has no lanes: one process of a host has the port")]
-    NoLanes(String),
     /// The operating system refused.
-    #[error("raw:{device}: cannot {operation}: {source}")]
+    #[error("{device}: cannot {operation}: {source}")]
     Os {
         /// The device.
-        device: String,
+        device: Device,
         /// What was tried.
         operation: &'static str,
         /// The answer.
@@ -58,9 +72,9 @@ pub enum RawError {
 
 impl RawError {
     /// What an error of the operating system means.
-    pub(super) fn os(device: &str, operation: &'static str) -> impl Fn(io::Error) -> RawError {
+    pub(super) fn os(device: &Device, operation: &'static str) -> impl Fn(io::Error) -> RawError {
         move |source| {
-            let device = device.to_owned();
+            let device = device.clone();
             match source.raw_os_error() {
                 Some(libc::EPERM | libc::EACCES) => RawError::Permission(device),
                 Some(libc::ENODEV | libc::ENXIO) => RawError::NoDevice(device),
@@ -72,12 +86,13 @@ impl RawError {
 }
 
 /// What an error means to a port that was open.
-pub(super) fn while_open(device: &str, error: io::Error) -> PortError {
+pub(super) fn while_open(device: &Device, error: io::Error) -> PortError {
     match error.raw_os_error() {
-        Some(libc::ENETDOWN) => PortError::Down(RawError::Off(device.to_owned()).to_string()),
-        Some(libc::ENODEV | libc::ENXIO) => PortError::Down(RawError::NoDevice(device.to_owned()).to_string()),
+        Some(libc::ENETDOWN) => PortError::Down(RawError::Off(device.clone()).to_string()),
+        Some(libc::ENODEV | libc::ENXIO) => PortError::Down(RawError::NoDevice(device.clone()).to_string()),
         Some(libc::EMSGSIZE) => PortError::Down(format!(
-            "raw:{device}: the device's MTU has become smaller; `ip link set {device} mtu N` restores it, or start again"
+            "{device}: the device's MTU has become smaller; `ip link set {} mtu N` restores it, or start again",
+            device.name
         )),
         _ => PortError::Io(error),
     }

@@ -3,6 +3,7 @@
 use crate::id::UniqueId;
 use crate::protocol::Group;
 use crate::route::MAX_HOPS;
+use crate::wire::frame::LANE_LEN;
 use crate::wire::{MAX_HEADER, WireError, frame};
 use arrayvec::ArrayVec;
 use bytes::Bytes;
@@ -137,9 +138,12 @@ pub fn max_payload(mtu: usize) -> usize {
     mtu.min(u16::MAX.into()).saturating_sub(OVERHEAD)
 }
 
+/// What a frame on a cable to crossbars may have besides: hops, and a lane instead of that of other frames.
+pub(super) const CABLE_OVERHEAD: usize = MAX_HOPS + LANE_LEN - LANE;
+
 /// The MTU of a card on a crossbar's port that carries payloads of this size and no larger ones.
 pub const fn mtu_of_cable(max_payload: usize) -> usize {
-    max_payload + OVERHEAD + MAX_HOPS
+    max_payload + OVERHEAD + CABLE_OVERHEAD
 }
 
 /// The first bytes of a frame of `length` bytes of header, payload and CRC-32.

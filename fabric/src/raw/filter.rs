@@ -1,8 +1,9 @@
 //! Which frames the kernel hands over: those for this card, and those for the groups that were joined.
 
-use super::ethernet::{GROUP_PREFIX, LANE_AT};
+use super::ethernet::{ENVELOPE, GROUP_PREFIX, LANE_AT};
 use super::long;
 use crate::protocol::Group;
+use crate::wire::frame::LANE_MARK;
 use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
 
 fn load(width: u32, at: i32) -> sock_filter {
@@ -31,9 +32,22 @@ pub(super) fn lane(lane: u16) -> Vec<sock_filter> {
     [&for_this_host()[..], &number].concat()
 }
 
-/// The same where crossbars are at the other end of the cable: all that comes is for this host.
-pub(super) fn cable() -> Vec<sock_filter> {
-    [&for_this_host()[..], &[accept(true)]].concat()
+/// The same where crossbars are at the other end of the cable: all that comes is for this host, and the frame says for which lane.
+pub(super) fn cable(lane: u16) -> Vec<sock_filter> {
+    let (at, marked) = (ENVELOPE as i32, u32::from(LANE_MARK));
+    let sorted = match lane {
+        0 => vec![load(BPF_B, at), unless(BPF_JEQ, marked, true), accept(false), accept(true)],
+        _ => vec![
+            load(BPF_B, at),
+            unless(BPF_JEQ, marked, false),
+            accept(false),
+            load(BPF_H, at + 1),
+            unless(BPF_JEQ, lane.into(), true),
+            accept(true),
+            accept(false),
+        ],
+    };
+    [&for_this_host()[..], &sorted].concat()
 }
 
 /// The same for a socket of long frames to a lane.

@@ -5,7 +5,7 @@
 //! frames by its number, and the lane's unique id has it above the card's address.
 //!
 //! Where the device's cable leads to crossbars (`wire:DEVICE`, [`RawOptions::addressing`]) the hops come before the header, and the
-//! crossbars take them off: what comes in looks as on any Ethernet.
+//! crossbars take them off: what comes in looks as on any Ethernet. There a lane's number stands behind the hops.
 //!
 //! What measured best for images, between namespaces on a bridge: frames leave in batches by `sendmmsg` and come in batches by
 //! `recvmmsg`, into memory that the cache still holds. The kernel keeps a frame once for all receivers of one machine until
@@ -23,7 +23,7 @@
 //! | what it cannot do | why |
 //! |---|---|
 //! | send along hops, as `raw:` | a switch of Ethernet reads addresses, not hops |
-//! | send to a card or a group, have lanes, as `wire:` | a crossbar reads hops, not addresses |
+//! | send to a card or a group, as `wire:` | a crossbar reads hops, not addresses |
 //! | keep frames in order or single | the network may double and reorder them, although a bridge does not |
 //! | follow a change of MTU | frames are cut to the MTU that the device had when the port was opened |
 
@@ -40,7 +40,7 @@ mod rest;
 mod ring;
 mod sys;
 
-pub use error::RawError;
+pub use error::{Device, RawError};
 pub use ethernet::{
     BROADCAST, CROSSBARS, ENVELOPE, ETHERTYPE, LANES, MAX_ENVELOPE, Mac, contents, envelope_of_cable, ethertype,
     max_payload, mtu_of_cable, open, seal,

@@ -1,17 +1,28 @@
 //! Packets that wait to be handed over together.
 
-use super::ethernet::{self, Address, MAX_ENVELOPE, Mac};
+use super::ethernet::{self, Address, ENVELOPE, Mac};
 use super::long;
 use super::sys::{BATCH, Pieces, Socket};
-use crate::route::{MAX_HOPS, Route};
+use crate::route::MAX_HOPS;
+use crate::wire::frame::LANE_LEN;
 use crate::wire::{MAX_HEADER, Packet, frame};
 use arrayvec::ArrayVec;
 use bytes::Bytes;
 use std::io::{self, IoSlice};
 
 /// What may come before a header.
-const LONGEST_PRELUDE: usize =
-    if MAX_ENVELOPE + MAX_HOPS > long::PRELUDE { MAX_ENVELOPE + MAX_HOPS } else { long::PRELUDE };
+const LONGEST_PRELUDE: usize = {
+    let of_cable = ENVELOPE + MAX_HOPS + LANE_LEN;
+    if of_cable > long::PRELUDE { of_cable } else { long::PRELUDE }
+};
+
+/// Where a frame goes.
+pub(super) struct Destination {
+    /// Whose card.
+    pub(super) address: Address,
+    /// Through crossbars: the hops, and the lane behind them.
+    pub(super) way: ArrayVec<u8, { MAX_HOPS + LANE_LEN }>,
+}
 
 /// A frame in pieces: what comes before the payload, the payload, which is not copied, and the CRC-32.
 struct Outgoing {
@@ -21,15 +32,15 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    fn new(destination: Address, source: Mac, route: Route, packet: Packet) -> Outgoing {
+    fn new(to: Destination, source: Mac, packet: Packet) -> Outgoing {
         let payload_len = u16::try_from(packet.payload.len()).expect("the port has looked at the payload's length");
         let header = packet.header.encode(payload_len);
         let crc = frame::crc(&header, &packet.payload).to_le_bytes();
-        let length = route.len() + header.len() + packet.payload.len() + crc.len();
+        let length = to.way.len() + header.len() + packet.payload.len() + crc.len();
         let length = u16::try_from(length).expect("no MTU is larger");
         let mut head = ArrayVec::new();
-        head.extend(ethernet::envelope(destination, source, length));
-        head.extend(route.as_bytes().iter().copied());
+        head.extend(ethernet::envelope(to.address, source, length));
+        head.extend(to.way);
         head.extend(header);
         Outgoing { head, payload: packet.payload, crc }
     }
@@ -72,8 +83,8 @@ impl Outbox {
     }
 
     /// Adds a packet; a full outbox loses it.
-    pub(super) fn push(&mut self, destination: Address, source: Mac, route: Route, packet: Packet) {
-        let _ = self.waiting.try_push(Outgoing::new(destination, source, route, packet));
+    pub(super) fn push(&mut self, to: Destination, source: Mac, packet: Packet) {
+        let _ = self.waiting.try_push(Outgoing::new(to, source, packet));
     }
 
     /// Adds a long one.

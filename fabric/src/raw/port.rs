@@ -1,20 +1,22 @@
 //! The port.
 
-use super::error::{RawError, while_open};
-use super::ethernet::{Address, BROADCAST, ETHERNET_HEADER, ETHERTYPE, LANES, LEAST_MTU, Mac, max_payload, open};
+use super::error::{Device, RawError, while_open};
+use super::ethernet::{
+    Address, BROADCAST, CABLE_OVERHEAD, ETHERNET_HEADER, ETHERTYPE, LANES, LEAST_MTU, Mac, max_payload, open,
+};
 use super::filter;
 use super::inlet::Inlet;
 use super::lane::claim;
 use super::long;
-use super::outbox::Outbox;
+use super::outbox::{Destination, Outbox};
 use super::rest::Rest;
 use super::ring::Ring;
 use super::sys::Socket;
 use crate::id::UniqueId;
 use crate::protocol::{Addressing, Group, Path, Port, PortError, PortLimits, Received, Transmit};
-use crate::route::{MAX_HOPS, Route};
 use crate::time::Time;
 use crate::wire::{Packet, WireError, frame};
+use arrayvec::ArrayVec;
 use bytes::Bytes;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -50,7 +52,7 @@ pub struct RawOptions {
     /// at a time, and hears no groups.
     pub lane: u16,
     /// What is at the other end of the device's cable: a network that looks at addresses, or crossbars that look at hops. Behind a
-    /// crossbar there are neither groups nor lanes.
+    /// crossbar there are no groups.
     pub addressing: Addressing,
 }
 
@@ -72,7 +74,7 @@ pub struct RawCounters {
 
 /// Whole frames on an Ethernet device, without IP.
 pub struct RawPort {
-    device: String,
+    device: Device,
     index: i32,
     address: Address,
     /// Held as long as the lane is ours.
@@ -93,38 +95,37 @@ pub struct RawPort {
 impl RawPort {
     /// Opens a port on the network device of this name, which must be switched on. The MTU is the one that it has now.
     pub fn open(device: &str, options: RawOptions) -> Result<RawPort, RawError> {
-        let os = |operation| RawError::os(device, operation);
+        let (name, addressing) = (device, options.addressing);
+        let device = Device { name: name.to_owned(), addressing };
+        let os = |operation| RawError::os(&device, operation);
         // Crossbars know nothing of frames that could be cut up.
         let options = RawOptions { long: options.long && options.addressing == Addressing::Cards, ..options };
         let socket = Socket::new().map_err(os("open a packet socket"))?;
-        let index = socket.index(device).map_err(os("find the device"))?;
-        let mac = socket.mac(device).map_err(os("read its address"))?;
-        let mac = mac.ok_or_else(|| RawError::NotEthernet(device.to_owned()))?;
-        if !socket.is_up(device).map_err(os("read its flags"))? {
-            return Err(RawError::Off(device.to_owned()));
+        let index = socket.index(name).map_err(os("find the device"))?;
+        let mac = socket.mac(name).map_err(os("read its address"))?;
+        let mac = mac.ok_or_else(|| RawError::NotEthernet(device.clone()))?;
+        if !socket.is_up(name).map_err(os("read its flags"))? {
+            return Err(RawError::Off(device.clone()));
         }
-        let mtu = socket.mtu(device).map_err(os("read its MTU"))?;
-        let limits = limits(device, mtu, &options, &socket)?;
+        let mtu = socket.mtu(name).map_err(os("read its MTU"))?;
+        let limits = limits(&device, mtu, &options, &socket)?;
         let receive_bytes = i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX);
         socket.prepare(SEND_BYTES, receive_bytes).map_err(os("set up the socket"))?;
         let ring = (!options.gather).then(|| Ring::new(&socket, RING.0, RING.1)).transpose();
         let ring = ring.map_err(os("make the socket's ring"))?;
         let lane = options.lane;
-        if lane != 0 && options.addressing == Addressing::Hops {
-            return Err(RawError::NoLanes(device.to_owned()));
-        }
-        let claim = if lane == 0 { None } else { Some(claim(device, lane)?) };
+        let claim = if lane == 0 { None } else { Some(claim(&device, lane)?) };
         let (program, ethertype) = match (lane, options.addressing) {
             (0, Addressing::Cards) => (filter::program(&[]), ETHERTYPE),
-            (0, Addressing::Hops) => (filter::cable(), ETHERTYPE),
-            _ => (filter::lane(lane), LANES),
+            (_, Addressing::Hops) => (filter::cable(lane), ETHERTYPE),
+            (_, Addressing::Cards) => (filter::lane(lane), LANES),
         };
         socket.filter(&program).map_err(os("attach the filter"))?;
         socket.bind(index, ethertype).map_err(os("bind to the device"))?;
         let long = options.long.then(|| open_long(index, lane, receive_bytes)).transpose();
         let long = long.map_err(os("open a socket for long frames"))?;
         Ok(RawPort {
-            device: device.to_owned(),
+            device,
             index,
             address: Address { mac, lane },
             _claim: claim,
@@ -173,7 +174,9 @@ impl RawPort {
             rest.came(frame.as_ref().map_or(0, Bytes::len));
         }
         if let Some(bytes) = frame {
-            return Ok(Some(open(&bytes).and_then(|frame| frame::parse(&frame))));
+            let lane = if self.limits.addressing == Addressing::Hops { self.address.lane } else { 0 };
+            let opened = open(&bytes).and_then(|frame| frame::of_lane(&frame, lane));
+            return Ok(Some(opened.and_then(|frame| frame::parse(&frame))));
         }
         let Some((inlet, _)) = &mut self.long else { return Ok(None) };
         let frame = inlet.take().map_err(|error| while_open(&self.device, error))?;
@@ -192,15 +195,22 @@ impl RawPort {
     }
 
     /// The card that a frame is for, and the hops in front of it.
-    fn destination(&self, path: Path) -> Result<(Address, Route), PortError> {
-        let none = Route::EMPTY;
-        match (path, self.limits.addressing) {
-            (Path::Card(id), Addressing::Cards) => Ok((Address::of_card(id).ok_or(PortError::Path(path))?, none)),
-            (Path::Group(group), Addressing::Cards) => Ok((Address { mac: Mac::of_group(group), lane: 0 }, none)),
-            // A crossbar has no address, and nobody else is on its cable.
-            (Path::Hops(route), Addressing::Hops) => Ok((Address { mac: BROADCAST, lane: 0 }, route)),
-            _ => Err(PortError::Path(path)),
-        }
+    fn destination(&self, path: Path) -> Result<Destination, PortError> {
+        let wrong = PortError::Path(path);
+        let mut way = ArrayVec::new();
+        let address = match (path, self.limits.addressing) {
+            (Path::Card(id), Addressing::Cards) => Address::of_card(id).ok_or(wrong)?,
+            (Path::Group(group), Addressing::Cards) => Address { mac: Mac::of_group(group), lane: 0 },
+            (_, Addressing::Hops) => {
+                let (route, lane) = frame::route_and_lane(&path).ok_or(wrong)?;
+                way.extend(route.as_bytes().iter().copied());
+                way.extend(lane);
+                // A crossbar has no address, and nobody else is on its cable.
+                Address { mac: BROADCAST, lane: 0 }
+            }
+            _ => return Err(wrong),
+        };
+        Ok(Destination { address, way })
     }
 }
 
@@ -234,14 +244,14 @@ fn open_long(index: i32, lane: u16, receive_bytes: i32) -> io::Result<Inlet> {
     Ok(Inlet::new(socket, Some(ring), long::LONGEST))
 }
 
-fn limits(device: &str, mtu: usize, options: &RawOptions, socket: &Socket) -> Result<PortLimits, RawError> {
+fn limits(device: &Device, mtu: usize, options: &RawOptions, socket: &Socket) -> Result<PortLimits, RawError> {
     let addressing = options.addressing;
-    let hops = if addressing == Addressing::Hops { MAX_HOPS } else { 0 };
+    let hops = if addressing == Addressing::Hops { CABLE_OVERHEAD } else { 0 };
     let max_payload = max_payload(mtu).saturating_sub(hops);
     if max_payload == 0 {
-        return Err(RawError::Mtu { device: device.to_owned(), mtu, least: LEAST_MTU + hops });
+        return Err(RawError::Mtu { device: device.clone(), mtu, least: LEAST_MTU + hops });
     }
-    let rate_bits_per_s = socket.megabits_per_s(device).map(|rate| u64::from(rate) * 1_000_000);
+    let rate_bits_per_s = socket.megabits_per_s(&device.name).map(|rate| u64::from(rate) * 1_000_000);
     let long_payload = if options.long { max_payload.max(long::LONG_PAYLOAD) } else { max_payload };
     Ok(PortLimits { addressing, max_payload, long_payload, rate_bits_per_s })
 }
@@ -264,15 +274,15 @@ impl Port for RawPort {
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
-        let (destination, route) = self.destination(transmit.path)?;
+        let destination = self.destination(transmit.path)?;
         let (len, max) = (transmit.packet.payload.len(), self.limits.long_payload);
         if len > max {
             return Err(PortError::TooLarge { len, max });
         }
         if len > self.limits.max_payload {
-            return self.send_long(destination, transmit.packet);
+            return self.send_long(destination.address, transmit.packet);
         }
-        self.outbox.push(destination, self.address.mac, route, transmit.packet);
+        self.outbox.push(destination, self.address.mac, transmit.packet);
         if self.outbox.is_full() { self.flush() } else { Ok(()) }
     }
 

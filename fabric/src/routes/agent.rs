@@ -63,6 +63,11 @@ impl RouteAgent {
         RouteAgent { number: None, current: RouteTable::default(), next: None }
     }
 
+    /// An agent whose routes another program of this node has taken before.
+    pub fn with_table(table: RouteTable) -> RouteAgent {
+        RouteAgent { number: Some(table.own()), current: table, next: None }
+    }
+
     /// The routes in use; of epoch 0 and empty before the first commit.
     pub fn table(&self) -> &RouteTable {
         &self.current

@@ -20,4 +20,4 @@ mod table;
 
 pub use agent::{AgentEvent, MasterRecord, RouteAgent};
 pub use message::{Message, MessageError, Refusal};
-pub use table::RouteTable;
+pub use table::{RouteTable, TableTextError};

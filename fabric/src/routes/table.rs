@@ -1,7 +1,9 @@
 //! The routes that one node holds: to every other node, several each.
 
-use crate::id::NodeNumber;
-use crate::route::Route;
+use crate::id::{NodeNumber, NotANode};
+use crate::route::{Route, RouteError};
+use std::fmt::{self, Write};
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// One node's routes of one epoch, held compactly and indexed by the destination's number. A clone shares them.
@@ -77,9 +79,83 @@ impl RouteTable {
     }
 }
 
+/// A text that is no route table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableTextError {
+    /// The first line, or a line of too few words.
+    #[error("`{0}`: expected `table 1 epoch=N own=NODE`, and then `NODE HOPS...` for each node in its order")]
+    Line(String),
+    /// A name.
+    #[error(transparent)]
+    Node(#[from] NotANode),
+    /// Hops.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+}
+
+impl fmt::Display for RouteTable {
+    /// A line that says whose routes these are, and one for each destination.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "table 1 epoch={} own={}", self.epoch, self.own())?;
+        for index in 0..self.destinations() {
+            let node = NodeNumber::from_index(index);
+            write!(f, "{node}")?;
+            self.routes_to(node).try_for_each(|route| write!(f, " {route}"))?;
+            f.write_char('\n')?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for RouteTable {
+    type Err = TableTextError;
+
+    fn from_str(text: &str) -> Result<RouteTable, TableTextError> {
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        let wrong = |line: &str| TableTextError::Line(line.to_owned());
+        let header = first.strip_prefix("table 1 epoch=").and_then(|rest| rest.split_once(" own="));
+        let (epoch, own) = header.ok_or_else(|| wrong(first))?;
+        let mut table = RouteTable::new(epoch.parse().map_err(|_| wrong(first))?, own.parse()?);
+        for line in lines {
+            let mut words = line.split(' ');
+            let node: NodeNumber = words.next().unwrap_or_default().parse()?;
+            if node.index() != table.destinations() {
+                return Err(wrong(line));
+            }
+            let routes: Vec<Route> = words.map(str::parse).collect::<Result<_, _>>()?;
+            table.push(routes);
+        }
+        Ok(table)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_gives_the_same_table() {
+        let mut table = RouteTable::new(7, NodeNumber(0));
+        table.push(["88f8".parse().unwrap(), "89f7".parse().unwrap()]);
+        table.push([]);
+        table.push(["-".parse().unwrap()]);
+        let text = table.to_string();
+        assert_eq!(text, "table 1 epoch=7 own=n0\nmaster 88f8 89f7\nn0\nn1 -\n");
+        assert_eq!(text.parse(), Ok(table));
+        for wrong in ["", "table 1 epoch=x own=n0", "table 2 epoch=1 own=n0", "table 1 epoch=1 own=n0\nn0 88"] {
+            assert!(matches!(wrong.parse::<RouteTable>(), Err(TableTextError::Line(_))), "{wrong}");
+        }
+        assert!(matches!("table 1 epoch=1 own=n0\nmaster 8".parse::<RouteTable>(), Err(TableTextError::Route(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_panic(text in "table 1 epoch=1 own=(n1|master|x)((\n| |master|n0|n1|[0-9a-f]|-){0,30})") {
+            let _ = text.parse::<RouteTable>();
+        }
+    }
 
     #[test]
     fn routes_are_found_by_number() {

@@ -21,6 +21,8 @@ pub enum PathForm {
     Hops = 1,
     /// The unique id of the sender's card. The way back is to that card.
     Card = 2,
+    /// The receiver's lane and the sender's, two bytes each, big-endian, and the hop bytes. The way back has both reversed.
+    Lane = 3,
 }
 
 impl PathForm {
@@ -28,6 +30,7 @@ impl PathForm {
         match byte {
             1 => Ok(PathForm::Hops),
             2 => Ok(PathForm::Card),
+            3 => Ok(PathForm::Lane),
             _ => Err(WireError::Field { kind, field: "form", value: byte.into() }),
         }
     }

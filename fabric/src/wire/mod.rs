@@ -14,6 +14,7 @@ pub mod probe;
 
 use arrayvec::ArrayVec;
 use bytes::Bytes;
+use frame::LANE_MARK;
 use zerocopy::byteorder::little_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -195,6 +196,16 @@ pub enum WireError {
         field: &'static str,
         /// What it held.
         value: u64,
+    },
+    /// A frame to another lane than that of the port it came to, or to none.
+    #[error("a frame to lane {expected} begins with {LANE_MARK:#04x} and that number, got {mark:#04x} and {got}")]
+    Lane {
+        /// The port's lane.
+        expected: u16,
+        /// The first byte.
+        mark: u8,
+        /// The number behind it.
+        got: u16,
     },
     /// The CRC-32 over header and payload is not the one at the end.
     #[error("CRC-32 is {got:#010x}, expected {expected:#010x}")]

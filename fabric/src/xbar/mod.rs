@@ -90,7 +90,8 @@ impl FromStr for Attachment {
 
 /// The largest frame that a host hands in, for payloads of up to `max_payload` bytes.
 const fn max_frame(max_payload: usize) -> usize {
-    crate::route::MAX_HOPS + crate::wire::MAX_HEADER + max_payload + crate::wire::frame::CRC_LEN
+    use crate::wire::frame::{CRC_LEN, LANE_LEN};
+    crate::route::MAX_HOPS + LANE_LEN + crate::wire::MAX_HEADER + max_payload + CRC_LEN
 }
 
 /// Lets this process open as many files as the system allows: each host that it serves, or is, takes one.

@@ -8,7 +8,7 @@ use super::socket::{self, ReceiveError};
 use super::sys::SharedMemory;
 use super::{Attachment, max_frame};
 use crate::id::UniqueId;
-use crate::protocol::{Addressing, Path, Port, PortError, PortLimits, Received, Transmit};
+use crate::protocol::{Addressing, Port, PortError, PortLimits, Received, Transmit};
 use crate::raw::{CROSSBARS, Mac};
 use crate::time::Time;
 use crate::wire::frame;
@@ -336,9 +336,8 @@ impl Port for XbarPort {
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
-        let Transmit { path: Path::Hops(route), packet } = &transmit else {
-            return Err(PortError::Path(transmit.path));
-        };
+        let Transmit { path, packet } = &transmit;
+        let (route, lane) = frame::route_and_lane(path).ok_or(PortError::Path(*path))?;
         let (len, max) = (packet.payload.len(), self.max_payload);
         if len > max {
             return Err(PortError::TooLarge { len, max });
@@ -348,7 +347,7 @@ impl Port for XbarPort {
         }
         let header = packet.header.encode(len as u16);
         let crc = frame::crc(&header, &packet.payload).to_le_bytes();
-        self.push(&[route.as_bytes(), &header, &packet.payload, &crc])
+        self.push(&[route.as_bytes(), &lane, &header, &packet.payload, &crc])
     }
 
     fn flush(&mut self) -> Result<(), PortError> {

@@ -102,7 +102,7 @@ fn a_program_that_emulates_a_card_is_plugged_in() {
     fs::write(sandbox.path().join("card"), script).unwrap();
     let said = sandbox.ok("plug x n1 -- sh card {fd} {mtu} {mac}");
     let (first, hosts) = said.split_once('\n').unwrap();
-    assert_eq!(first, "4231 00:00:00:00:00:02");
+    assert_eq!(first, "4232 00:00:00:00:00:02");
     let hosts: serde_json::Value = serde_json::from_str(hosts).unwrap();
     assert_eq!(hosts["hosts"][1]["attached"]["by"], json!("card"), "{hosts}");
     until("the end of the card", || sandbox.json("hosts x --json")["hosts"][1]["attached"].is_null());

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use twowire_hwtests::netns::{DEVICE, NetnsError, Network, Plan};
-use twowire_hwtests::programs::{Process, program};
+use twowire_hwtests::programs::{Process, mpi_job, program};
 
 /// Three hosts of jobs; the front end is a fourth, the last.
 const HOSTS: usize = 3;
@@ -78,18 +78,7 @@ impl Site {
 
     /// The program of the jobs.
     fn job(&self) -> PathBuf {
-        let (source, built) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/noded/job.c"), self.path("job"));
-        if !built.exists() {
-            // The library for C is built on the way to no other program.
-            let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
-            let mut build = Command::new(cargo);
-            build.args(["build", "--quiet", "--locked", "-p", "twowire-mpi-shim", "--lib", "--target-dir"]);
-            let target = program("mpicc").ancestors().nth(2).expect("TARGET/PROFILE/mpicc").to_owned();
-            assert!(build.arg(target).status().expect("cargo runs").success());
-            let mpicc = Command::new(program("mpicc")).arg("-o").arg(&built).arg(source).output().expect("mpicc runs");
-            assert!(mpicc.status.success(), "{}", String::from_utf8_lossy(&mpicc.stderr));
-        }
-        built
+        mpi_job(self.folder.path())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Where on a fabric the processes of a job sit, where they do not share memory: the file that `TWOWIRE_SEATS` names.
 //!
 //! ```text
-//! seats 1 xbar:/run/xbar             the fabric, as FABRIC everywhere; with `raw:DEVICE` each rank opens its own host's device
+//! seats 1 xbar:/run/xbar             the fabric, as FABRIC everywhere; with `raw:DEVICE` and `wire:DEVICE` each rank opens its own host's device
 //! rank 0 n0 0x0002c903000000a1       a rank, the fabric's name of its host (`-` where a host has one port only), its card's unique id
-//! rank 1 n9 0x0002c903000000b2       with `raw:` a lane's unique id; ranks on lanes of one card share memory
+//! rank 1 n9 0x0002c903000000b2       with `raw:` and `wire:` a lane's unique id; ranks on lanes of one card share memory
 //! route 0 1 88f887 89f887            the ways from one rank to another, in hop bytes; none are needed where a card is an address
 //! ```
 //! `#` starts a comment.
@@ -11,7 +11,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 use twowire_fabric::id::UniqueId;
-use twowire_fabric::protocol::Path;
+use twowire_fabric::protocol::{LanePath, Path};
 use twowire_fabric::route::Route;
 use twowire_fabric::spec::FabricSpec;
 
@@ -42,7 +42,7 @@ impl Seat {
     /// The lane of this process's port: the upper bits of its unique id on a network device.
     pub fn lane(&self, rank: u32) -> u16 {
         match self.fabric {
-            FabricSpec::Raw(_) => (self.peers[rank as usize].card.0 >> CARD_BITS) as u16,
+            FabricSpec::Raw(_) | FabricSpec::Wire(_) => lane_of(self.peers[rank as usize].card),
             _ => 0,
         }
     }
@@ -54,6 +54,10 @@ impl Seat {
         let all = 0..self.peers.len() as u32;
         all.filter(|&other| other == rank || (lane != 0 && card(other) == card(rank))).collect()
     }
+}
+
+fn lane_of(card: UniqueId) -> u16 {
+    (card.0 >> CARD_BITS) as u16
 }
 
 /// Bits of a unique id that are a network card's address; above them stands the number of the lane.
@@ -98,8 +102,22 @@ pub fn parse(text: &str, rank: u32, size: u32) -> Result<Seat, String> {
     }
     let (names, peers): (Vec<_>, Vec<_>) = hosts.into_iter().flatten().unzip();
     let host = names.into_iter().nth(rank as usize).flatten();
-    let peers = peers.into_iter().map(by_card).collect();
-    Ok(Seat { fabric, host, peers })
+    let mut seat = Seat { fabric, host, peers: peers.into_iter().map(by_card).collect() };
+    if matches!(seat.fabric, FabricSpec::Wire(_)) {
+        let own = seat.lane(rank);
+        seat.peers.iter_mut().for_each(|peer| go_by_lanes(peer, own));
+    }
+    Ok(seat)
+}
+
+/// On a cable to crossbars the routes lead to hosts, and from there on the lanes of both sides.
+fn go_by_lanes(peer: &mut Peer, from: u16) {
+    let to = lane_of(peer.card);
+    for path in &mut peer.paths {
+        if let Path::Hops(route) = *path {
+            *path = Path::Lane(LanePath { route, to, from });
+        }
+    }
 }
 
 /// Without routes the card is the address.
@@ -149,6 +167,14 @@ mod tests {
         assert_eq!((seat.lane(2), seat.neighbours(2), seat.neighbours(1)), (2, vec![0, 2], vec![1]));
         let without = text.replace("0x1", "0x").replace("0x2", "0x");
         assert_eq!(parse(&without, 2, 3).expect("a seat").neighbours(2), [2], "a card without lanes is one rank's");
+    }
+
+    #[test]
+    fn routes_to_hosts_lead_on_to_lanes() {
+        let text = "seats 1 wire:e0\nrank 0 n0 0x10000000000a1\nrank 1 n1 0x20000000000b2\nroute 0 1 88 89\n";
+        let seat = parse(text, 0, 2).expect("a seat");
+        let path = |hops: &str| Path::Lane(LanePath { route: hops.parse().expect("hops"), to: 2, from: 1 });
+        assert_eq!((seat.lane(0), &seat.peers[1].paths), (1, &vec![path("88"), path("89")]));
     }
 
     #[test]

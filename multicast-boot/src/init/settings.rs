@@ -20,6 +20,9 @@ const REPORT_OPTIONS: [&str; 4] = ["fabric", "json", "nvram", "timeout"];
 /// After so long without success the machine is restarted, unless something else is said.
 const RESTART_AFTER: Duration = Duration::from_secs(600);
 
+/// After so long without a front end the agent of a node restarts it, unless something else is said.
+const RESTART_ALONE: Duration = Duration::from_secs(30);
+
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -29,6 +32,8 @@ pub struct Settings {
     pub mtu: Option<u32>,
     /// See [`restart_after`].
     restart_after: Option<Duration>,
+    /// How long phase 2 goes on without a front end (`twowire.restart-alone`); `None` for ever.
+    pub restart_alone: Option<Duration>,
     /// What phase 1 has left (`twowire.ready`): this is phase 2.
     pub ticket: Option<String>,
 }
@@ -45,8 +50,8 @@ pub struct SettingsError {
 impl Settings {
     /// Reads a kernel's command line; what does not begin with `twowire.` is not for us.
     pub fn parse(cmdline: &str) -> Result<Settings, SettingsError> {
-        let mut settings =
-            Settings { options: Vec::new(), mtu: None, restart_after: Some(RESTART_AFTER), ticket: None };
+        let (restart_after, restart_alone) = (Some(RESTART_AFTER), Some(RESTART_ALONE));
+        let mut settings = Settings { options: Vec::new(), mtu: None, restart_after, restart_alone, ticket: None };
         for word in words(cmdline) {
             if let Some(setting) = word.strip_prefix(PREFIX) {
                 let (key, value) = setting.split_once('=').map_or((setting, None), |(key, value)| (key, Some(value)));
@@ -64,10 +69,11 @@ impl Settings {
         let given = value.unwrap_or_default();
         match key {
             "mtu" => self.mtu = Some(given.parse().map_err(|_| wrong("a number of bytes, as in `9000`"))?),
-            "restart-after" => {
+            "restart-after" | "restart-alone" => {
                 let time =
                     humantime::parse_duration(given).map_err(|_| wrong("a time, as in `10min`; `0s` for never"))?;
-                self.restart_after = Some(time).filter(|time| !time.is_zero());
+                let time = Some(time).filter(|time| !time.is_zero());
+                *(if key == "restart-after" { &mut self.restart_after } else { &mut self.restart_alone }) = time;
             }
             READY => self.ticket = Some(given.to_owned()),
             _ => {

@@ -7,6 +7,7 @@ pub mod elf;
 pub mod kernel;
 pub mod modules;
 pub mod phase1;
+pub mod phase2;
 
 use crate::cpio::{Archive, CpioError, DeviceKind};
 use elf::{Elf, ElfError};
@@ -104,6 +105,11 @@ impl Initramfs {
         Ok(())
     }
 
+    /// True if there is a file of that path.
+    pub fn contains(&self, path: &str) -> bool {
+        self.archive.contains(path)
+    }
+
     /// Adds a file of these bytes.
     pub fn file(&mut self, path: &str, mode: u32, bytes: &[u8]) -> Result<(), InitramfsError> {
         Ok(self.archive.file(path, mode, bytes)?)
@@ -116,8 +122,7 @@ impl Initramfs {
 
     /// Adds an ELF file to the archive; returns what it needs.
     fn executable(&mut self, path: &Path, archive_path: &str) -> Result<Elf, InitramfsError> {
-        let bytes = fs::read(path).map_err(|source| InitramfsError::Read { path: path.to_owned(), source })?;
-        let elf = Elf::parse(&bytes).map_err(|source| InitramfsError::Elf { path: path.to_owned(), source })?;
+        let (bytes, elf) = read_elf(path)?;
         self.archive.file(archive_path, 0o755, &bytes)?;
         Ok(elf)
     }
@@ -148,6 +153,39 @@ impl Initramfs {
         }
         Err(InitramfsError::Missing { library: name.to_owned(), needed_by: path.to_owned() })
     }
+}
+
+/// The files that a program needs to run at its own path: itself, its interpreter, and its libraries with what they need. `more` are
+/// folders that the loader is told of besides, as by `LD_LIBRARY_PATH`.
+pub fn needs(program: &Path, more: &[PathBuf]) -> Result<Vec<PathBuf>, InitramfsError> {
+    let mut found = vec![program.to_owned()];
+    let mut next = 0;
+    while let Some(path) = found.get(next).cloned() {
+        next += 1;
+        let elf = read_elf(&path)?.1;
+        let interpreter = elf.interpreter.as_ref().map(PathBuf::from);
+        let origin = path.parent().unwrap_or(Path::new("/"));
+        let search: Vec<PathBuf> =
+            more.iter().cloned().chain(search_path(&elf, origin, origin).into_iter().map(|(here, _)| here)).collect();
+        let library = |name: &String| {
+            let mut places = search.iter().map(|directory| directory.join(name));
+            let place = if name.contains('/') { Some(name.into()) } else { places.find(|at| is_for(at, elf.machine)) };
+            place.ok_or_else(|| InitramfsError::Missing { library: name.clone(), needed_by: path.clone() })
+        };
+        let libraries = elf.needed.iter().map(library).collect::<Result<Vec<PathBuf>, _>>()?;
+        for file in interpreter.into_iter().chain(libraries) {
+            if !found.contains(&file) {
+                found.push(file);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read_elf(path: &Path) -> Result<(Vec<u8>, Elf), InitramfsError> {
+    let bytes = fs::read(path).map_err(|source| InitramfsError::Read { path: path.to_owned(), source })?;
+    let elf = Elf::parse(&bytes).map_err(|source| InitramfsError::Elf { path: path.to_owned(), source })?;
+    Ok((bytes, elf))
 }
 
 /// Where the loader looks for what `elf` needs: the directory here, and what that is in the archive.

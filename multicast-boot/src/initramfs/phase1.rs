@@ -60,7 +60,7 @@ impl Phase1Report {
     }
 }
 
-/// Why there is no phase-1 initramfs.
+/// Why there is no initramfs of Twowire's own programs.
 #[derive(Debug, thiserror::Error)]
 pub enum Phase1Error {
     /// The archive, or a file that cannot be read.
@@ -98,8 +98,7 @@ pub fn pack(request: &Phase1Request<'_>) -> Result<Phase1Report, Phase1Error> {
     let packed = compress(&unpacked);
     let kernel_bytes = request.kernel.map(file_len).transpose()?;
     let write = if request.secret.is_some() { atomic_file::replace_private } else { atomic_file::replace };
-    write(request.output, &[&packed])
-        .map_err(|source| Phase1Error::Write { path: request.output.to_owned(), source })?;
+    write(request.output, &[&packed]).map_err(write_error(request.output))?;
     Ok(Phase1Report {
         file: request.output.to_owned(),
         modules,
@@ -110,8 +109,13 @@ pub fn pack(request: &Phase1Request<'_>) -> Result<Phase1Report, Phase1Error> {
     })
 }
 
+/// The initramfs could not be written there.
+pub(super) fn write_error(path: &Path) -> impl FnOnce(io::Error) -> Phase1Error {
+    move |source| Phase1Error::Write { path: path.to_owned(), source }
+}
+
 /// Adds modules, with what they need, and the list of them.
-fn add_modules(
+pub(super) fn add_modules(
     initramfs: &mut Initramfs,
     modules: &KernelModules,
     names: &[String],
@@ -129,7 +133,7 @@ fn add_modules(
 }
 
 /// With gzip, which every kernel unpacks; without a time, so that the bytes do not depend on it.
-fn compress(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("memory takes all bytes")
 }

@@ -166,3 +166,22 @@ proptest! {
         let _ = Elf::parse(&bytes);
     }
 }
+
+#[test]
+fn what_a_program_needs_is_itself_its_interpreter_and_its_libraries() {
+    let program = dynamic_program();
+    let found = needs(&program, &[]).unwrap();
+    let elf = Elf::parse(&fs::read(&program).unwrap()).unwrap();
+    assert_eq!(found[0], program);
+    assert!(found.contains(&PathBuf::from(elf.interpreter.unwrap())), "{found:?}");
+    for library in elf.needed {
+        assert!(found.iter().any(|path| path.ends_with(&library)), "{library} in {found:?}");
+    }
+    // A folder that the loader is told of comes before its own.
+    let dir = tempfile::tempdir().unwrap();
+    let libc = found.iter().find(|path| path.ends_with("libc.so.6")).unwrap();
+    fs::copy(libc, dir.path().join("libc.so.6")).unwrap();
+    let told = needs(&program, &[dir.path().to_owned()]).unwrap();
+    assert!(told.contains(&dir.path().join("libc.so.6")) && !told.contains(libc), "{told:?}");
+    assert!(needs(Path::new("/etc/hostname"), &[]).is_err());
+}

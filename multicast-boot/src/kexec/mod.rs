@@ -56,10 +56,10 @@ fn remedy(error: &io::Error, cmdline_len: usize) -> String {
     remedy.to_owned()
 }
 
-/// Loads a kernel with its initramfs and command line; [`start`] hands over to it.
-pub fn load(kernel: Option<&[u8]>, initramfs: Option<&[u8]>, cmdline: &str) -> Result<(), KexecError> {
-    let kernel = in_memory("kernel", kernel.ok_or(KexecError::NoKernel)?)?;
-    let initramfs = initramfs.map(|bytes| in_memory("initramfs", bytes)).transpose()?;
+/// Loads a kernel with its command line and an initramfs in pieces, which may be none; [`start`] hands over to it.
+pub fn load(kernel: Option<&[u8]>, initramfs: &[&[u8]], cmdline: &str) -> Result<(), KexecError> {
+    let kernel = in_memory("kernel", &[kernel.ok_or(KexecError::NoKernel)?])?;
+    let initramfs = (!initramfs.is_empty()).then(|| in_memory("initramfs", initramfs)).transpose()?;
     let loaded = sys::kexec_file_load(&kernel, initramfs.as_ref(), &CString::new(cmdline)?);
     loaded.map_err(|source| KexecError::Load { source, cmdline_len: cmdline.len() })
 }
@@ -73,10 +73,10 @@ pub fn start() -> Result<std::convert::Infallible, KexecError> {
     }
 }
 
-fn in_memory(part: &'static str, bytes: &[u8]) -> Result<File, KexecError> {
+fn in_memory(part: &'static str, pieces: &[&[u8]]) -> Result<File, KexecError> {
     let make = || {
         let mut file = File::from(memfd_create(part, MemfdFlags::CLOEXEC)?);
-        file.write_all(bytes)?;
+        pieces.iter().try_for_each(|bytes| file.write_all(bytes))?;
         Ok(file)
     };
     make().map_err(|source| KexecError::Memory { part, source })
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn what_is_no_kernel_is_refused_with_a_reason() {
-        assert!(matches!(load(None, None, ""), Err(KexecError::NoKernel)));
-        assert!(matches!(load(Some(b"x"), None, "a\0b"), Err(KexecError::Cmdline(_))));
-        let error = load(Some(b"this is no kernel"), Some(b"nor this an initramfs"), "quiet").unwrap_err();
+        assert!(matches!(load(None, &[], ""), Err(KexecError::NoKernel)));
+        assert!(matches!(load(Some(b"x"), &[], "a\0b"), Err(KexecError::Cmdline(_))));
+        let error = load(Some(b"this is no kernel"), &[b"nor this an initramfs"], "quiet").unwrap_err();
         assert!(matches!(error, KexecError::Load { .. }), "{error}");
         assert!(error.to_string().contains('('), "a remedy: {error}");
         let too_long = KexecError::Load { source: rustix::io::Errno::INVAL.into(), cmdline_len: 2047 };

@@ -6,6 +6,7 @@ use crate::session::{BootClient, BootNode, HeldImage, NodeState, Ticket};
 use std::sync::Arc;
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Protocol, Transmit};
+use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
 use twowire_route_store::{Medium, Store};
@@ -55,6 +56,10 @@ impl<M: Medium> BootClient for CalledPhase1<M> {
 
     fn ticket(&self) -> Option<Ticket> {
         self.boot.ticket()
+    }
+
+    fn routes(&self) -> Option<Arc<RouteTable>> {
+        self.boot.routes()
     }
 
     fn is_heard(&self) -> bool {

@@ -21,7 +21,7 @@ use twowire_fabric::endpoint::{EndpointConfig, Event, ReliableEndpoint};
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::responder::Responder;
-use twowire_fabric::routes::{AgentEvent, Message, RouteAgent};
+use twowire_fabric::routes::{AgentEvent, Message, RouteAgent, RouteTable};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::{Family, Packet};
 use twowire_route_store::{Medium, Store};
@@ -179,6 +179,10 @@ impl<M: Medium> BootClient for Phase1<M> {
 
     fn ticket(&self) -> Option<Ticket> {
         self.running.boot.ticket()
+    }
+
+    fn routes(&self) -> Option<Arc<RouteTable>> {
+        self.running.boot.routes()
     }
 
     fn is_heard(&self) -> bool {

@@ -3,7 +3,9 @@
 use super::held::HeldImage;
 use super::node_state::NodeState;
 use super::ready::Ticket;
+use std::sync::Arc;
 use twowire_fabric::protocol::Protocol;
+use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
 
 /// A node's side of a transfer, for the program that runs it.
@@ -19,6 +21,9 @@ pub trait BootClient: Protocol {
 
     /// What phase 2 must know to report that it runs, where another program does so: once the node hands over.
     fn ticket(&self) -> Option<Ticket>;
+
+    /// The node's routes to all others, which phase 2 has from here; `None` where cards find one another.
+    fn routes(&self) -> Option<Arc<RouteTable>>;
 
     /// Phase 2 was seen not to become ready: that is written down. Only for a node that is handing over.
     fn phase2_failed(&mut self, now: Time);

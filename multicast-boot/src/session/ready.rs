@@ -8,6 +8,7 @@ use super::timing::Timing;
 use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
+use std::time::Duration;
 use twowire_fabric::id::{NodeNumber, NotANode, UniqueId};
 use twowire_fabric::protocol::{Path, Protocol, Transmit};
 use twowire_fabric::route::{Route, RouteError};
@@ -140,21 +141,35 @@ pub struct ReadyReport {
     due: bool,
     /// When it is said again; [`Time::MAX`] once the front end has answered.
     at: Time,
-    heard: bool,
+    /// When the front end answered last.
+    heard: Option<Time>,
+    /// How often a front end that has answered is told again.
+    heartbeat: Option<Duration>,
 }
 
 impl ReadyReport {
-    /// Reports at once.
+    /// Reports at once, until an answer comes.
     pub fn new(ticket: Ticket, timing: Timing) -> ReadyReport {
-        ReadyReport { serial: ticket.serial, ticket, timing, due: true, at: Time::ZERO, heard: false }
+        let serial = ticket.serial;
+        ReadyReport { serial, ticket, timing, due: true, at: Time::ZERO, heard: None, heartbeat: None }
+    }
+
+    /// The same, and goes on to say so as often as this: each answer is a sign that the front end lives.
+    pub fn with_heartbeat(ticket: Ticket, timing: Timing, every: Duration) -> ReadyReport {
+        ReadyReport { heartbeat: Some(every), ..ReadyReport::new(ticket, timing) }
     }
 
     /// True once the front end has answered.
     pub fn is_heard(&self) -> bool {
+        self.heard.is_some()
+    }
+
+    /// When the front end answered last.
+    pub fn last_heard(&self) -> Option<Time> {
         self.heard
     }
 
-    fn on_instruct(&mut self, instruct: &Instruct) {
+    fn on_instruct(&mut self, now: Time, instruct: &Instruct) {
         let is_ours = instruct.session == self.ticket.session
             && instruct.to == self.ticket.node
             && (instruct.incarnation == self.ticket.incarnation || instruct.incarnation == 0);
@@ -162,7 +177,8 @@ impl ReadyReport {
             return;
         }
         if (self.ticket.serial..self.serial).contains(&instruct.answers) {
-            (self.heard, self.at) = (true, Time::MAX);
+            self.heard = Some(now);
+            self.at = self.heartbeat.map_or(Time::MAX, |every| now + every);
         }
         self.due |= instruct.report_now;
     }
@@ -176,14 +192,14 @@ impl ReadyReport {
 const MOST_DOUBLINGS: u32 = 5;
 
 impl Protocol for ReadyReport {
-    fn handle_packet(&mut self, _: Time, packet: &Packet) {
+    fn handle_packet(&mut self, now: Time, packet: &Packet) {
         if let Header::Instruct(instruct) = &packet.header {
-            self.on_instruct(instruct);
+            self.on_instruct(now, instruct);
         }
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        self.due |= !self.heard && self.at <= now;
+        self.due |= self.at <= now;
     }
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
@@ -200,13 +216,16 @@ impl Protocol for ReadyReport {
             stage: Stage::Ready,
             percent: 100,
             orphaned: [false, false],
-            wants_answer: !self.heard,
+            wants_answer: self.at != Time::MAX,
             repaired: 0,
             rejected: 0,
         };
         self.serial = self.serial.wrapping_add(1);
-        if !self.heard {
-            self.at = now + self.timing.report_retry * (1 << attempt.min(MOST_DOUBLINGS));
+        let retry = self.timing.report_retry * (1 << attempt.min(MOST_DOUBLINGS));
+        match (self.heard, self.heartbeat) {
+            (None, _) => self.at = now + retry,
+            (Some(_), Some(every)) => self.at = now + every,
+            (Some(_), None) => {}
         }
         let path = self.ticket.paths[attempt as usize % self.ticket.paths.len()];
         Some(Transmit::new(path, Packet::new(report)))

@@ -34,7 +34,9 @@ Options of the job:
   --hosts HOST[:RANKS],... Starts the job on these hosts, where `noded` runs: names in the map or in /etc/ethers, or
                            addresses of network cards; so many ranks on each [default: 1], all if -n is left out
   --map FILE               The fabric map that has the names; without --hosts all its hosts
-  --via raw:DEVICE         The network device by which the hosts reach each other
+  --routes FILE            The fabric's routes, where hosts are found by routes
+  --via FABRIC             The network device by which the hosts reach each other, as raw:eth1; or the front end's place
+                           at crossbars, as xbar:/run/pink
   --secret FILE            The cluster's secret, which the hosts must have too; --insecure does without
   --completions SHELL      Prints a completion script for bash, zsh or fish
   -h, --help               Prints this
@@ -50,6 +52,7 @@ Examples:
   mpirun -n 64 --stuck-after 60 ./solver &  kill -USR1 $!
   mpirun -n 8 --report=bytes.svg ./solver
   mpirun --hosts a,b:4,c --via raw:eth1 --secret cluster.secret ./solver
+  mpirun --via xbar:/run/pink --map pink.topo --routes pink.routes --secret cluster.secret ./solver
 ";
 
 /// A job, as it was asked for.

@@ -35,7 +35,7 @@ impl Hosts {
     pub(crate) fn option(&mut self, name: &str, value: Value<'_>) -> Result<bool, String> {
         let option = match name {
             "--hosts" | "-hosts" | "--host" | "-host" | "-H" => "--hosts",
-            "--map" | "--via" | "--secret" => name,
+            "--map" | "--routes" | "--via" | "--secret" => name,
             "--insecure" => {
                 self.options.push(name.into());
                 self.trust = true;
@@ -81,9 +81,8 @@ impl Hosts {
     /// Becomes `noded`, with all the arguments of this program for the parts.
     pub(crate) fn run(&self, plan: &Plan, arguments: Vec<OsString>) -> Result<std::convert::Infallible, String> {
         if !self.via {
-            return Err(
-                "--via raw:DEVICE is missing: the network device by which the hosts reach each other".to_owned()
-            );
+            return Err("--via FABRIC is missing: the network device by which the hosts reach each other, as raw:eth1"
+                .to_owned());
         }
         if !self.trust {
             let remedy = "--secret FILE names the cluster's secret (`twowire key secret --out FILE` makes one)";
@@ -93,6 +92,9 @@ impl Hosts {
         noded.arg("run").args(&self.options);
         if plan.is_counted() {
             noded.arg("--ranks").arg(plan.ranks().to_string());
+        }
+        for program in &plan.programs {
+            noded.arg("--program").arg(&program.command[0]);
         }
         if let Some(timeout) = plan.timeout {
             noded.arg("--timeout").arg(timeout.as_secs().to_string());

@@ -5,6 +5,7 @@ use super::news::News;
 use super::phase2::Phase2;
 use crate::files::ImageFolder;
 use crate::image::ClusterPublicKey;
+use crate::init::handover;
 use crate::init::settings::phase_2;
 use crate::kexec;
 use crate::membership::ClusterSecret;
@@ -168,7 +169,14 @@ impl Work<'_> {
         }
         let (kernel, initramfs) = (image.kernel(), image.initramfs());
         let cmdline = phase_2(image.manifest(), &self.fabric.to_string(), boot.ticket().as_ref());
-        kexec::load(kernel.as_deref(), initramfs.as_deref(), &cmdline).map_err(Failure::failed)
+        let secret = self.args.secret.as_deref().map(ClusterSecret::read_text).transpose().map_err(Failure::failed)?;
+        let initramfs: Vec<&[u8]> = initramfs.as_deref().into_iter().collect();
+        let before = initramfs.iter().map(|bytes| bytes.len()).sum();
+        let ours = handover::archive(before, boot.routes().as_deref(), secret.as_deref());
+        // A kernel that brings its own root is not to be given another one.
+        let with_ours: Vec<&[u8]> = initramfs.iter().copied().chain([&ours[..]]).collect();
+        let pieces = if initramfs.is_empty() { initramfs } else { with_ours };
+        kexec::load(kernel.as_deref(), &pieces, &cmdline).map_err(Failure::failed)
     }
 
     /// Phase 2 runs: it becomes ready, or is seen to fail, which is written down.

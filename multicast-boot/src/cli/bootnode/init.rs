@@ -1,10 +1,10 @@
 //! `bootnode` as process 1 of a node: see [`crate::init`].
 
-use crate::init::SECRET_FILE;
 use crate::init::link::{Link, LinkState};
 use crate::init::machine;
 use crate::init::patience::{Next, Patience};
 use crate::init::settings::{Settings, restart_after};
+use crate::init::{AGENT, SECRET_FILE};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -79,8 +79,14 @@ fn attempt(settings: &Settings) -> Result<(), String> {
     if let Ok(FabricSpec::Raw(device) | FabricSpec::Wire(device)) = fabric.parse() {
         bring_up(&Link::new(&device), settings.mtu)?;
     }
-    let arguments = settings.arguments(Path::new(SECRET_FILE).exists());
-    let child = Command::new("/proc/self/exe").args(arguments).spawn();
+    let is_phase2 = settings.ticket.is_some();
+    let child = if is_phase2 && Path::new(AGENT).exists() {
+        // It also says that the node is ready, as long as it runs.
+        Command::new(AGENT).arg("node").spawn()
+    } else {
+        let arguments = settings.arguments(Path::new(SECRET_FILE).exists());
+        Command::new("/proc/self/exe").args(arguments).spawn()
+    };
     let status = wait_for(child.map_err(|error| format!("cannot start a process: {error}"))?)?;
     if status.success() { Ok(()) } else { Err(format!("failed with {status}")) }
 }

@@ -2,26 +2,19 @@
 
 use super::Args;
 use super::news::News;
-use crate::init::settings::Settings;
+use crate::init::left::Left;
 use crate::session::{ReadyReport, Ticket, Timing};
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 use twowire_fabric::program::Failure;
 use twowire_fabric::program::interrupt::interrupted;
 use twowire_fabric::protocol::drive;
 use twowire_fabric::provider;
-use twowire_fabric::spec::FabricSpec;
-use twowire_route_store::{Access, Device, Store};
 
 /// Ctrl-C and the clock are looked at so often.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// How long the front end may take to answer, unless `--timeout` says something else.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Where the kernel shows its command line.
-const CMDLINE: &str = "/proc/cmdline";
 
 /// Reports until the front end has heard it. What is not given is on the kernel's command line.
 pub(super) fn report(args: &Args, ticket: Option<&Ticket>) -> Result<(), Failure> {
@@ -54,50 +47,17 @@ fn report_with(args: &Args, ticket: Option<&Ticket>, left: &Left) -> Result<(), 
     news.tell("ready")
 }
 
-/// What phase 1 has left on the kernel's command line.
-struct Left(Settings);
-
-impl Left {
-    /// Notes in the NVRAM that the image which runs has become ready: what was tried is proven.
-    fn note_ready(&self, device: &Device) -> Result<(), Failure> {
-        let failed = |why: &dyn std::fmt::Display| {
-            Failure::Failed(format!("NVRAM {device}: {why}; the image counts as not ready: use `route-store ready`"))
-        };
-        let missing = "the kernel's command line has no twowire.image=TAG";
-        let image = self.0.option("image").and_then(|tag| tag.parse().ok()).ok_or_else(|| failed(&missing))?;
-        let version = self.0.option("version").and_then(|version| version.parse().ok());
-        let mut store = Store::new(device.open(Access::Write).map_err(|error| failed(&error))?);
-        let record = store.load().map_err(|error| failed(&error))?.record;
-        let next = record.after_ready(image, version);
-        next.map_or(Ok(()), |next| store.write(&next).map(drop)).map_err(|error| failed(&error))
-    }
-
-    fn read() -> Result<Left, Failure> {
-        let cmdline = fs::read_to_string(CMDLINE).map_err(|error| Failure::read(Path::new(CMDLINE), &error))?;
-        Settings::parse(&cmdline).map(Left).map_err(Failure::failed)
-    }
-
-    fn ticket(&self) -> Result<Ticket, Failure> {
-        let missing = "the kernel's command line has no twowire.ready=TICKET: \
-                       this kernel was not started by bootnode --kexec; give --report-ready a ticket";
-        self.0.ticket.as_deref().ok_or_else(|| Failure::failed(missing))?.parse().map_err(Failure::failed)
-    }
-
-    fn fabric(&self) -> Result<FabricSpec, Failure> {
-        let missing = "the kernel's command line has no twowire.fabric=FABRIC; give --fabric";
-        self.0.option("fabric").ok_or_else(|| Failure::failed(missing))?.parse().map_err(Failure::failed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::Parser;
+    use std::fs;
+    use std::path::Path;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use twowire_fabric::topology::generate;
     use twowire_fabric::xbar::{Server, ServerConfig};
-    use twowire_route_store::{Attempts, Hops, Record};
+    use twowire_route_store::{Access, Attempts, Device, Hops, Record, Store};
 
     const TAG: &str = "000000aa";
 
@@ -113,7 +73,7 @@ mod tests {
         let (args, done) = (Args::parse_from(args), AtomicBool::new(false));
         thread::scope(|scope| {
             scope.spawn(|| server.run(|| done.load(Ordering::Relaxed)));
-            let result = report_with(&args, None, &Left(Settings::parse(&cmdline).expect("good settings")));
+            let result = report_with(&args, None, &Left::of(&cmdline).expect("good settings"));
             done.store(true, Ordering::Relaxed);
             result
         })

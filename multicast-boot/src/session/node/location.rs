@@ -40,6 +40,11 @@ impl Location {
         &self.to_front_end
     }
 
+    /// The routes to the other nodes, where there are such.
+    pub(crate) fn routes(&self) -> Option<Arc<RouteTable>> {
+        self.routes.clone()
+    }
+
     /// One of the paths to a node; the first follows the last.
     pub(crate) fn path_to(&self, node: NodeNumber, alternate: usize) -> Option<Path> {
         let routes = self.routes.as_ref()?;

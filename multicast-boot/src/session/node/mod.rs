@@ -216,6 +216,10 @@ impl BootClient for BootNode {
         Ticket::new(session.id, location.own(), self.identity.incarnation, serial, location.all_to_front_end())
     }
 
+    fn routes(&self) -> Option<Arc<RouteTable>> {
+        self.entrance.location()?.routes()
+    }
+
     fn phase2_failed(&mut self, _: Time) {
         self.note_failure();
     }
