@@ -1,7 +1,7 @@
 //! What the tests of this module share: a simulated cluster whose front end boots its nodes.
 
 use super::store::SharedStores;
-use super::{BootNode, BootRoot, Credentials, Gate, NodeConfig, Outcome, Plan, RootConfig, Timing};
+use super::{BootEvent, BootNode, BootRoot, Credentials, Gate, NodeConfig, Outcome, Plan, RootConfig, Timing};
 use crate::image::{ClusterPublicKey, ClusterSecretKey, ImageParts, PackedImage};
 use crate::membership::{ClusterSecret, SECRET_LEN};
 use bytes::Bytes;
@@ -335,6 +335,12 @@ impl Cluster {
 
     pub(crate) fn node(&self, number: i32) -> &BootNode {
         self.sim.host(HostId(number as u32 + 1)).machine.node()
+    }
+
+    /// What has happened to the root.
+    pub(crate) fn events(&mut self) -> Vec<BootEvent> {
+        let root = self.sim.host_mut(HostId(0)).machine.root_mut();
+        std::iter::from_fn(|| root.poll_event()).collect()
     }
 
     /// Runs until the root is done; panics if it is not by `deadline_ms`.

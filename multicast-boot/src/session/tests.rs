@@ -2,7 +2,7 @@
 
 use super::BootClient;
 use super::testing::{Cluster, Setup, image, key, star};
-use super::{FailureReason, NodeState, Outcome};
+use super::{BootEvent, FailureReason, NodeState, Outcome};
 use crate::image::{ClusterSecretKey, ImageParts, PackedImage};
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
@@ -182,6 +182,24 @@ fn cut_and_flapping_cables_are_gone_around() {
         let port = inner[rng.usize(..inner.len())];
         let flap = Fault::Flap { port, period: Duration::from_millis(2), count: 5 };
         boot(clos(), 2 << 20, seed, &[(at, Fault::Cut(cut)), (at, flap)]);
+    }
+}
+
+/// Root and nodes keep to the ways by which they hear one another: while one of two ways is dead nobody is even suspected to be lost.
+#[test]
+fn nobody_is_lost_while_one_of_two_ways_is_dead() {
+    let topology = || generate::xgft(&[2, 2], &[1, 2]).expect("a Clos");
+    let fabric = topology();
+    let inner = |port: &PortId| matches!(port.node, NodeId::Crossbar(_));
+    let ways = fabric.cables().iter().filter(|cable| inner(&cable.a) && inner(&cable.b)).map(|cable| cable.a);
+    for (seed, way) in (0..).zip(ways) {
+        for at in [0, 1, 3, 6] {
+            let (mut cluster, outcome) = boot(topology(), 2 << 20, seed, &[(ms(at), Fault::Cut(way))]);
+            let events = cluster.events();
+            let lost = events.iter().filter(|event| matches!(event, BootEvent::Failed(_))).count();
+            let silent = outcome.last_ready - outcome.last_verified;
+            assert!(lost == 0 && silent < Duration::from_millis(20), "{way:?} at {at} ms: {silent:?}, {events:?}");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::Location;
 use super::call_parts::CallParts;
 use super::entrance::{Admission, Entrance, Offered};
 use super::identity::Identity;
+use super::reporting::Attempt;
 use crate::image::Shape;
 use crate::multicast::Geometry;
 use std::time::Duration;
@@ -192,8 +193,8 @@ impl Entrance for CalledEntrance {
         Admission::Heard
     }
 
-    fn to_root(&mut self, _: u32, header: Header, attempt: usize) -> Option<Transmit> {
-        Some(Transmit::new(self.location.as_ref()?.to_front_end(attempt)?, Packet::new(header)))
+    fn to_root(&mut self, _: u32, header: Header, attempt: Attempt) -> Option<Transmit> {
+        Some(Transmit::new(self.location.as_ref()?.to_front_end(attempt.way)?, Packet::new(header)))
     }
 
     fn handle_timeout(&mut self, now: Time, in_session: bool, rng: &mut fastrand::Rng) {

@@ -3,6 +3,7 @@
 
 use super::super::mover::Carriage;
 use super::Location;
+use super::reporting::Attempt;
 use crate::image::Shape;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -72,8 +73,8 @@ pub(super) trait Entrance: Send {
         Vec::new()
     }
 
-    /// A frame for the root of this session. Each attempt takes another path, where there are several.
-    fn to_root(&mut self, session: u32, header: Header, attempt: usize) -> Option<Transmit>;
+    /// A frame for the root of this session.
+    fn to_root(&mut self, session: u32, header: Header, attempt: Attempt) -> Option<Transmit>;
 
     /// Time has passed. A node that takes part in no session asks for an offer now and then.
     fn handle_timeout(&mut self, now: Time, in_session: bool, rng: &mut fastrand::Rng);

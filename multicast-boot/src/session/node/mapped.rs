@@ -6,6 +6,7 @@ use super::Location;
 use super::entrance::{Entrance, Offered};
 use super::identity::Identity;
 use super::relay::Relaying;
+use super::reporting::Attempt;
 use crate::image::Shape;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -72,7 +73,8 @@ impl MappedEntrance {
         let proof = self.identity.proof(challenge, from, answer);
         let join = Join { session, from, incarnation, epoch: self.epoch, answer, key_id, proof };
         self.joins += 1;
-        self.to_root(session, join.into(), self.joins - 1)
+        let way = self.joins - 1;
+        self.to_root(session, join.into(), Attempt { is_first: way == 0, way })
     }
 
     /// A node that has had no offer asks for one; not at once, for an offer may be on its way to all who got their
@@ -162,13 +164,13 @@ impl Entrance for MappedEntrance {
     /// Back through the node that passed the question on, or else along the path of this attempt. All nodes have the image
     /// within a millisecond of one another, and then hand over: if each told the root, these frames would fill the fabric
     /// while others still wait for their last chunks.
-    fn to_root(&mut self, session: u32, header: Header, attempt: usize) -> Option<Transmit> {
+    fn to_root(&mut self, session: u32, header: Header, attempt: Attempt) -> Option<Transmit> {
         let location = self.location.as_ref()?;
         let has_image = matches!(header, Header::Report(report) if report.stage >= Stage::Verified);
-        let gatherer = self.gatherer.filter(|_| has_image && attempt == 0);
+        let gatherer = self.gatherer.filter(|_| has_image && attempt.is_first);
         match self.via.take().or(gatherer).and_then(|via| location.path_to(via, 0)) {
             Some(path) => Some(Transmit::new(path, Relay::packet(session, location.own(), &Bytes::new(), &[header]))),
-            None => Some(Transmit::new(location.to_front_end(attempt)?, Packet::new(header))),
+            None => Some(Transmit::new(location.to_front_end(attempt.way)?, Packet::new(header))),
         }
     }
 
@@ -235,7 +237,10 @@ mod tests {
     #[test]
     fn the_first_word_that_the_image_is_here_goes_through_the_node_that_passed_the_offer_on() {
         let mut entrance = entrance();
-        let mut way = |stage, attempt| entrance.to_root(7, report(stage), attempt).map(|transmit| transmit.path);
+        let mut way = |stage, way| {
+            let attempt = Attempt { is_first: way == 0, way };
+            entrance.to_root(7, report(stage), attempt).map(|transmit| transmit.path)
+        };
         let [front_end, gatherer] = [0, 2].map(|host| Some(Path::from(route(host))));
         assert_eq!(way(Stage::Verified, 0), front_end, "nobody has passed anything on");
         let offer = Offer {
@@ -249,7 +254,10 @@ mod tests {
         let packet = Relay::packet(7, NodeNumber(1), &Bytes::new(), &[offer.into()]);
         let Header::Relay(relay) = packet.header else { panic!("{packet:?}") };
         assert_eq!(entrance.on_relay(Time::ZERO, &relay, &packet.payload).len(), 1);
-        let mut way = |stage, attempt| entrance.to_root(7, report(stage), attempt).map(|transmit| transmit.path);
+        let mut way = |stage, way| {
+            let attempt = Attempt { is_first: way == 0, way };
+            entrance.to_root(7, report(stage), attempt).map(|transmit| transmit.path)
+        };
         assert_eq!(way(Stage::Joined, 0), gatherer, "the answer to what was passed on");
         assert_eq!(way(Stage::Receiving, 0), front_end);
         assert_eq!(way(Stage::Verified, 0), gatherer);

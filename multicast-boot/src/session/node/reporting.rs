@@ -12,6 +12,15 @@ const FAR_AHEAD: u32 = 4096;
 /// rarely, and when they all have something to say their answers take time.
 const RETRIES: u32 = 10;
 
+/// How a frame to the root goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// It has not been sent before.
+    pub(crate) is_first: bool,
+    /// Which of the paths it takes; the first follows the last.
+    pub(crate) way: usize,
+}
+
 /// What the root has been told.
 pub(crate) struct Reporting {
     interval: Duration,
@@ -24,8 +33,11 @@ pub(crate) struct Reporting {
     /// When the next one is due that nothing has caused. Its beat is the node's own, so that the reports of all nodes do
     /// not meet at the root, whatever has made them report together once.
     beat: Time,
-    /// Reports sent without an answer: each takes another path.
-    pub(crate) tries: usize,
+    /// Reports sent without an answer.
+    tries: usize,
+    /// The path that they take: another one after each that was not answered. The one that an answer came to is kept, or every report that
+    /// needs no answer would be lost again where the first path is dead.
+    way: usize,
     pub(crate) orphaned: [bool; TREES],
 }
 
@@ -40,6 +52,7 @@ impl Reporting {
             at,
             beat: at,
             tries: 0,
+            way: 0,
             orphaned: [false; TREES],
         }
     }
@@ -65,6 +78,18 @@ impl Reporting {
         }
     }
 
+    /// The root asks: the last path may be dead.
+    pub(crate) fn asked(&mut self) {
+        self.due = true;
+        self.tries += 1;
+        self.way += 1;
+    }
+
+    /// How the report that was sent last goes.
+    pub(crate) fn attempt(&self) -> Attempt {
+        Attempt { is_first: self.tries <= 1, way: self.way }
+    }
+
     /// A serial that the next reports do not reach.
     pub(crate) fn serial_far_ahead(&self) -> u32 {
         self.serial.saturating_add(FAR_AHEAD)
@@ -85,6 +110,7 @@ impl Reporting {
         self.serial += 1;
         if let Some(unanswered) = &mut self.unanswered {
             *unanswered = (*unanswered).min(self.serial);
+            self.way += usize::from(self.tries > 0);
             self.tries += 1;
         }
         while self.beat <= now {

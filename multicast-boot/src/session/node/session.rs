@@ -6,7 +6,7 @@ use super::super::timing::Timing;
 use super::Location;
 use super::entrance::Offered;
 use super::images::Trial;
-use super::reporting::Reporting;
+use super::reporting::{Attempt, Reporting};
 use bytes::Bytes;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
@@ -178,9 +178,7 @@ impl Session {
     pub(super) fn on_instruct(&mut self, now: Time, timing: &Timing, instruct: &Instruct) {
         self.root_heard = now;
         if instruct.report_now {
-            // Asked again, it answers along another path: the last one may be dead.
-            self.report.due = true;
-            self.report.tries += 1;
+            self.report.asked();
         }
         self.report.answered(instruct.answers);
         self.may_hand_over |= instruct.hand_over;
@@ -200,7 +198,7 @@ impl Session {
         location: &Location,
         incarnation: u32,
         rejected: u64,
-    ) -> Option<(Report, usize)> {
+    ) -> Option<(Report, Attempt)> {
         if !self.report.due {
             return None;
         }
@@ -220,7 +218,7 @@ impl Session {
             rejected: count(rejected + counters.rejected),
         };
         self.deadline = self.deadline.min(self.report.next_timeout());
-        Some((frame, self.report.tries.saturating_sub(1)))
+        Some((frame, self.report.attempt()))
     }
 
     /// The timers of reports and of the hand-over.

@@ -166,6 +166,10 @@ impl Control {
         }
         self.on_stage(now, index, before.stage, report.stage);
         if report.wants_answer {
+            if before.stage == report.stage {
+                // The answer before has perhaps not arrived.
+                self.members[index].way += 1;
+            }
             self.instruct(index, false);
         }
     }

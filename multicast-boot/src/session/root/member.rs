@@ -28,8 +28,10 @@ pub(crate) struct Member {
     pub(crate) offering: Offering,
     /// It is to take part: others may be invited later.
     pub(crate) is_invited: bool,
-    /// Frames sent without an answer: each takes another path.
+    /// Frames sent without an answer.
     pub(crate) tries: usize,
+    /// The path that they take: another one after each. The one after which something came is kept.
+    pub(crate) way: usize,
     /// Which start of it has joined; `None` if none has.
     pub(crate) incarnation: Option<u32>,
     /// Starts of it before that one, where each had to prove that it is the node: what they said may be repeated.
@@ -73,6 +75,7 @@ impl Member {
             offering: Offering::Normal,
             is_invited: true,
             tries: 0,
+            way: 0,
             incarnation: None,
             past: Vec::new(),
             distrust: None,
@@ -95,6 +98,12 @@ impl Member {
             is_doubted: false,
             released: false,
         }
+    }
+
+    /// One more frame goes out to which there was no answer: along another path.
+    pub(crate) fn tries_again(&mut self) {
+        self.tries += 1;
+        self.way += 1;
     }
 
     /// It takes part: it has joined, and has not failed.
@@ -122,8 +131,8 @@ impl Member {
         self.is_invited && self.incarnation.is_none() && self.failed.is_none()
     }
 
-    /// The path for the next frame: another one for each try.
+    /// The path for the next frame.
     pub(crate) fn path(&self) -> Option<Path> {
-        self.paths.get(self.tries % self.paths.len().max(1)).copied()
+        self.paths.get(self.way % self.paths.len().max(1)).copied()
     }
 }

@@ -38,7 +38,7 @@ impl Control {
         let unconfirmed = member.confirmed < member.revision && !member.due.assign;
         let (sent, tries) = (member.sent, member.tries);
         if unconfirmed && now - sent >= self.timing.retry_after(tries, self.members.len()) {
-            self.members[index].tries += 1;
+            self.members[index].tries_again();
             self.assign(index);
         }
         self.question(now, index)
@@ -55,7 +55,7 @@ impl Control {
                 member.distrust.map_or(FailureReason::DidNotJoin(idle), |why| FailureReason::NotProven(idle, why));
             self.fail(now, index, reason);
         } else if !member.due.offer && now - member.sent >= retry {
-            member.tries += 1;
+            member.tries_again();
             self.offer(index);
         }
     }
@@ -86,7 +86,8 @@ impl Control {
         let nudge = member.released && now - member.query_at >= timing.query_interval;
         if member.queries == 0 && !overdue {
             if nudge {
-                member.query_at = now;
+                // It does not know yet that it may hand over.
+                (member.query_at, member.way) = (now, member.way + 1);
                 self.instruct(index, true);
             }
             return self.members[index].confirmed < self.members[index].revision || self.members[index].released;
@@ -98,7 +99,7 @@ impl Control {
                 return true;
             }
             member.queries += 1;
-            member.tries += 1;
+            member.tries_again();
             member.query_at = now;
             if member.may_be_new {
                 // A new start would not answer a question to the old one, and its answer to the last offer may be lost.
