@@ -70,7 +70,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let programs = ["bootnode", "noded", "mpirun"].map(|name| dir.path().join(name));
         for program in &programs {
-            fs::copy(std::env::current_exe().unwrap(), program).unwrap();
+            fs::copy("/bin/sh", program).unwrap();
         }
         let output = dir.path().join("phase2.img");
         let [bootnode, noded, mpirun] = &programs;
