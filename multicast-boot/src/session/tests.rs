@@ -197,8 +197,8 @@ fn nobody_is_lost_while_one_of_two_ways_is_dead() {
             let (mut cluster, outcome) = boot(topology(), 2 << 20, seed, &[(ms(at), Fault::Cut(way))]);
             let events = cluster.events();
             let lost = events.iter().filter(|event| matches!(event, BootEvent::Failed(_))).count();
-            let silent = outcome.last_ready - outcome.last_verified;
-            assert!(lost == 0 && silent < Duration::from_millis(20), "{way:?} at {at} ms: {silent:?}, {events:?}");
+            let waited = outcome.last_ready - outcome.last_verified;
+            assert!(lost == 0 && waited < Duration::from_millis(100), "{way:?} at {at} ms: {waited:?}, {events:?}");
         }
     }
 }

@@ -45,6 +45,11 @@ impl Location {
         self.routes.clone()
     }
 
+    /// How many paths there are to a node.
+    pub(crate) fn paths_to(&self, node: NodeNumber) -> usize {
+        self.routes.as_ref().map_or(0, |routes| routes.routes_to(node).count())
+    }
+
     /// One of the paths to a node; the first follows the last.
     pub(crate) fn path_to(&self, node: NodeNumber, alternate: usize) -> Option<Path> {
         let routes = self.routes.as_ref()?;

@@ -132,9 +132,11 @@ impl Feed {
         }
     }
 
-    /// The parent's route to us for this attempt, and which of our own to it.
-    pub(crate) fn routes(&self) -> (u8, usize) {
-        (self.alternate.wrapping_add(self.rotation as u8), self.rotation as usize)
+    /// The parent's route to us for this attempt, and which of ours to it, of which there are so many. Each of one side is tried with each of
+    /// the other in the end: if both went on together, two that are alive might never meet.
+    pub(crate) fn routes(&self, ours: usize) -> (u8, usize) {
+        let rotation = self.rotation as usize;
+        (self.alternate.wrapping_add(self.rotation as u8), rotation + rotation / ours.max(1))
     }
 
     pub(crate) fn attach_sent(&mut self, now: Time, path: Path) {

@@ -156,7 +156,7 @@ fn new_edge(rng: &mut fastrand::Rng, tree: usize) -> u16 {
 
 /// The request of a feed to its parent; `None` if there is no path to it.
 fn attach(feed: &mut Feed, session: u32, tree: usize, assembly: &Assembly, context: &Context<'_>) -> Option<Transmit> {
-    let (alternate, mine) = feed.routes();
+    let (alternate, mine) = feed.routes(context.location.paths_to(feed.parent));
     let path = context.location.path_to(feed.parent, mine)?;
     feed.attach_sent(context.now, path);
     let (spans, claim) = assembly.claim(tree);
