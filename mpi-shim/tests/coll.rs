@@ -7,6 +7,7 @@ common::c_tests! {
     coll_inter(2, 5);
     coll_errors(1, 3);
     coll_neighbor(1, 2, 3, 4, 6, 8);
+    coll_mixed(2, 3, 4, 9);
     coll_order(1, 2, 5);
     written(1, 2, 3);
 }

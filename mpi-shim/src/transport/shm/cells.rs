@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{hint, slice, thread};
 
 /// Bytes of a cell of each kind.
-const BYTES: [usize; KINDS] = [8 << 10, 64 << 10, 1 << 20];
-const KINDS: usize = 3;
+const BYTES: [usize; KINDS] = [8 << 10, 64 << 10, 1 << 20, 4 << 20];
+const KINDS: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// The longest piece that is written before it is published.
@@ -29,10 +29,11 @@ impl Counts {
     /// All cells together stay below 128 MiB; memory is taken only for those that were used.
     pub(super) fn new(processes: usize) -> Counts {
         Counts(match processes {
-            0..=8 => [32, 8, 2],
-            9..=16 => [16, 4, 0],
-            17..=64 => [8, 0, 0],
-            _ => [0, 0, 0],
+            0..=4 => [32, 8, 2, 2],
+            5..=8 => [32, 8, 2, 0],
+            9..=16 => [16, 4, 0, 0],
+            17..=64 => [8, 0, 0, 0],
+            _ => [0; KINDS],
         })
     }
 

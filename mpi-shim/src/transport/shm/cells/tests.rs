@@ -21,10 +21,10 @@ fn read(cells: &Cells, parcel: &Parcel) -> Vec<u8> {
 
 #[test]
 fn at_first_each_side_has_half_and_no_cell_is_in_both() {
-    for processes in [2, 8, 9, 16, 17, 64, 65] {
+    for processes in [2, 4, 5, 8, 9, 16, 17, 64, 65] {
         let (_memory, mut sides) = pair(processes);
         let Counts(counts) = Counts::new(processes);
-        for (len, count) in [1, BYTES[0] + 1, BYTES[1] + 1].into_iter().zip(counts) {
+        for (len, count) in [1, BYTES[0] + 1, BYTES[1] + 1, BYTES[2] + 1].into_iter().zip(counts) {
             let all = sides.each_mut().map(|side| take_all(side, len));
             assert_eq!(all.each_ref().map(Vec::len), [count / 2; 2], "{processes} processes, {len} bytes");
             let places: BTreeSet<_> = all.iter().flatten().map(|parcel| sides[0].place(parcel)).collect();
@@ -54,7 +54,7 @@ fn whoever_only_sends_runs_out_and_gets_cells_back_with_answers() {
         let came = other.parcel(parcel.number()).unwrap();
         other.give(came);
     }
-    let Counts([_, middle, _]) = Counts::new(2);
+    let Counts([_, middle, ..]) = Counts::new(2);
     assert_eq!(take_all(&mut other, BYTES[1]).len(), middle);
 }
 
@@ -79,13 +79,14 @@ fn the_longest_data_of_all_cells_does_not_overlap() {
 #[test]
 fn what_names_no_cell_or_more_than_it_holds_is_refused() {
     let (_memory, [one, _]) = pair(2);
-    let Counts([small, middle, large]) = Counts::new(2);
+    let Counts([small, middle, large, largest]) = Counts::new(2);
     let number = |cell: usize, len: usize| (cell as u64) << 32 | len as u64;
     assert!(one.parcel(number(0, BYTES[0])).is_some() && one.parcel(number(small, BYTES[1])).is_some());
     assert!(one.parcel(number(0, BYTES[0] + 1)).is_none());
     assert!(one.parcel(number(small + middle - 1, BYTES[1] + 1)).is_none());
     assert!(one.parcel(number(small + middle, BYTES[1] + 1)).is_some());
-    assert!(one.parcel(number(small + middle + large, 1)).is_none());
+    assert!(one.parcel(number(small + middle + large + largest - 1, BYTES[3])).is_some());
+    assert!(one.parcel(number(small + middle + large + largest, 1)).is_none());
     assert!(one.parcel(u64::MAX).is_none());
     let (_memory, [none, _]) = pair(65);
     assert!(none.parcel(number(0, 0)).is_none());
@@ -96,7 +97,7 @@ fn a_reader_that_begins_early_reads_what_is_written_while_it_reads() {
     struct Sent(Cells);
     // SAFETY: the test hands each side of the pair to one thread.
     unsafe impl Send for Sent {}
-    for len in [BYTES[0] + 1, PIECE, PIECE + 1, 100_000, BYTES[1], BYTES[2]] {
+    for len in [BYTES[0] + 1, PIECE, PIECE + 1, 100_000, BYTES[1], BYTES[2], BYTES[3]] {
         let (_memory, [mut one, other]) = pair(2);
         let byte = |position: usize| (position * 7 + position / 256) as u8;
         let write = |position: usize, place: &mut [u8]| {
