@@ -4,16 +4,19 @@ use super::agent::{free_lanes, nonce};
 use super::channel::{Ends, Greeting, NONCE, Secret, Side};
 use super::hosts::Host;
 use super::link::Link;
-use super::part::{Part, Said};
+use super::part::{Part, REPORT, Said, beside_us};
 use super::programs::{Programs, Upload};
 use super::wire::{Message, Start};
 use super::{AGENT_LANE, lane_of};
 use mpi_abi::launch::signals;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use twowire_fabric::endpoint::{Endpoint, Event, PortEndpoint};
@@ -105,6 +108,8 @@ pub struct FrontEnd<P> {
     told_again: bool,
     deadline: Option<Instant>,
     stirred: Instant,
+    /// What the ranks have to say for the report.
+    report: Vec<u8>,
 }
 
 impl<P: Port> FrontEnd<P> {
@@ -128,6 +133,7 @@ impl<P: Port> FrontEnd<P> {
             told_again: false,
             deadline: job.timeout.map(|timeout| Instant::now() + timeout),
             stirred: Instant::now(),
+            report: Vec::new(),
             job,
         };
         front.call();
@@ -195,6 +201,10 @@ impl<P: Port> FrontEnd<P> {
         }
         let now = self.endpoint.now();
         self.endpoint.wait(now).map_err(failed)?;
+        // A job that failed may have ranks that had no time to report, which is said.
+        if !self.report.is_empty() || self.code != 0 {
+            self.show_report()?;
+        }
         Ok(self.code)
     }
 
@@ -216,6 +226,22 @@ impl<P: Port> FrontEnd<P> {
             }
         }
         busy
+    }
+
+    fn output(&mut self, stream: u8, bytes: &[u8]) {
+        if stream == REPORT { self.report.extend_from_slice(bytes) } else { print(stream, bytes) }
+    }
+
+    /// Lets `mpirun` show what the ranks of all hosts have reported, as the job's arguments want it.
+    fn show_report(&self) -> io::Result<()> {
+        let size: u32 = self.members.iter().map(|member| member.count).sum();
+        let mut mpirun = Command::new(beside_us("mpirun")?);
+        mpirun.arg("--over").arg(size.to_string());
+        mpirun.args(self.job.arguments.iter().map(|argument| OsStr::from_bytes(argument)));
+        let mut child = mpirun.stdin(Stdio::piped()).spawn()?;
+        let given = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(&self.report));
+        child.wait()?;
+        given
     }
 
     fn happened(&mut self, event: Event) {
@@ -261,7 +287,7 @@ impl<P: Port> FrontEnd<P> {
                 let upload = self.programs.as_ref().map(|programs| programs.upload(&blobs));
                 member.state = State::Equipped(upload);
             }
-            Message::Output(stream, bytes) => print(stream, &bytes),
+            Message::Output(stream, bytes) => self.output(stream, &bytes),
             Message::InputTaken => self.fed = false,
             Message::Ended(code) => self.ended(index, code),
             Message::Refused(why) => self.fail(index, &why),
@@ -337,7 +363,7 @@ impl<P: Port> FrontEnd<P> {
                 let Some(said) = part.poll(now)? else { break };
                 self.stirred = now;
                 match said {
-                    Said::Output(stream, bytes) => print(stream, &bytes),
+                    Said::Output(stream, bytes) => self.output(stream, &bytes),
                     Said::InputTaken => self.fed = false,
                     Said::Ended(code) => {
                         self.members[index].here = None;

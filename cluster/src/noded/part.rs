@@ -1,8 +1,10 @@
 //! The part of a job that runs on one host: an `mpirun` that starts the host's ranks and watches over them.
 
 use super::wire::Start;
+use mpi_abi::launch::ticket::Holder;
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -19,10 +21,13 @@ const PIECE: usize = 16 << 10;
 /// From the first to the second word that a part shall end, and to the last.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The stream of what the ranks have to say for the report.
+pub const REPORT: u8 = 3;
+
 /// What a part has to say.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Said {
-    /// Bytes on descriptor 1 or 2.
+    /// Bytes on descriptor 1 or 2, or for the [`REPORT`].
     Output(u8, Vec<u8>),
     /// The input was written.
     InputTaken,
@@ -49,7 +54,11 @@ pub struct Part {
     /// When its process ended; what it left behind may hold its outputs open for a while.
     exited: Option<Instant>,
     ended: bool,
+    /// What is left to say when it has ended.
+    last: VecDeque<Said>,
     _seats: OwnedFd,
+    /// To which the ranks append what they report.
+    report: OwnedFd,
 }
 
 impl Part {
@@ -57,9 +66,11 @@ impl Part {
     pub fn start(start: &Start, file: &str) -> io::Result<Part> {
         let seats = rustix::fs::memfd_create("twowire-seats", rustix::fs::MemfdFlags::CLOEXEC)?;
         std::fs::File::from(seats.try_clone()?).write_all(file.as_bytes())?;
-        let me = std::process::id();
+        let report = rustix::fs::memfd_create("twowire-report", rustix::fs::MemfdFlags::CLOEXEC)?;
+        let (me, inode) = (std::process::id(), rustix::fs::fstat(&report)?.st_ino);
+        let holder = Holder { process: me, descriptor: report.as_raw_fd(), inode };
         let mut command = Command::new(beside_us("mpirun")?);
-        command.arg("--part").arg(format!("{},{},{},{me}", start.first, start.count, start.size));
+        command.arg("--part").arg(format!("{},{},{},{holder}", start.first, start.count, start.size));
         command.args(start.arguments.iter().map(|argument| OsStr::from_bytes(argument)));
         command.env_clear().envs(start.environment.iter().filter_map(|pair| variable(pair)));
         command.env("TWOWIRE_SEATS", format!("/proc/{me}/fd/{}", seats.as_raw_fd()));
@@ -74,7 +85,21 @@ impl Part {
             read(2, err, say.clone());
         }
         let input = child.stdin.take().map(|stdin| write(stdin, say));
-        Ok(Part { child, input, seen, open: 2, told: 0, again: None, exited: None, ended: false, _seats: seats })
+        let last = VecDeque::new();
+        let part = Part {
+            child,
+            input,
+            seen,
+            open: 2,
+            told: 0,
+            again: None,
+            exited: None,
+            ended: false,
+            last,
+            _seats: seats,
+            report,
+        };
+        Ok(part)
     }
 
     /// Hands input on; its end if empty. [`Said::InputTaken`] answers.
@@ -123,7 +148,7 @@ impl Part {
             }
         }
         if self.ended {
-            return Ok(None);
+            return Ok(self.last.pop_front());
         }
         let Some(status) = self.child.try_wait()? else { return Ok(None) };
         let exited = *self.exited.get_or_insert(now);
@@ -132,7 +157,13 @@ impl Part {
         }
         self.ended = true;
         self.again = None;
-        Ok(Some(Said::Ended(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))))
+        let mut report = Vec::new();
+        let mut file = std::fs::File::from(self.report.try_clone()?);
+        file.rewind()?;
+        file.read_to_end(&mut report)?;
+        self.last.extend(report.chunks(PIECE).map(|piece| Said::Output(REPORT, piece.to_vec())));
+        self.last.push_back(Said::Ended(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))));
+        Ok(self.last.pop_front())
     }
 }
 

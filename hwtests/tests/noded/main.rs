@@ -142,6 +142,21 @@ fn a_job_on_three_hosts() {
 }
 
 #[test]
+fn the_ranks_of_all_hosts_are_in_one_report() {
+    let Some(site) = Site::new() else { return };
+    let mut command = site.mpirun(HOSTS, &[(0, 1), (1, 2)], "secret");
+    command.args(["--json", "--report=bytes.svg"]).arg(site.job());
+    let output = run(command, "a line\n");
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.starts_with("{\"size\":3,"), "{}", shown(&output));
+    for rank in 0..3 {
+        assert_eq!(said.matches(&format!("{{\"rank\":{rank},\"elapsed_s\"")).count(), 1, "{}", shown(&output));
+    }
+    assert!(said.contains("\"sent\":[{\"to\":"), "{}", shown(&output));
+    assert!(fs::read_to_string(site.path("bytes.svg")).expect("it was written").contains("<svg"));
+}
+
+#[test]
 fn the_first_that_fails_ends_the_job_everywhere() {
     let Some(site) = Site::new() else { return };
     for (how, code, said) in

@@ -272,7 +272,7 @@ impl Parser {
             program.ranks = size;
         }
         if self.plan.ranks() != size {
-            return Err(format!("--part: the programs have {} ranks, not {size}", self.plan.ranks()));
+            return Err(format!("--part, --over: the programs have {} ranks, not {size}", self.plan.ranks()));
         }
         self.plan.timeout = None;
         self.plan.stuck_after.get_or_insert(Duration::ZERO);
@@ -338,10 +338,10 @@ mod tests {
 
     #[test]
     fn a_part_of_a_job_on_several_hosts() {
-        let plan = run("--part 2,3,5,77 --hosts a:2,b:3 --via raw:e0 --insecure --timeout 9 a");
+        let plan = run("--part 2,3,5,77,8,9 --hosts a:2,b:3 --via raw:e0 --insecure --timeout 9 a");
         assert_eq!((plan.ranks(), plan.hosts.ranks_here(5), plan.hosts.are_wanted()), (5, 2..5, false));
         assert_eq!((plan.timeout, plan.stuck_after), (None, Some(Duration::ZERO)));
-        assert!(error("--part 2,3,5,77 -n 4 a").contains("have 4 ranks, not 5"));
+        assert!(error("--part 2,3,5,77,8,9 -n 4 a").contains("have 4 ranks, not 5"));
         assert!(!run("--hosts a:2,b:3 a").is_counted() && run("--hosts a,b -n 2 a").is_counted());
     }
 

@@ -1,6 +1,8 @@
-//! Jobs on several hosts: `--hosts`, `--map`, `--via`. The job is `noded`'s then, which starts an `mpirun --part` on each host.
+//! Jobs on several hosts: `--hosts`, `--map`, `--via`. The job is `noded`'s then, which starts an `mpirun --part` on each host, and at the end,
+//! if a report is wanted, an `mpirun --over`, which gets what all ranks wrote.
 
 use crate::args::Plan;
+use mpi_abi::launch::ticket::Holder;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
@@ -15,6 +17,8 @@ pub(crate) struct Hosts {
     via: bool,
     trust: bool,
     part: Option<Part>,
+    /// Processes of the job, which has ended.
+    over: Option<u32>,
 }
 
 /// One host's ranks of a job.
@@ -23,8 +27,8 @@ struct Part {
     first: u32,
     count: u32,
     size: u32,
-    /// The process that started us, with which we die.
-    parent: u32,
+    /// The process that started us, with which we die, and its file for what the ranks report.
+    parent: Holder,
 }
 
 /// What is given where a value is needed.
@@ -45,6 +49,11 @@ impl Hosts {
                 self.part = Some(part(&value()?)?);
                 return Ok(true);
             }
+            "--over" => {
+                let (text, wrong) = (value()?, "--over: expected the number of ranks");
+                self.over = Some(text.to_str().and_then(|text| text.parse().ok()).ok_or(wrong)?);
+                return Ok(true);
+            }
             _ => return Ok(false),
         };
         self.via |= option == "--via";
@@ -55,7 +64,17 @@ impl Hosts {
 
     /// True if the job is to run on other hosts, and this is not yet one of them.
     pub(crate) fn are_wanted(&self) -> bool {
-        self.part.is_none() && !self.options.is_empty()
+        self.part.is_none() && self.over.is_none() && !self.options.is_empty()
+    }
+
+    /// True if the job has ended, and its report is wanted.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+
+    /// Where the ranks of a part report to.
+    pub(crate) fn report(&self) -> Option<Holder> {
+        self.part.map(|part| part.parent)
     }
 
     /// The ranks that are started here, of a job that has so many.
@@ -65,7 +84,7 @@ impl Hosts {
 
     /// Processes of the job, if whoever started this part says.
     pub(crate) fn size(&self) -> Option<u32> {
-        self.part.map(|part| part.size)
+        self.part.map(|part| part.size).or(self.over)
     }
 
     /// A part dies with its agent.
@@ -73,7 +92,7 @@ impl Hosts {
         let Some(part) = self.part else { return Ok(()) };
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         match rustix::process::getppid() {
-            Some(parent) if parent.as_raw_pid().cast_unsigned() == part.parent => Ok(()),
+            Some(parent) if parent.as_raw_pid().cast_unsigned() == part.parent.process => Ok(()),
             _ => Err(io::Error::other("whoever started this part of the job is gone")),
         }
     }
@@ -105,11 +124,12 @@ impl Hosts {
 }
 
 fn part(text: &OsStr) -> Result<Part, String> {
-    let wrong = || format!("--part {}: expected FIRST,COUNT,SIZE,PID", text.display());
-    let numbers: Option<Vec<u32>> =
-        text.to_str().map(|text| text.split(',').map_while(|number| number.parse().ok()).collect());
-    let Some([first, count, size, parent]) = numbers.as_deref() else { return Err(wrong()) };
-    let (first, count, size, parent) = (*first, *count, *size, *parent);
+    let wrong = || format!("--part {}: expected FIRST,COUNT,SIZE,PID,DESCRIPTOR,INODE", text.display());
+    let fields: Vec<&str> = text.to_str().ok_or_else(wrong)?.splitn(4, ',').collect();
+    let [first, count, size, parent] = fields[..] else { return Err(wrong()) };
+    let number = |text: &str| text.parse::<u32>().map_err(|_| wrong());
+    let (first, count, size) = (number(first)?, number(count)?, number(size)?);
+    let parent = parent.parse().map_err(|_| wrong())?;
     let fits = first.checked_add(count).is_some_and(|end| end <= size);
     if fits { Ok(Part { first, count, size, parent }) } else { Err(wrong()) }
 }
@@ -126,8 +146,9 @@ mod tests {
 
     #[test]
     fn a_part_is_within_its_job() {
-        assert_eq!(part("2,3,5,77".as_ref()), Ok(Part { first: 2, count: 3, size: 5, parent: 77 }));
-        for wrong in ["", "2,3,5", "3,3,5,77", "4294967295,1,5,7", "a,b,c,d", "1,1,2,3,4"] {
+        let parent = Holder { process: 77, descriptor: 8, inode: 9 };
+        assert_eq!(part("2,3,5,77,8,9".as_ref()), Ok(Part { first: 2, count: 3, size: 5, parent }));
+        for wrong in ["", "2,3,5,77", "3,3,5,77,8,9", "4294967295,1,5,7,8,9", "a,b,c,d,e,f", "1,1,2,3,4,5,6"] {
             assert!(part(wrong.as_ref()).is_err(), "{wrong}");
         }
     }

@@ -37,6 +37,9 @@ fn main() -> ExitCode {
             let Err(text) = plan.hosts.run(&plan, std::env::args_os().skip(1).collect());
             return fail(&text, 2);
         }
+        Ok(Request::Run(plan)) if plan.hosts.is_over() => {
+            return report_of_all(&plan).unwrap_or_else(|text| fail(&text, 1));
+        }
         Ok(Request::Run(plan)) => return run(&plan).unwrap_or_else(|text| fail(&text, NOT_STARTED)),
         Err(text) => return fail(&text, 2),
     }
@@ -48,13 +51,23 @@ fn fail(text: &str, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// The report of a job that has run on several hosts, from what its ranks wrote, which stands in the input.
+fn report_of_all(plan: &Plan) -> Result<ExitCode, String> {
+    let Some(wanted) = &plan.report else { return Ok(ExitCode::SUCCESS) };
+    let text = report::text_of(io::stdin()).map_err(|error| format!("the report cannot be read: {error}"))?;
+    report::show(&text, wanted, plan.ranks(), &(0..plan.ranks()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Runs a job to its end.
 fn run(plan: &Plan) -> Result<ExitCode, String> {
     let no_job = |error: io::Error| format!("the job cannot be set up: {error}");
     plan.hosts.die_with_parent().map_err(no_job)?;
     let memory = Memory::create(plan.ranks()).map_err(no_job)?;
-    let sheet = plan.report.as_ref().map(|_| Sheet::create()).transpose().map_err(no_job)?;
-    let holder = sheet.as_ref().map(|sheet| sheet.holder);
+    // The ranks of a part write to whoever puts the parts' reports together.
+    let wanted = plan.report.as_ref().filter(|_| plan.hosts.report().is_none());
+    let sheet = wanted.map(|_| Sheet::create()).transpose().map_err(no_job)?;
+    let holder = plan.report.as_ref().and_then(|_| plan.hosts.report()).or(sheet.as_ref().map(|sheet| sheet.holder));
     let places = Places::new(plan.bind).map_err(no_job)?;
     let heard = SignalSet::new(&watch::heard());
     let here = plan.hosts.ranks_here(plan.ranks());
@@ -84,10 +97,11 @@ fn run(plan: &Plan) -> Result<ExitCode, String> {
         }
     }
     let code = job.watch();
-    if let (Some(sheet), Some(wanted)) = (sheet, &plan.report)
-        && let Err(text) = sheet.show(wanted, plan.ranks(), &here)
-    {
-        eprintln!("mpirun: {text}");
+    if let (Some(sheet), Some(wanted)) = (sheet, wanted) {
+        let text = sheet.text().map_err(|error| format!("the report cannot be read: {error}"));
+        if let Err(text) = text.and_then(|text| report::show(&text, wanted, plan.ranks(), &here)) {
+            eprintln!("mpirun: {text}");
+        }
     }
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }

@@ -59,18 +59,28 @@ impl Sheet {
         Ok(Sheet { holder, file })
     }
 
-    /// Prints and writes what was asked for, of a job of `size` ranks of which some were started here.
-    pub(crate) fn show(self, wanted: &Wanted, size: u32, here: &Range<u32>) -> Result<(), String> {
-        let mut text = Vec::new();
+    /// What the ranks have written.
+    pub(crate) fn text(self) -> io::Result<String> {
         let mut file = File::from(self.file);
-        let read = file.rewind().and_then(|()| file.read_to_end(&mut text));
-        read.map_err(|error| format!("the report cannot be read: {error}"))?;
-        let ranks = record::parse(&String::from_utf8_lossy(&text), size);
-        eprint!("{}", if wanted.json { json::write(&ranks) } else { table::write(&ranks, here) });
-        for file in &wanted.files {
-            let Some(write) = form(file) else { continue };
-            std::fs::write(file, write(&ranks)).map_err(|error| format!("{}: {error}", file.display()))?;
-        }
-        Ok(())
+        file.rewind()?;
+        text_of(file)
     }
+}
+
+/// What ranks have written, wherever it is now. A line that a rank was killed in may be no text.
+pub(crate) fn text_of(mut from: impl Read) -> io::Result<String> {
+    let mut text = Vec::new();
+    from.read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Prints and writes what was asked for, of a job of `size` ranks of which some were started here.
+pub(crate) fn show(text: &str, wanted: &Wanted, size: u32, here: &Range<u32>) -> Result<(), String> {
+    let ranks = record::parse(text, size);
+    eprint!("{}", if wanted.json { json::write(&ranks) } else { table::write(&ranks, here) });
+    for file in &wanted.files {
+        let Some(write) = form(file) else { continue };
+        std::fs::write(file, write(&ranks)).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(())
 }
