@@ -250,7 +250,7 @@ fn machines_are_brought_up_by_a_plan_and_an_image_of_their_key() {
     .unwrap();
     fails(dir, &up(&["--expect", "plan.topo"]), 2, "give --image FILE --key FILE");
     fails(dir, &up(&["--expect", "plan.topo", "--fault", "loss:0.5"]), 2, "xbar cut");
-    fails(dir, &up(&["--expect", "plan.topo", "--job", "2"]), 2, "mpirun --hosts");
+    fails(dir, &up(&["--expect", "plan.topo", "--job", "2"]), 2, "mpirun --via");
     succeeds(dir, &["key", "new", "--out", "key"]);
     succeeds(dir, &["image", "pack", "--initrd", "initrd", "--key", "key", "-o", "image"]);
     let image = ["--expect", "plan.topo", "--image", "image", "--key", "key.pub"];
