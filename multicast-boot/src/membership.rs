@@ -34,7 +34,7 @@ pub struct ClusterSecret {
 pub struct Claim {
     /// The number that the front end made up for this transfer.
     pub nonce: u64,
-    /// The unique id of the node's card.
+    /// The unique id of the node's card. It counts where the node has no number: a number is its place's, whatever card is in it.
     pub id: UniqueId,
     /// The node's number; the front end's where it has none yet.
     pub node: NodeNumber,
@@ -120,9 +120,10 @@ impl ClusterSecret {
     }
 
     fn hash(&self, claim: &Claim) -> blake3::Hash {
+        let id = if claim.node == NodeNumber::FRONT_END { claim.id.0 } else { 0 };
         let layout = Layout {
             nonce: claim.nonce.into(),
-            id: claim.id.0.into(),
+            id: id.into(),
             node: claim.node.0.into(),
             incarnation: claim.incarnation.into(),
             answer: claim.answer as u8,
@@ -158,8 +159,8 @@ mod tests {
         assert!(secret.verifies(&CLAIM, &tag));
         for other in [
             Claim { nonce: 2, ..CLAIM },
-            Claim { id: UniqueId(0xa2), ..CLAIM },
             Claim { node: NodeNumber(18), ..CLAIM },
+            Claim { node: NodeNumber::FRONT_END, ..CLAIM },
             Claim { incarnation: 6, ..CLAIM },
             Claim { answer: Answer::TooOld, ..CLAIM },
         ] {
@@ -173,13 +174,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_card_counts_where_the_node_has_no_number() {
+        let secret = ClusterSecret::new(&[7; SECRET_LEN]);
+        let replaced = |claim: Claim| Claim { id: UniqueId(0xa2), ..claim };
+        assert!(secret.verifies(&replaced(CLAIM), &secret.tag(&CLAIM)));
+        let unnumbered = Claim { node: NodeNumber::FRONT_END, ..CLAIM };
+        assert!(!secret.verifies(&replaced(unnumbered), &secret.tag(&unnumbered)));
+    }
+
     /// The layout is what other programs rely on.
     #[test]
     fn the_bytes_that_are_hashed() {
         let key = blake3::derive_key("Twowire 2026 membership tag 1", &[7; 32]);
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&1u64.to_le_bytes());
-        bytes.extend_from_slice(&0xa1u64.to_le_bytes());
+        bytes.extend_from_slice(&0u64.to_le_bytes());
         bytes.extend_from_slice(&17i32.to_le_bytes());
         bytes.extend_from_slice(&5u32.to_le_bytes());
         bytes.push(1);

@@ -119,7 +119,6 @@ fn a_proof_that_is_missing_forged_overheard_or_of_another_is_of_no_use() {
         [0; PROOF_LEN],
         proof(&ClusterSecret::new(&[1; SECRET_LEN]), claim()),
         proof(&secret(), Claim { nonce: 4711, ..claim() }),
-        proof(&secret(), Claim { id: card(6), ..claim() }),
         proof(&secret(), Claim { node: NodeNumber(6), ..claim() }),
         proof(&secret(), Claim { incarnation: 8, ..claim() }),
         proof(&secret(), Claim { answer: Answer::TooOld, ..claim() }),
