@@ -37,7 +37,7 @@ fn four_nodes_boot_cold_and_keep_their_routes() {
     for node in &lab.plan().nodes {
         assert_eq!(lab.ethertypes(node), [OURS], "{node}");
         let console = lab.console(node).unwrap();
-        assert!(!console.contains("route read") && console.contains("] ready"), "{console}");
+        assert!(!console.contains("route read") && console.contains("noded: ready"), "{console}");
         lab.power_cycle(node).unwrap();
     }
     lab.expect(&["n0", "n1", "n2", "n3"], &["route read"]);
