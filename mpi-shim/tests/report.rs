@@ -22,7 +22,7 @@ fn calls_and_messages_are_counted() {
         let (own, next, short) =
             (format!("{{\"to\":{rank},\"eager\":{{\"messages\":1,\"bytes\":7}}"), (rank + 1) % 3, rank + 1);
         let eager = format!("\"eager\":{{\"messages\":{short},\"bytes\":{}}}", short * 100);
-        let sent = format!("{{\"to\":{next},{eager},\"rendezvous\":{{\"messages\":1,\"bytes\":2000000}}");
+        let sent = format!("{{\"to\":{next},{eager},\"rendezvous\":{{\"messages\":1,\"bytes\":5000000}}");
         let calls = format!("{{\"name\":\"MPI_Send\",\"count\":{},", short + 1);
         for part in [own, sent, calls, "{\"name\":\"MPI_Barrier\",\"count\":3,".to_owned()] {
             assert!(text.contains(&part), "{part}: {text}");
@@ -30,7 +30,7 @@ fn calls_and_messages_are_counted() {
     }
     let picture = std::fs::read_to_string(&svg).expect("it was written");
     std::fs::remove_file(&svg).expect("it is ours");
-    assert!(picture.contains("<title>rank 2 to rank 0: 1.9 MiB") && picture.contains(">receiver</text>"), "{picture}");
+    assert!(picture.contains("<title>rank 2 to rank 0: 4.8 MiB") && picture.contains(">receiver</text>"), "{picture}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn a_circle_of_receives_is_named_by_itself() {
 #[test]
 fn sends_that_nobody_receives_are_named() {
     let lines = until(start(&["--stuck-after", "1", "-n", "2"], &["sends"]), false, "deadlock");
-    let first = "rank 0: MPI_Send waits for rank 1 to receive a message of 1600000 bytes with tag 6 on MPI_COMM_WORLD";
+    let first = "rank 0: MPI_Send waits for rank 1 to receive a message of 4800000 bytes with tag 6 on MPI_COMM_WORLD";
     expect(&lines, &[first, "rank 0 waits until its message is received by rank 1, rank 1 waits until"]);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int rank, ranks, data[400000];
+static int rank, ranks, data[1200000];
 
 static void said(int signal) {
     (void)signal;
@@ -21,7 +21,7 @@ static void compute_for_ever(void) {
 static void circle(void) { MPI_Recv(data, 1, MPI_INT, (rank + 1) % ranks, 5, MPI_COMM_WORLD, MPI_STATUS_IGNORE); }
 
 /* Messages that are too long to be sent before somebody wants them. */
-static void sends(void) { MPI_Send(data, 400000, MPI_INT, (rank + 1) % ranks, 6, MPI_COMM_WORLD); }
+static void sends(void) { MPI_Send(data, 1200000, MPI_INT, (rank + 1) % ranks, 6, MPI_COMM_WORLD); }
 
 /* The last rank computes, the others are in a barrier. */
 static void barrier(void) {
