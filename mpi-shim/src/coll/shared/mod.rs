@@ -44,7 +44,6 @@ pub use area::Shared;
 pub use establish::{MAX_MEMBERS, establish};
 
 use crate::coll::call::{Call, Parts, Root};
-use crate::coll::memory;
 use crate::coll::schedule::Data;
 use crate::error::Result;
 
@@ -59,9 +58,6 @@ const WIDEST: usize = 4 << 10;
 /// With a core for each member, data from this size on does not pass through the shared memory: a line that another core has written is
 /// slow to read, and a buffer that was written long ago is not.
 const DIRECT: usize = 16 << 10;
-/// Longer blocks to and from a root go by messages: one copy in place of two.
-const ROOTED: usize = 8 << 10;
-
 impl Shared {
     /// Does a call if it is of those that are done here, which all members decide alike.
     pub fn run(&self, call: &Call) -> Option<Result<()>> {
@@ -86,24 +82,10 @@ impl Shared {
                 _ => self.reduce_by_shares(mine, Some(result), op, None),
             },
             Call::Gather { mine, all, root: Root::Rank(root), equal: true } => {
-                let own = all.as_ref().filter(|_| self.rank() == *root).map(|all| all.of(*root));
-                if own.as_ref().or(mine.as_ref()).is_none_or(|block| block.bytes() > ROOTED) {
-                    return None;
-                }
-                if let (Some(mine), Some(own)) = (mine, &own) {
-                    memory::copy(mine, own);
-                }
-                self.gather(mine.as_ref(), all.as_ref(), *root)
+                return self.gather(mine.as_ref(), all.as_ref(), *root);
             }
             Call::Scatter { all, mine, root: Root::Rank(root), equal: true } => {
-                let own = all.as_ref().filter(|_| self.rank() == *root).map(|all| all.of(*root));
-                if own.as_ref().or(mine.as_ref()).is_none_or(|block| block.bytes() > ROOTED) {
-                    return None;
-                }
-                if let (Some(mine), Some(own)) = (mine, &own) {
-                    memory::copy(own, mine);
-                }
-                self.scatter(all.as_ref(), mine.as_ref(), *root)
+                return self.scatter(all.as_ref(), mine.as_ref(), *root);
             }
             Call::Scan { mine, result, op } | Call::Exscan { mine, result, op }
                 if may_chunk(mine) && mine.bytes() <= FOLDED_BY_ALL && self.size() <= FOLDED_BY_ROOT =>

@@ -3,15 +3,31 @@
 use super::area::{Shared, read_part, write_part};
 use super::slots::chunks;
 use crate::coll::call::Parts;
+use crate::coll::memory;
 use crate::coll::schedule::Data;
 use crate::error::Result;
 
+/// Longer blocks go by messages: one copy in place of two.
+const LONGEST: usize = 8 << 10;
+
+/// A block, and the blocks of all members where this one is the root.
+type Blocks<'a> = (Data, Option<&'a Parts>);
+
 impl Shared {
-    /// `MPI_Gather`: only the root, which has `all`, waits. It has put its own block in place.
-    pub(super) fn gather(&self, mine: Option<&Data>, all: Option<&Parts>, root: usize) -> Result<()> {
+    /// What this member gives or takes; `None` if that is too long, which all members see alike.
+    fn blocks<'a>(&self, mine: Option<&Data>, all: Option<&'a Parts>, root: usize) -> Option<Blocks<'a>> {
         let all = all.filter(|_| self.rank() == root);
-        let Some(block) = all.map(|all| all.of(root)).or_else(|| mine.cloned()) else { return Ok(()) };
-        for (position, len) in chunks(block.bytes(), self.chunk()) {
+        let block = all.map(|all| all.of(root)).or_else(|| mine.cloned())?;
+        (block.bytes() <= LONGEST).then_some((block, all))
+    }
+
+    /// `MPI_Gather`: only the root waits.
+    pub(super) fn gather(&self, mine: Option<&Data>, all: Option<&Parts>, root: usize) -> Option<Result<()>> {
+        let (block, all) = self.blocks(mine, all, root)?;
+        if let (Some(mine), Some(_)) = (mine, all) {
+            memory::copy(mine, &block);
+        }
+        Some(chunks(block.bytes(), self.chunk()).try_for_each(|(position, len)| {
             let number = self.begin();
             match all {
                 Some(all) => {
@@ -29,15 +45,17 @@ impl Shared {
                 }
             }
             self.end(number);
-        }
-        Ok(())
+            Ok(())
+        }))
     }
 
-    /// `MPI_Scatter`: the root, which has `all`, does not wait. It has taken its own block.
-    pub(super) fn scatter(&self, all: Option<&Parts>, mine: Option<&Data>, root: usize) -> Result<()> {
-        let all = all.filter(|_| self.rank() == root);
-        let Some(block) = all.map(|all| all.of(root)).or_else(|| mine.cloned()) else { return Ok(()) };
-        for (position, len) in chunks(block.bytes(), self.chunk() / self.size()) {
+    /// `MPI_Scatter`: the root does not wait.
+    pub(super) fn scatter(&self, all: Option<&Parts>, mine: Option<&Data>, root: usize) -> Option<Result<()>> {
+        let (block, all) = self.blocks(mine, all, root)?;
+        if let (Some(mine), Some(_)) = (mine, all) {
+            memory::copy(&block, mine);
+        }
+        Some(chunks(block.bytes(), self.chunk() / self.size()).try_for_each(|(position, len)| {
             let number = self.begin();
             let place = self.contribution(root, number, len * self.size());
             match all {
@@ -56,7 +74,7 @@ impl Shared {
                 }
             }
             self.end(number);
-        }
-        Ok(())
+            Ok(())
+        }))
     }
 }
