@@ -37,16 +37,18 @@ fn build_static_bootnode() -> PathBuf {
     String::from_utf8(output.stdout).expect("a path").trim().into()
 }
 
-/// The MPI program of tests (`tests/noded/job.c`), built into a folder.
+/// An MPI program of the tests, built into a folder from its source below `hwtests/tests`.
 ///
 /// # Panics
 /// If it cannot be built.
-pub fn mpi_job(folder: &Path) -> PathBuf {
-    let (source, built) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/noded/job.c"), folder.join("job"));
+pub fn mpi_program(source: &str, folder: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
+    let built = folder.join(source.file_stem().expect("a source has a name"));
     if !built.exists() {
         build_mpi_library();
-        let mpicc = Command::new(program("mpicc")).arg("-o").arg(&built).arg(source).output().expect("mpicc runs");
-        assert!(mpicc.status.success(), "{}", String::from_utf8_lossy(&mpicc.stderr));
+        let mut mpicc = Command::new(program("mpicc"));
+        let output = mpicc.arg("-o").arg(&built).arg(source).arg("-lm").output().expect("mpicc runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     built
 }
@@ -71,10 +73,23 @@ pub fn small_mpi_library(folder: &Path) -> PathBuf {
     }
     build_mpi_library();
     fs::create_dir_all(&small).expect("a folder");
-    let library = program("mpicc").with_file_name("libmpi_abi.so");
-    let strip = Command::new("strip").arg("-o").arg(small.join("libmpi_abi.so.1")).arg(library).output();
-    assert!(strip.expect("strip comes with the C compiler").status.success());
+    strip(&program("mpicc").with_file_name("libmpi_abi.so"), &small.join("libmpi_abi.so.1"));
     small
+}
+
+/// A copy of a program of the workspace without what only a debugger reads, for machines with little memory.
+///
+/// # Panics
+/// If there is no `strip`.
+pub fn small_program(name: &str, folder: &Path) -> PathBuf {
+    let small = folder.join(name);
+    strip(&program(name), &small);
+    small
+}
+
+fn strip(file: &Path, small: &Path) {
+    let strip = Command::new("strip").arg("-o").arg(small).arg(file).output();
+    assert!(strip.expect("strip comes with the C compiler").status.success());
 }
 
 /// Where cargo puts what it builds: the target directory of this test.

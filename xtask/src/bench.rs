@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the benches, and the table that README shows of them.
 
-use crate::{mpi_install, packages, step};
+use crate::{mpi_install, packages, phase1, step};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,6 +42,9 @@ pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest
     if bench == "mpi" {
         return run_mpi(rest);
     }
+    if bench == "lab" {
+        return run_lab(rest);
+    }
     if against.is_empty() {
         let args = ["bench", "--locked", "-p", "twowire-benches", "--bench", bench, "--"];
         step::run(step::cargo(&args).args(rest))?;
@@ -78,6 +81,16 @@ fn run_mpi_hosts(rest: &[String]) -> Result<(), String> {
     step::run(&mut step::cargo(&["build", "--locked", "--release", "-p", "twowire-mpi-shim"]))?;
     let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "mpi-hosts", "--", "--programs"];
     step::run(step::cargo(&run).arg(step::target_dir().join("release")).args(rest))
+}
+
+/// Runs the boot of virtual machines over the fabric against one by PXE, as root.
+fn run_lab(rest: &[String]) -> Result<(), String> {
+    packages::install_pxe();
+    let programs = ["-p", "twowire-fabric", "-p", "twowire-mapper", "-p", "twowire-multicast-boot"];
+    step::run(step::cargo(&["build", "--locked", "--release", "--bins"]).args(programs))?;
+    let bootnode = phase1::bootnode()?;
+    let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "lab-against", "--", "--programs"];
+    step::run(step::cargo(&run).arg(step::target_dir().join("release")).arg("--bootnode").arg(bootnode).args(rest))
 }
 
 /// Installs a Python package into an environment of its own; its programs are in `bin`.

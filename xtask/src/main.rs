@@ -23,6 +23,7 @@ use std::process::ExitCode;
         cargo xtask bench boot --against udpcast,uftp\n  \
         cargo xtask bench boot --against uftp -- --receivers 4 --mtu 9000 --loss 0 --rounds 1\n  \
         cargo xtask bench mpi -- --libraries ours,mpich --what latency --rounds 11\n  \
+        cargo xtask bench lab -- --nodes 1,8 --rounds 3\n  \
         cargo xtask sanitize address -- coll\n  \
         cargo xtask phase1 -- --key cluster.key.pub --kernel /boot/vmlinuz --modules-from /lib/modules/6.1.0 \\\n      \
         --module virtio_pci,virtio_net -o phase1.img"
@@ -42,7 +43,8 @@ enum Command {
     },
     /// Runs the benches and prints the performance table.
     Bench {
-        /// Runs only this bench; `mpi` compares MPI libraries, `mpi-hosts` does so between two hosts. The table is for --update-readme.
+        /// Runs only this bench; `mpi` compares MPI libraries, `mpi-hosts` does so between two hosts, `lab` compares boots of virtual
+        /// machines with PXE. The table is for --update-readme.
         #[arg(value_name = "BENCH")]
         only: Option<String>,
         /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp.

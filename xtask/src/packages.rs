@@ -36,6 +36,16 @@ const MPIS: &[(&str, &str, &str)] = &[
     ("python3", "python3-venv", "the comparison with libraries that come as wheels"),
 ];
 
+/// What `cargo xtask bench lab` runs besides ours.
+const PXE: &[(&str, &str, &str)] = &[
+    ("qemu-system-x86_64", "qemu-system-x86", "all of it"),
+    ("/boot/vmlinuz-*-cloud-amd64", "linux-image-cloud-amd64", "all of it"),
+    ("ip", "iproute2", "the network of PXE"),
+    ("/usr/lib/ipxe/qemu/*virtio.rom", "ipxe-qemu", "the PXE of network cards"),
+    ("dnsmasq", "dnsmasq-base", "DHCP and TFTP"),
+    ("lighttpd", "lighttpd", "HTTP"),
+];
+
 /// What `cargo xtask mpi-programs` needs besides our compilers.
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("c++", "g++", "hypre"),
@@ -56,6 +66,11 @@ pub(crate) fn install() {
 /// Installs what the comparison needs.
 pub(crate) fn install_rivals() {
     install_missing(RIVALS);
+}
+
+/// Installs what boots machines by PXE.
+pub(crate) fn install_pxe() {
+    install_missing(PXE);
 }
 
 /// Installs the MPI libraries of Debian.

@@ -11,7 +11,7 @@ const PROGRAMS: [(&str, &str); 3] =
     [("bootnode", "twowire-multicast-boot"), ("noded", "twowire-cluster"), ("mpirun", "twowire-mpi-shim")];
 
 /// Builds static, small programs of nodes; the path of `bootnode`, which the others are beside.
-fn bootnode() -> Result<PathBuf, String> {
+pub(crate) fn bootnode() -> Result<PathBuf, String> {
     let args = ["build", "--locked", "--profile", "phase1", "--target", TARGET];
     let programs = PROGRAMS.iter().flat_map(|&(program, package)| ["--bin", program, "--package", package]);
     run(cargo(&args).args(programs).env("RUSTFLAGS", "-C target-feature=+crt-static"))?;

@@ -33,6 +33,9 @@ pub(super) struct Phase1Args {
     /// The modules that the node needs to reach the fabric and its NVRAM; what they need comes with them
     #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "modules_from")]
     module: Vec<String>,
+    /// Adds a shell to look around with: `rdinit=/bin/sh` on the kernel's command line starts it, and `exec /init` in it goes on as usual
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "/bin/busybox")]
+    debug_shell: Option<PathBuf>,
     /// The flash's kernel: counted, not copied
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
@@ -55,6 +58,7 @@ pub(super) fn run(args: &Phase1Args) -> Result<(), Failure> {
         key: &args.key,
         secret: args.secret.as_deref(),
         modules: args.modules_from.as_deref().map(|dir| (dir, &args.module[..])),
+        debug_shell: args.debug_shell.as_deref(),
         kernel: args.kernel.as_deref(),
         flash_bytes: args.flash << 20,
         output: &args.output,

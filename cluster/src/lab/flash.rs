@@ -26,6 +26,7 @@ pub(super) fn make(folder: &Folder, plan: &LabPlan, bootnode: &Path) -> Result<(
         key: &folder.public_key(),
         secret: Some(&folder.secret()),
         modules: Some((&plan.kernel.modules, &modules)),
+        debug_shell: None,
         kernel: Some(&plan.kernel.image),
         flash_bytes: FLASH,
         output: &folder.phase1(),

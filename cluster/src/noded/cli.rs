@@ -33,7 +33,8 @@ const TRIES: u32 = 100;
     version,
     after_help = "Examples:\n  noded serve raw:eth1 --secret /etc/twowire/cluster.secret\n  \
         mpirun --hosts a,b:4 --via raw:eth1 --secret /etc/twowire/cluster.secret ./solver\n  \
-        mpirun --via xbar:/run/pink --map pink.topo --routes pink.routes --secret cluster.secret ./solver"
+        mpirun --via xbar:/run/pink --map pink.topo --routes pink.routes --secret cluster.secret ./solver\n  \
+        mpirun --via xbar:/run/pink --map pink.topo --routes pink.routes --secret cluster.secret --hosts n3 /bin/noded hold"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -51,6 +52,12 @@ enum Command {
     },
     /// What a node runs once it has booted: all else is on the kernel's command line.
     Node,
+    /// Run on a node that has booted: it is not restarted, however long it hears of no front end.
+    Hold {
+        /// It is restarted again after the usual time.
+        #[arg(long)]
+        off: bool,
+    },
     /// What each rank of the job at the end of `twowire up` runs.
     #[command(hide = true)]
     MpiCheck,
@@ -115,6 +122,7 @@ pub fn main() -> ExitCode {
             interrupt::catch();
             super::node::run().map(|()| ExitCode::SUCCESS)
         }
+        Command::Hold { off } => super::node::hold(off).map(|()| ExitCode::SUCCESS),
         Command::MpiCheck => crate::job::check::main().map(|()| ExitCode::SUCCESS),
         Command::Run(request) => return run(&request).unwrap_or_else(|failure| failure.report("mpirun")),
     };

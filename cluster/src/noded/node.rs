@@ -7,7 +7,7 @@ use super::cli::secret_of;
 use super::site::Site;
 use super::store::Store;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -26,6 +26,9 @@ use twowire_route_store::{Access, Medium, MemoryMedium, Store as Nvram, atomic_f
 /// Where programs are kept that come over the fabric.
 const STORE: &str = "/run/twowire";
 
+/// While there is such a file the node is not restarted, whether there is a front end or not.
+const HOLD: &str = "/run/twowire-hold";
+
 /// How often the part that says it is ready looks at the clock.
 const SLICE: Duration = Duration::from_millis(200);
 
@@ -38,6 +41,8 @@ struct Shared {
     /// When a front end was heard of last, in milliseconds since the beginning.
     met: AtomicU64,
     stop: AtomicBool,
+    /// It was said that the node waits although there is no front end.
+    held: AtomicBool,
 }
 
 impl Shared {
@@ -45,9 +50,15 @@ impl Shared {
         self.met.fetch_max(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    fn is_alone(&self, limit: Option<Duration>) -> bool {
+    /// There has been no front end for so long, and nobody has said that the node is to wait.
+    fn is_abandoned(&self, limit: Option<Duration>) -> bool {
         let met = Duration::from_millis(self.met.load(Ordering::Relaxed));
-        limit.is_some_and(|limit| self.began.elapsed() > met + limit)
+        let Some(limit) = limit.filter(|&limit| self.began.elapsed() > met + limit) else { return false };
+        let held = Path::new(HOLD).exists();
+        if held && !self.held.swap(true, Ordering::Relaxed) {
+            say(&format!("held: no front end for {limit:?}"));
+        }
+        !held
     }
 }
 
@@ -58,7 +69,8 @@ pub(super) fn run() -> Result<(), Failure> {
     let fabric = left.fabric()?;
     // Before the node says that it is ready: from then on it may be asked for something.
     let agent = agent(&fabric)?;
-    let shared = Shared { began: Instant::now(), met: AtomicU64::new(0), stop: AtomicBool::new(false) };
+    let (stop, held) = (AtomicBool::new(false), AtomicBool::new(false));
+    let shared = Shared { began: Instant::now(), met: AtomicU64::new(0), stop, held };
     let alone = std::thread::scope(|scope| {
         let present = scope.spawn(|| {
             let ended = be_present(&fabric, &left, &shared);
@@ -79,17 +91,29 @@ pub(super) fn run() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Says that this node is to wait for its front end however long there is none, or that it need not any longer.
+pub(super) fn hold(off: bool) -> Result<(), Failure> {
+    Left::read()?.ticket()?;
+    let file = Path::new(HOLD);
+    let done = if off { fs::remove_file(file) } else { fs::write(file, "") };
+    match done {
+        Err(error) if !(off && error.kind() == io::ErrorKind::NotFound) => Err(Failure::write(file, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// For the console: where there is none, nobody reads it.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "noded: {text}");
+    let _ = writeln!(io::stdout(), "noded: {text}");
 }
 
 /// What the node is for the front end that has booted it.
 fn presence(left: &Left, card: UniqueId) -> Result<Phase2<Box<dyn Medium>>, Failure> {
-    let medium: Box<dyn Medium> = match left.nvram()?.map(|device| device.open(Access::Write)) {
-        Some(Ok(medium)) => medium,
-        _ => Box::new(MemoryMedium::new(FORGETFUL_BYTES)),
-    };
+    let medium: Option<Box<dyn Medium>> = left.nvram()?.and_then(|device| {
+        let opened = device.open(Access::Write);
+        opened.inspect_err(|why| say(&format!("routes of later epochs are not kept: {why}"))).ok()
+    });
+    let medium = medium.unwrap_or_else(|| Box::new(MemoryMedium::new(FORGETFUL_BYTES)));
     let seed = u64::from_le_bytes(*nonce().first_chunk().expect("a nonce is longer"));
     Ok(Phase2::new(card, left.ticket()?, table()?, Nvram::new(medium), seed))
 }
@@ -157,13 +181,13 @@ fn serve(agent: Option<Agent<Box<dyn Port>>>, left: &Left, shared: &Shared) -> R
         if front_end_is_here {
             shared.meet();
         }
-        interrupted() || shared.stop.load(Ordering::Relaxed) || shared.is_alone(limit)
+        interrupted() || shared.stop.load(Ordering::Relaxed) || shared.is_abandoned(limit)
     };
     match agent {
         Some(mut agent) => agent.run(stop, &mut |text| say(text)).map_err(Failure::failed)?,
         None => wait_until(|| stop(false)),
     }
-    Ok(shared.is_alone(limit))
+    Ok(shared.is_abandoned(limit))
 }
 
 #[expect(clippy::disallowed_methods, reason = "there is nothing else to do")]

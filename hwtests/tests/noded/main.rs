@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use twowire_hwtests::netns::{DEVICE, NetnsError, Network, Plan};
-use twowire_hwtests::programs::{Process, mpi_job, program};
+use twowire_hwtests::programs::{Process, mpi_program, program};
 
 /// Three hosts of jobs; the front end is a fourth, the last.
 const HOSTS: usize = 3;
@@ -78,7 +78,7 @@ impl Site {
 
     /// The program of the jobs.
     fn job(&self) -> PathBuf {
-        mpi_job(self.folder.path())
+        mpi_program("noded/job.c", self.folder.path())
     }
 }
 

@@ -31,6 +31,9 @@ const LIBRARY_DIRECTORIES: [&str; 8] = [
 const MOUNT_POINTS: [(&str, u32); 5] =
     [("dev", 0o755), ("proc", 0o555), ("run", 0o755), ("sys", 0o555), ("tmp", 0o1777)];
 
+/// Where the kernel and programs look for a shell.
+const SHELL: &str = "bin/sh";
+
 /// Why an initramfs could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum InitramfsError {
@@ -101,6 +104,16 @@ impl Initramfs {
             for library in &elf.needed {
                 self.library(library, &path, &archive_path, &elf)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Adds a program that is a shell, `busybox` for example, and the link `/bin/sh` to it: a kernel with `rdinit=/bin/sh` starts it in
+    /// place of `/init`.
+    pub fn shell(&mut self, path: &Path) -> Result<(), InitramfsError> {
+        self.program(path)?;
+        if !self.contains(SHELL) {
+            self.archive.symlink(SHELL, file_name(path)?)?;
         }
         Ok(())
     }

@@ -23,6 +23,8 @@ pub struct Phase1Request<'a> {
     pub secret: Option<&'a Path>,
     /// The modules of the flash's kernel (`/lib/modules/VERSION`) and the names of those that are needed.
     pub modules: Option<(&'a Path, &'a [String])>,
+    /// A shell to look around with, if there is to be one.
+    pub debug_shell: Option<&'a Path>,
     /// The flash's kernel, to say whether both fit.
     pub kernel: Option<&'a Path>,
     /// Bytes of the flash.
@@ -89,6 +91,9 @@ pub fn pack(request: &Phase1Request<'_>) -> Result<Phase1Report, Phase1Error> {
     initramfs.file(KEY_FILE, 0o644, key.to_string().as_bytes())?;
     if let Some(secret) = request.secret {
         initramfs.file(SECRET_FILE, 0o600, ClusterSecret::read_text(secret)?.as_bytes())?;
+    }
+    if let Some(shell) = request.debug_shell {
+        initramfs.shell(shell)?;
     }
     let modules = match request.modules {
         Some((dir, names)) => add_modules(&mut initramfs, &KernelModules::open(dir)?, names)?,

@@ -21,25 +21,48 @@ fn site() -> tempfile::TempDir {
 }
 
 fn pack_in(dir: &Path, flash_bytes: u64) -> Result<Phase1Report, Phase1Error> {
+    pack_with(dir, flash_bytes, None)
+}
+
+fn pack_with(dir: &Path, flash_bytes: u64, debug_shell: Option<&Path>) -> Result<Phase1Report, Phase1Error> {
     pack(&Phase1Request {
         // Any program will do, and a small one is packed sooner.
         bootnode: Path::new("/bin/true"),
         key: &dir.join("key"),
         secret: Some(&dir.join("secret")),
         modules: Some((&dir.join("modules"), &["card".to_owned()])),
+        debug_shell,
         kernel: Some(&dir.join("kernel")),
         flash_bytes,
         output: &dir.join("out"),
     })
 }
 
+/// What was packed, and the same unpacked.
+fn packed_in(dir: &Path) -> [Vec<u8>; 2] {
+    let packed = fs::read(dir.join("out")).unwrap();
+    let mut unpacked = Vec::new();
+    GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+    [packed, unpacked]
+}
+
+#[test]
+fn there_is_a_shell_only_if_it_is_asked_for() {
+    let dir = site();
+    for (asked, shell) in [(None, None), (Some("/bin/false"), Some("false")), (Some("/bin/sh"), Some("\x7fELF"))] {
+        pack_with(dir.path(), 1 << 30, asked.map(Path::new)).unwrap();
+        let [_, unpacked] = packed_in(dir.path());
+        let entries = read_archive(&unpacked);
+        let found = entries.get("bin/sh").map(|(_, bytes)| bytes.starts_with(shell.unwrap_or("none").as_bytes()));
+        assert_eq!(found, shell.map(|_| true), "{asked:?}");
+    }
+}
+
 #[test]
 fn it_holds_the_key_and_the_modules_in_their_order() {
     let dir = site();
     let report = pack_in(dir.path(), 1 << 30).unwrap();
-    let packed = fs::read(dir.path().join("out")).unwrap();
-    let mut unpacked = Vec::new();
-    GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+    let [packed, unpacked] = packed_in(dir.path());
     let entries = read_archive(&unpacked);
     let text = |name: &str| String::from_utf8(entries[name].1.clone()).unwrap();
     assert_eq!(text("etc/twowire/modules"), "/lib/modules/bus.ko\n/lib/modules/card.ko\n");

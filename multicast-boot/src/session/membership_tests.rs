@@ -132,6 +132,13 @@ fn a_proof_that_is_missing_forged_overheard_or_of_another_is_of_no_use() {
 }
 
 #[test]
+fn a_replaced_card_takes_part_with_the_map_from_before() {
+    let mut stage = Stage1::new(gate());
+    let other_card = proof(&secret(), Claim { id: card(6), ..claim() });
+    assert_eq!(stage.join(7, Answer::Accepts, other_card), Stage::Joined);
+}
+
+#[test]
 fn nobody_can_speak_for_a_node_that_takes_part() {
     let mut stage = Stage1::new(gate());
     let first = proof(&secret(), claim());
