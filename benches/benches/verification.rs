@@ -1,4 +1,4 @@
-//! The verifier: every route walked hop by hop, on one thread; and routes as text.
+//! The verifier, on one thread: routes in tables by their trees, routes of a file walked hop by hop; and routes as text.
 
 use std::hint::black_box;
 use std::num::NonZeroU8;
@@ -7,7 +7,7 @@ use twowire_benches::{Figures, median};
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::map::routes_text;
 use twowire_fabric::topology::Topology;
-use twowire_fabric::topology::generate::{Torus, pink};
+use twowire_fabric::topology::generate::{Clos, Torus, pink};
 use twowire_mapper::engine::{Request, TopologyKind, compute};
 use twowire_mapper::routes_file;
 use twowire_mapper::verify::{check, verify};
@@ -18,16 +18,14 @@ fn main() {
     let mut figures = Figures::of("verification");
     let pink = pink();
     let torus = Torus { dimensions: vec![8, 8, 8], hosts_per: 1 }.build().expect("a torus");
-    let mut prove = |what: &str, topology: &Topology, routes: &RouteSet| {
-        let run = || seconds(|| assert!(black_box(check(topology, routes, None)).holds()));
-        let seconds = median((0..ROUNDS).map(|_| run()).collect());
-        let routes = check(topology, routes, None).routes as f64;
-        figures.record(what, format!("{:.1} ms, {:.1} million routes/s", 1e3 * seconds, routes / seconds / 1e6));
-    };
-    prove("Pink, 1 route a pair", &pink, &routes(&pink, 1));
+    prove(&mut figures, "Pink, 1 route a pair", &pink, &routes(&pink, 1));
     let eight = routes(&pink, 8);
-    prove("Pink, 8 routes a pair", &pink, &eight);
-    prove("torus 8x8x8, 1 route a pair", &torus, &routes(&torus, 1));
+    prove(&mut figures, "Pink, 8 routes a pair", &pink, &eight);
+    prove(&mut figures, "torus 8x8x8, 1 route a pair", &torus, &routes(&torus, 1));
+    for (hosts, radix, what) in [(11_664, 36, "11,664"), (39_366, 54, "39,366")] {
+        let clos = Clos { hosts, radix, levels: 3, oversubscription: 1.0 }.build().expect("a Clos");
+        prove(&mut figures, &format!("Clos of {what} hosts, 1 route a pair"), &clos, &routes(&clos, 1));
+    }
 
     let proven = verify(&pink, eight, None).expect("they hold");
     let mut text = Vec::new();
@@ -39,8 +37,18 @@ fn main() {
     let seconds_to_write = median((0..ROUNDS).map(|_| seconds(|| write(&mut text))).collect());
     figures.record("write Pink's 8.3 million routes as text", format!("{:.2} s", seconds_to_write));
     let text = String::from_utf8(text).expect("text");
-    let seconds_to_read = seconds(|| drop(black_box(routes_text::parse(&text, &pink).expect("they are routes"))));
+    let mut read = None;
+    let seconds_to_read = seconds(|| read = Some(routes_text::parse(&text, &pink).expect("they are routes")));
     figures.record("read them back", format!("{seconds_to_read:.2} s"));
+    prove(&mut figures, "the same, as read from text", &pink, &read.expect("it has been read"));
+}
+
+/// Proves routes, and records how long that takes.
+fn prove(figures: &mut Figures, what: &str, topology: &Topology, routes: &RouteSet) {
+    let run = || seconds(|| assert!(black_box(check(topology, routes, None)).holds()));
+    let seconds = median((0..ROUNDS).map(|_| run()).collect());
+    let routes = check(topology, routes, None).routes as f64;
+    figures.record(what, format!("{:.1} ms, {:.1} million routes/s", 1e3 * seconds, routes / seconds / 1e6));
 }
 
 fn routes(topology: &Topology, routes_per_pair: u8) -> RouteSet {

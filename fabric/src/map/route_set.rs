@@ -8,7 +8,7 @@ mod listed;
 mod tables;
 
 pub use listed::{Listed, ListedBuilder};
-pub use tables::{Attachment, Layer, NO_PORT, Tables};
+pub use tables::{Attachment, Layer, Link, NO_PORT, Tables};
 
 use crate::route::Route;
 use crate::topology::HostId;
@@ -45,7 +45,7 @@ enum Store {
 impl RouteSet {
     /// Routes held as forwarding tables: what an engine makes.
     pub fn from_tables(epoch: u32, engine: &'static str, tables: Tables) -> RouteSet {
-        RouteSet { epoch, engine: engine.into(), routes_per_pair: tables.layers(), store: Store::Tables(tables) }
+        RouteSet { epoch, engine: engine.into(), routes_per_pair: tables.layers().len(), store: Store::Tables(tables) }
     }
 
     /// Routes that were listed one by one.
@@ -79,6 +79,14 @@ impl RouteSet {
         self.routes_per_pair
     }
 
+    /// The forwarding tables, where that is how the routes are held.
+    pub fn tables(&self) -> Option<&Tables> {
+        match &self.store {
+            Store::Tables(tables) => Some(tables),
+            Store::Listed(_) => None,
+        }
+    }
+
     /// The number of hosts.
     pub fn hosts(&self) -> usize {
         match &self.store {
@@ -102,6 +110,18 @@ impl RouteSet {
             Store::Listed(listed) => {
                 for from in (0..listed.hosts() as u32).map(HostId) {
                     listed.visit_from(from, &mut |route| visit(from, route));
+                }
+            }
+        }
+    }
+
+    /// Calls `visit` for every route that leads to `to`, with its source: a pair's routes together, the preferred one first.
+    pub fn for_each_to(&self, to: HostId, mut visit: impl FnMut(HostId, RouteRef<'_>)) {
+        match &self.store {
+            Store::Tables(tables) => tables.visit_to(to, &mut visit),
+            Store::Listed(listed) => {
+                for from in (0..listed.hosts() as u32).map(HostId) {
+                    listed.visit_pair(from, to, &mut |route| visit(from, route));
                 }
             }
         }

@@ -57,6 +57,8 @@ struct Reach {
     above: Vec<u32>,
     /// For those: the cables down that lead there.
     down: Vec<Vec<DownLink>>,
+    /// For the others, whether the parents of all slots are on a shortest way.
+    whole: Vec<bool>,
 }
 
 /// A cable down, on the way to a leaf.
@@ -68,7 +70,12 @@ struct DownLink {
 
 impl Reach {
     fn new(crossbars: usize) -> Reach {
-        Reach { cost: vec![u32::MAX; crossbars], above: Vec::new(), down: vec![Vec::new(); crossbars] }
+        Reach {
+            cost: vec![u32::MAX; crossbars],
+            above: Vec::new(),
+            down: vec![Vec::new(); crossbars],
+            whole: vec![false; crossbars],
+        }
     }
 
     /// Finds how every crossbar reaches a leaf.
@@ -93,8 +100,11 @@ impl Reach {
         }
         for &x in tree.levels.iter().rev().flatten() {
             if self.cost[x as usize] == u32::MAX {
-                let best = tree.up[x as usize].links().map(|link| self.cost[link.to as usize]).min();
-                self.cost[x as usize] = best.unwrap_or(u32::MAX).saturating_add(1);
+                let up = &tree.up[x as usize];
+                let costs = up.parents.iter().map(|&parent| self.cost[parent as usize]);
+                let (best, worst) = costs.fold((u32::MAX, 0), |(best, worst), cost| (cost.min(best), cost.max(worst)));
+                self.cost[x as usize] = best.saturating_add(1);
+                self.whole[x as usize] = best == worst && !up.ports.is_empty();
             }
         }
     }
@@ -115,6 +125,11 @@ struct Filler<'a> {
     divisors: Vec<usize>,
     /// For each level and alternate: by how many slots it moves on.
     shifts: Vec<Vec<usize>>,
+    /// The usual number of slots of each level.
+    widths: Vec<usize>,
+    /// For each level, alternate and host of the present leaf: the slot that the host takes where there are as many as
+    /// usual, and so no more than a crossbar has ports.
+    slots: Vec<Vec<Vec<u8>>>,
     layers: Vec<Layer>,
 }
 
@@ -134,6 +149,8 @@ impl<'a> Filler<'a> {
             tree,
             divisors,
             shifts: shifts(&widths, layers),
+            slots: Vec::new(),
+            widths,
             layers: vec![Layer::empty(cabling.crossbars(), hosts, false); layers],
         }
     }
@@ -144,13 +161,42 @@ impl<'a> Filler<'a> {
         for &(host, port) in &self.cabling.hosts_at[leaf as usize] {
             self.layers.iter_mut().for_each(|layer| layer.up[host as usize * crossbars + leaf as usize] = port);
         }
+        self.slots = self.slots_of(leaf);
         for &x in &reach.above[1..] {
             self.fill_down(x, leaf, &reach.down[x as usize]);
         }
         for &x in self.tree.levels.iter().flatten() {
             let cost = reach.cost[x as usize];
-            if cost != u32::MAX && x != leaf && reach.down[x as usize].is_empty() {
-                self.fill_up(x, leaf, &self.tree.up[x as usize], |parent| reach.cost[parent as usize] == cost - 1);
+            if cost == u32::MAX || x == leaf || !reach.down[x as usize].is_empty() {
+                continue;
+            }
+            let up = &self.tree.up[x as usize];
+            if reach.whole[x as usize] && up.ports.len() == self.widths[self.tree.level_of[x as usize] as usize - 1] {
+                self.fill_up_whole(x, leaf, up);
+            } else {
+                self.fill_up(x, leaf, up, |parent| reach.cost[parent as usize] == cost - 1);
+            }
+        }
+    }
+
+    /// For each level, alternate and host of a leaf, the slot that is the host's.
+    fn slots_of(&self, leaf: u32) -> Vec<Vec<Vec<u8>>> {
+        let hosts = &self.cabling.hosts_at[leaf as usize];
+        let level = |(l, shifts): (usize, &Vec<usize>)| {
+            let number = |host: u32| self.tree.host_index[host as usize] as usize / self.divisors[l];
+            let of_layer = |&shift| hosts.iter().map(|&(h, _)| ((number(h) + shift) % self.widths[l]) as u8).collect();
+            shifts.iter().map(of_layer).collect()
+        };
+        self.shifts.iter().enumerate().map(level).collect()
+    }
+
+    /// A crossbar that must send the frame up, and has as many slots as is usual, which all lead to the leaf.
+    fn fill_up_whole(&mut self, x: u32, leaf: u32, up: &UpLinks) {
+        let crossbars = self.cabling.crossbars();
+        let slots = &self.slots[self.tree.level_of[x as usize] as usize - 1];
+        for (layer, slots) in self.layers.iter_mut().zip(slots) {
+            for (&(host, _), &slot) in self.cabling.hosts_at[leaf as usize].iter().zip(slots) {
+                layer.up[host as usize * crossbars + x as usize] = up.ports[usize::from(slot)];
             }
         }
     }

@@ -37,12 +37,24 @@ pub(super) struct UpLinks {
     pub planes: usize,
     /// Cables that have no slot: more than most planes have, or to crossbars that belong to no plane.
     pub extra: Vec<Link>,
+    /// The parents by all these cables.
+    pub parents: Vec<u32>,
+    /// The ports of the slots, if none is empty and no cable has none.
+    pub ports: Vec<u8>,
 }
 
 impl UpLinks {
     /// All cables up.
     pub(super) fn links(&self) -> impl Iterator<Item = Link> + '_ {
         self.slots.iter().flatten().chain(&self.extra).copied()
+    }
+
+    fn summarize(&mut self) {
+        self.parents = self.links().map(|link| link.to).collect();
+        if self.extra.is_empty() {
+            let ports: Option<Vec<u8>> = self.slots.iter().map(|slot| slot.map(|link| link.port)).collect();
+            self.ports = ports.unwrap_or_default();
+        }
     }
 }
 
@@ -209,6 +221,7 @@ impl Planes {
                 let by_plane = counted(x).map(|link| (plane_of(link), *link)).collect();
                 all[x as usize] = into_slots(by_plane, planes);
                 all[x as usize].extra.extend(up(x).filter(|link| !self.counts[link.to as usize]));
+                all[x as usize].summarize();
             }
         }
         all
@@ -221,7 +234,7 @@ fn into_slots(mut by_plane: Vec<(usize, Link)>, planes: usize) -> UpLinks {
     let mut cables_to: Vec<usize> = by_plane.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).collect();
     cables_to.sort_unstable();
     let parallel = cables_to.get(cables_to.len() / 2).copied().unwrap_or(0);
-    let mut up = UpLinks { slots: vec![None; planes * parallel], planes, extra: Vec::new() };
+    let mut up = UpLinks { slots: vec![None; planes * parallel], planes, ..UpLinks::default() };
     for cables in by_plane.chunk_by(|a, b| a.0 == b.0) {
         for (rank, &(plane, link)) in cables.iter().enumerate() {
             match up.slots.get_mut(plane + rank * planes) {

@@ -15,6 +15,8 @@ mod updown;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::odd_cables;
 
 pub use clos::Clos;
 pub use updown::UpDown;

@@ -268,7 +268,7 @@ fn any_graph_is_routed_without_deadlock() {
 
 /// A ring of four crossbars with three hosts each, and beside it: a crossbar with a cable to itself, a host that is
 /// plugged in by its second port only, one that is not plugged in, and two that have only each other.
-fn odd() -> Topology {
+pub(crate) fn odd_cables() -> Topology {
     let mut topology = Torus { dimensions: vec![4], hosts_per: 3 }.build().unwrap();
     let spare = topology.add_crossbar("spare", 8).unwrap();
     topology.connect(PortId::new(spare, 0), PortId::new(spare, 1)).unwrap();
@@ -285,7 +285,7 @@ fn odd() -> Topology {
 
 #[test]
 fn odd_cables_are_no_obstacle() {
-    let topology = odd();
+    let topology = odd_cables();
     let host = |name: &str| match topology.find(name) {
         Some(NodeId::Host(host)) => host,
         other => panic!("{name}: {other:?}"),

@@ -4,7 +4,7 @@
 
 use super::network::{End, Network};
 use super::report::CycleStep;
-use super::walk::{HexHops, channel_name};
+use super::tally::{HexHops, channel_name};
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::Topology;
 
@@ -26,7 +26,7 @@ impl Graph<'_> {
     /// left out: a host takes what comes.
     fn next(&self, arrival: u32) -> impl Iterator<Item = (Turn, u32)> + '_ {
         let mut outs = self.dependencies[arrival as usize];
-        let crossbar = if outs == 0 { 0 } else { self.network.first_of(arrival) };
+        let crossbar = if outs == 0 { 0 } else { self.network.first(self.network.crossbar_of(arrival)) };
         std::iter::from_fn(move || {
             while outs != 0 {
                 let out = outs.trailing_zeros() as u8;

@@ -1,15 +1,18 @@
 //! Proves routes, with code that shares nothing with the engines.
 //!
-//! Every route is walked hop by hop over the cables of the topology, as a frame would go. From the walks follow
-//! reachability of every pair, the load of every cable, what is longer than a shortest path, and the channel dependency
-//! graph: routes can deadlock only if that graph has a cycle (Dally and Seitz).
+//! Every route is followed hop by hop over the cables of the topology, as a frame would go: those that are held as tables by
+//! their trees (`by_destination`), those that are listed one by one (`walk`). From that follow reachability of every pair, the
+//! load of every cable, what is longer than a shortest path, and the channel dependency graph: routes can deadlock only if
+//! that graph has a cycle (Dally and Seitz).
 //!
 //! Routes leave the mapper only as [`Verified`], which nothing but [`verify`] makes.
 
+mod by_destination;
 mod cycle;
 mod network;
 mod report;
 mod shortest;
+mod tally;
 mod walk;
 
 #[cfg(test)]
@@ -17,8 +20,10 @@ mod tests;
 
 pub use report::{CycleStep, Fault, Report};
 
+use shortest::Shortest;
 use std::borrow::Borrow;
 use std::ops::Deref;
+use tally::Tally;
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::Topology;
 
@@ -72,13 +77,20 @@ pub fn verify(topology: &Topology, routes: RouteSet, in_use: Option<&RouteSet>) 
 /// # Panics
 /// If a set is of another number of hosts than the topology.
 pub fn check(topology: &Topology, routes: &RouteSet, in_use: Option<&RouteSet>) -> Report {
+    assert_eq!(routes.hosts(), topology.hosts().len(), "the routes are of another topology");
     let network = network::Network::of(topology);
-    let mut walk = walk::Walk::new(&network, topology);
-    if let Some(in_use) = in_use {
-        walk.depend(in_use);
+    let shortest = Shortest::of(&network);
+    let mut tally = Tally::new(&network, topology);
+    match in_use.map(|set| (set, set.tables())) {
+        Some((set, Some(tables))) => by_destination::depend(&mut tally, set, tables, &shortest),
+        Some((set, None)) => set.for_each(|from, route| tally.depend(from, route)),
+        None => {}
     }
-    walk.check(routes);
-    let cycle = cycle::find(&network, walk.dependencies());
+    match routes.tables() {
+        Some(tables) => by_destination::check(&mut tally, routes, tables, &shortest),
+        None => walk::check(&mut tally, routes, &shortest),
+    }
+    let cycle = cycle::find(&network, &tally.dependencies);
     let steps = cycle.map(|cycle| cycle::explain(&network, topology, &cycle, routes, in_use));
-    walk.finish(routes, steps.unwrap_or_default())
+    tally.finish(routes, steps.unwrap_or_default())
 }

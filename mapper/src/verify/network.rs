@@ -1,5 +1,6 @@
 //! The cables, as a frame goes over them.
 
+use std::ops::Range;
 use twowire_fabric::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
 
 /// What stands at the other end of a cable.
@@ -19,8 +20,8 @@ pub(super) struct Network {
     first: Vec<u32>,
     /// For each port, what the channel that leaves by it leads to.
     ends: Vec<End>,
-    /// For each port, the number of ports of its crossbar.
-    radix: Vec<u8>,
+    /// For each port, its crossbar.
+    crossbars: Vec<u32>,
     /// For each host, what each of its ports leads to.
     hosts: Vec<Vec<End>>,
 }
@@ -54,9 +55,9 @@ impl Network {
             Some(PortId { node: NodeId::Crossbar(x), port }) => End::Crossbar { first: first[x.0 as usize], port },
         };
         let ends = topology.crossbar_ids().flat_map(|x| topology.peers(x.into()).iter().map(end)).collect();
-        let radix = topology.crossbars().iter().flat_map(|x| vec![x.ports; x.ports.into()]).collect();
+        let crossbars = topology.crossbar_ids().flat_map(|x| vec![x.0; topology.crossbar(x).ports.into()]).collect();
         let hosts = topology.host_ids().map(|h| topology.peers(h.into()).iter().map(end).collect()).collect();
-        Network { first, ends, radix, hosts }
+        Network { first, ends, crossbars, hosts }
     }
 
     /// The number of ports, and so of channels, of all crossbars.
@@ -71,18 +72,37 @@ impl Network {
 
     /// The crossbar that a port belongs to, and which of its ports it is.
     pub(super) fn port(&self, number: u32) -> PortId {
-        let x = self.first.partition_point(|&first| first <= number) - 1;
-        PortId::new(CrossbarId(x as u32), (number - self.first[x]) as u8)
+        let x = self.crossbar_of(number);
+        PortId::new(CrossbarId(x), (number - self.first(x)) as u8)
     }
 
-    /// The number of the port 0 of the crossbar that a port belongs to.
-    pub(super) fn first_of(&self, number: u32) -> u32 {
-        self.first[self.first.partition_point(|&first| first <= number) - 1]
+    /// The number of crossbars.
+    pub(super) fn crossbars(&self) -> usize {
+        self.first.len() - 1
     }
 
-    /// The channels that leave the crossbar whose port 0 has this number.
-    pub(super) fn channels_of(&self, first: u32) -> std::ops::Range<u32> {
-        first..first + u32::from(self.radix[first as usize])
+    /// The crossbar that a port belongs to.
+    #[inline]
+    pub(super) fn crossbar_of(&self, number: u32) -> u32 {
+        self.crossbars[number as usize]
+    }
+
+    /// The number of a crossbar's port 0.
+    #[inline]
+    pub(super) fn first(&self, crossbar: u32) -> u32 {
+        self.first[crossbar as usize]
+    }
+
+    /// The ports of a crossbar, and the channels that leave by them.
+    #[inline]
+    pub(super) fn ports_of(&self, crossbar: u32) -> Range<u32> {
+        self.first[crossbar as usize]..self.first[crossbar as usize + 1]
+    }
+
+    /// What a channel that leaves a crossbar leads to.
+    pub(super) fn end_of(&self, crossbar: u32, port: u8) -> End {
+        let channel = self.first(crossbar) + u32::from(port);
+        if self.ports_of(crossbar).contains(&channel) { self.end(channel) } else { End::Nothing }
     }
 
     /// The number of hosts.
@@ -121,11 +141,12 @@ impl Network {
             }
             let out = (port + (hop & 0x7f)) & 0x7f;
             let (arrival, leaving) = (first + u32::from(port), first + u32::from(out));
-            if out >= self.radix[arrival as usize] || self.ends[leaving as usize] == End::Nothing {
+            let end = self.end_of(self.crossbar_of(first), out);
+            if end == End::Nothing {
                 return Err(Lost::NoCable { hop: i + 1, arrival, out });
             }
             turn(arrival, out, leaving);
-            at = self.ends[leaving as usize];
+            at = end;
         }
         match at {
             End::Host(host) if host == to.0 => Ok(()),

@@ -60,6 +60,13 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The entries for one destination, of each phase: both the same where one table is right for both.
+    pub fn rows(&self, crossbars: usize, to: HostId) -> [&[u8]; 2] {
+        let rows = to.0 as usize * crossbars..(to.0 as usize + 1) * crossbars;
+        let up = &self.up[rows.clone()];
+        [up, if self.down.is_empty() { up } else { &self.down[rows] }]
+    }
+
     /// Tables without entries, for so many crossbars and hosts.
     pub fn empty(crossbars: usize, hosts: usize, two_phases: bool) -> Layer {
         let size = crossbars * hosts;
@@ -67,19 +74,22 @@ impl Layer {
     }
 }
 
-/// Where a crossbar's port leads.
-#[derive(Clone, Copy, Debug)]
-struct Link {
+/// Where a crossbar's port leads, as the tables are walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
     /// The crossbar at the other end, or [`Link::EDGE`].
-    crossbar: u32,
-    port: u8,
+    pub crossbar: u32,
+    /// The port of that crossbar.
+    pub port: u8,
     /// True if a frame that leaves here goes down.
-    down: bool,
+    pub down: bool,
 }
 
 impl Link {
     /// Instead of a crossbar: a host, or no cable.
-    const EDGE: u32 = u32::MAX;
+    pub const EDGE: u32 = u32::MAX;
+
+    const NONE: Link = Link { crossbar: Link::EDGE, port: 0, down: false };
 }
 
 /// Forwarding tables of all alternates, and the cables along which to walk them.
@@ -119,7 +129,7 @@ impl Tables {
     /// down; it matters only where layers have two phases.
     pub fn new(topology: &Topology, layers: Vec<Layer>, goes_down: impl Fn(usize, u8) -> bool) -> Tables {
         let stride = topology.crossbars().iter().map(|x| usize::from(x.ports)).max().unwrap_or(0);
-        let mut links = vec![Link { crossbar: Link::EDGE, port: 0, down: false }; stride * topology.crossbars().len()];
+        let mut links = vec![Link::NONE; stride * topology.crossbars().len()];
         for x in topology.crossbar_ids() {
             for (port, peer) in topology.peers(x.into()).iter().enumerate() {
                 if let Some(PortId { node: NodeId::Crossbar(y), port: peer_port }) = *peer {
@@ -144,9 +154,29 @@ impl Tables {
         self.hosts
     }
 
-    /// The number of alternates.
-    pub(super) fn layers(&self) -> usize {
-        self.layers.len()
+    /// The number of crossbars.
+    pub fn crossbars(&self) -> usize {
+        self.crossbars
+    }
+
+    /// The tables of each alternate, the preferred one's first.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Where a host was attached when the tables were made.
+    pub fn attachment(&self, host: HostId) -> Attachment {
+        self.attachments[host.0 as usize]
+    }
+
+    /// Where a port of a crossbar led when the tables were made.
+    #[inline]
+    pub fn link(&self, crossbar: usize, port: u8) -> Link {
+        if usize::from(port) < self.stride {
+            self.links[crossbar * self.stride + usize::from(port)]
+        } else {
+            Link::NONE
+        }
     }
 
     /// Calls `visit` for every route that leaves `from`.
@@ -159,11 +189,14 @@ impl Tables {
 
     /// Calls `visit` for every route, destination by destination: so all that is looked up for one stays in the cache.
     pub(super) fn visit_all(&self, visit: &mut impl FnMut(HostId, RouteRef<'_>)) {
+        (0..self.hosts as u32).for_each(|to| self.visit_to(HostId(to), visit));
+    }
+
+    /// Calls `visit` for every route to `to`, with its source.
+    pub(super) fn visit_to(&self, to: HostId, visit: &mut impl FnMut(HostId, RouteRef<'_>)) {
         let mut found = vec![Hops::EMPTY; self.layers.len()];
-        for to in 0..self.hosts as u32 {
-            for from in 0..self.hosts as u32 {
-                self.visit_into(HostId(from), HostId(to), &mut found, &mut |route| visit(HostId(from), route));
-            }
+        for from in (0..self.hosts as u32).map(HostId) {
+            self.visit_into(from, to, &mut found, &mut |route| visit(from, route));
         }
     }
 
@@ -183,9 +216,7 @@ impl Tables {
                 for layer in &self.layers {
                     let (earlier, rest) = found.split_at_mut(alternate);
                     let hops = &mut rest[0];
-                    if self.walk(layer, crossbar as usize, port, to.0 as usize, hops)
-                        && !earlier.iter().any(|e| e.same(hops))
-                    {
+                    if self.walk(layer, crossbar as usize, port, to, hops) && !earlier.iter().any(|e| e.same(hops)) {
                         visit(RouteRef { to, rail, alternate, hops: hops.as_slice() });
                         alternate += 1;
                     }
@@ -196,10 +227,8 @@ impl Tables {
     }
 
     /// Follows one layer's tables from a crossbar's port to a host; false if they do not lead there.
-    fn walk(&self, layer: &Layer, mut crossbar: usize, mut port_in: u8, to: usize, hops: &mut Hops) -> bool {
-        let rows = to * self.crossbars..(to + 1) * self.crossbars;
-        let mut row = &layer.up[rows.clone()];
-        let after_down = if layer.down.is_empty() { row } else { &layer.down[rows] };
+    fn walk(&self, layer: &Layer, mut crossbar: usize, mut port_in: u8, to: HostId, hops: &mut Hops) -> bool {
+        let [mut row, after_down] = layer.rows(self.crossbars, to);
         (hops.len, hops.head) = (0, 0);
         while hops.len < MAX_HOPS {
             let out = row[crossbar];
@@ -212,7 +241,7 @@ impl Tables {
                 hops.head |= u64::from(byte) << (8 * hops.len);
             }
             hops.len += 1;
-            let link = self.links[crossbar * self.stride + usize::from(out)];
+            let link = self.link(crossbar, out);
             if link.crossbar == Link::EDGE {
                 return true;
             }
