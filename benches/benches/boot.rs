@@ -1,8 +1,8 @@
 //! The transfer of an image: fabric time against size over rate, wall time and memory.
 //!
 //! `cargo bench -p twowire-benches --bench boot` runs the three rows that README shows, a minute each. Words after
-//! `--` choose others by their names or a part of them, `all` takes every one; `--seeds N` repeats each with N seeds, `--mib N`
-//! takes an image of another size.
+//! `--` choose others by their names or a part of them, `all` takes every one; `--seeds N` repeats each with N seeds, `--seed N` runs it
+//! with this one, `--mib N` takes an image of another size.
 
 use bytes::Bytes;
 use std::num::NonZeroU8;
@@ -112,7 +112,7 @@ fn rows() -> Vec<Row> {
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let option = |name: &str| words.get(words.iter().position(|w| w == name)? + 1)?.parse::<u64>().ok();
-    let seeds = option("--seeds").unwrap_or(1);
+    let seeds = option("--seed").map_or(1..=option("--seeds").unwrap_or(1), |seed| seed..=seed);
     let is_name = |word: &&String| !word.starts_with("--") && word.parse::<u64>().is_err();
     let wanted: Vec<&String> = words.iter().filter(is_name).collect();
     let chosen = |row: &Row| match wanted.as_slice() {
@@ -122,7 +122,7 @@ fn main() {
     let mut figures = Figures::of("boot");
     for mut row in rows().into_iter().filter(chosen) {
         row.mib = option("--mib").map_or(row.mib, |mib| mib as usize);
-        for seed in 1..=seeds {
+        for seed in seeds.clone() {
             let run = run(&row, seed);
             figures.record(format!("{}, {} MiB, seed {seed}", row.name, row.mib), run.to_string());
         }

@@ -6,8 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Nanoseconds that the wheel spans: two frames of 4 KiB at 2 Gb/s.
-const SPAN: usize = 1 << 15;
+/// Nanoseconds that the wheel spans: four frames of 4 KiB at 2 Gb/s, so that the pace of a host that sends two copies of what it gets lies
+/// within it.
+const SPAN: usize = 1 << 16;
 const WORDS: usize = SPAN / 64;
 const NONE: u32 = u32::MAX;
 

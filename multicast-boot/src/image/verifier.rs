@@ -127,15 +127,26 @@ impl TreeVerifier {
 
     /// Checks a chunk, and remembers that it came. One that came before is checked again.
     pub fn verify_chunk(&mut self, index: u32, bytes: &[u8]) -> Result<(), TreeError> {
+        self.verify_chunk_by(index, bytes.len(), |whole| chunk_value(index, bytes, whole))
+    }
+
+    /// As [`TreeVerifier::verify_chunk`], of a chunk of `len` bytes whose value somebody else computes; told whether the payload has no
+    /// other chunk.
+    pub(crate) fn verify_chunk_by(
+        &mut self,
+        index: u32,
+        len: usize,
+        value_of: impl FnOnce(bool) -> Value,
+    ) -> Result<(), TreeError> {
         let part = Part::Chunk(index);
         let expected = self.shape.chunk_len(index).ok_or(TreeError::OutOfRange(part))?;
-        if bytes.len() != expected {
-            return Err(TreeError::Length { part, expected, got: bytes.len() });
+        if len != expected {
+            return Err(TreeError::Length { part, expected, got: len });
         }
         let page = index / PAGE_CHUNKS as u32;
         let value = value_in(&self.pages[page as usize], index as usize % PAGE_CHUNKS)
             .ok_or(TreeError::NotYet { part, needs: Part::Page(page) })?;
-        if chunk_value(index, bytes, self.shape.chunk_count() == 1) != value {
+        if value_of(self.shape.chunk_count() == 1) != value {
             return Err(TreeError::Mismatch(part));
         }
         self.remember(index);

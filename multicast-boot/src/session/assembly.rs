@@ -236,7 +236,10 @@ impl Assembly {
         match part {
             Part::Top(piece) => self.verifier.accept_top(piece, bytes),
             Part::Page(page) => self.verifier.accept_page(page, bytes),
-            Part::Chunk(index) => self.verifier.verify_chunk(index, bytes),
+            Part::Chunk(index) => {
+                let value_of = |whole| self.store.value(index, bytes, whole);
+                self.verifier.verify_chunk_by(index, bytes.len(), value_of)
+            }
         }
     }
 

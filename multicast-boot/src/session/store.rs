@@ -1,6 +1,7 @@
 //! Where a node keeps the chunks that it has verified.
 
 use crate::image::reuse::OldImage;
+use crate::image::tree::{Value, chunk_value};
 use crate::image::{CHUNK, Manifest, Part};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -8,6 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 /// Keeps the verified chunks of one image, until the node hands over to it.
 pub trait ChunkStore: Send {
+    /// The value of bytes that came as this chunk, and are not verified yet. `whole` says that the payload has no other chunk. A store of
+    /// many nodes in one process need not hash the very same bytes for each of them.
+    fn value(&self, index: u32, bytes: &Bytes, whole: bool) -> Value {
+        chunk_value(index, bytes, whole)
+    }
+
     /// Keeps a chunk that has just been verified.
     fn put(&mut self, index: u32, bytes: Bytes);
 
@@ -51,7 +58,7 @@ pub trait ChunkStores: Send + Sync {
 /// Stores in memory, shared between the nodes of one process.
 ///
 /// Where two nodes hold the very same bytes at the same address, which is what a simulator delivers, they are kept
-/// once: a node's own part is one bit for each chunk. A chunk whose bytes lie elsewhere is kept by the node alone.
+/// once, and hashed once: a node's own part is one bit for each chunk. A chunk whose bytes lie elsewhere is hashed and kept by the node alone.
 #[derive(Clone, Default)]
 pub struct SharedStores {
     pools: Arc<Mutex<BTreeMap<[u8; blake3::OUT_LEN], Pool>>>,
@@ -66,8 +73,20 @@ impl SharedStores {
     }
 }
 
-/// For each chunk of an image the bytes that the first node got.
-type Pool = Arc<[OnceLock<Bytes>]>;
+/// For each chunk of an image what the first node got. As long as its bytes are here no others lie at their address.
+type Pool = Arc<[OnceLock<Pooled>]>;
+
+struct Pooled {
+    bytes: Bytes,
+    value: Value,
+}
+
+impl Pooled {
+    /// True if these are the very same bytes: at the same address.
+    fn is(&self, bytes: &Bytes) -> bool {
+        self.bytes.as_ptr() == bytes.as_ptr() && self.bytes.len() == bytes.len()
+    }
+}
 
 impl ChunkStores for SharedStores {
     fn open(&self, manifest: &Manifest) -> Option<Box<dyn ChunkStore>> {
@@ -90,10 +109,15 @@ struct SharedStore {
 }
 
 impl ChunkStore for SharedStore {
+    fn value(&self, index: u32, bytes: &Bytes, whole: bool) -> Value {
+        let known = self.pool.get(index as usize).and_then(OnceLock::get).filter(|pooled| pooled.is(bytes));
+        known.map_or_else(|| chunk_value(index, bytes, whole), |pooled| pooled.value)
+    }
+
     fn put(&mut self, index: u32, bytes: Bytes) {
         let Some(slot) = self.pool.get(index as usize) else { return };
-        let first = slot.get_or_init(|| bytes.clone());
-        if first.as_ptr() == bytes.as_ptr() && first.len() == bytes.len() {
+        let value = || chunk_value(index, &bytes, self.pool.len() == 1);
+        if slot.get_or_init(|| Pooled { bytes: bytes.clone(), value: value() }).is(&bytes) {
             self.shared[index as usize / 64] |= 1 << (index % 64);
         } else {
             self.own.insert(index, bytes);
@@ -102,7 +126,11 @@ impl ChunkStore for SharedStore {
 
     fn get(&self, index: u32) -> Option<Bytes> {
         let shared = self.shared.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
-        if shared { self.pool[index as usize].get().cloned() } else { self.own.get(&index).cloned() }
+        if shared {
+            self.pool[index as usize].get().map(|pooled| pooled.bytes.clone())
+        } else {
+            self.own.get(&index).cloned()
+        }
     }
 
     fn old_image(&self) -> Option<OldImage> {
@@ -114,6 +142,22 @@ impl ChunkStore for SharedStore {
 mod tests {
     use super::*;
     use crate::image::{ClusterSecretKey, ImageParts, PackedImage};
+
+    #[test]
+    fn only_the_very_same_bytes_are_not_hashed_again() {
+        let parts = ImageParts { initramfs: vec![7; 3 * CHUNK].into(), ..crate::session::testing::parts() };
+        let image = PackedImage::pack(&parts, &ClusterSecretKey::from_seed(&[1; 32])).unwrap();
+        let stores = SharedStores::default();
+        let (mut a, b) = (stores.open(image.manifest()).unwrap(), stores.open(image.manifest()).unwrap());
+        let chunk = image.chunk(1).unwrap();
+        a.put(1, chunk.clone());
+        let (copy, wrong) = (Bytes::copy_from_slice(&chunk), Bytes::from(vec![9; CHUNK]));
+        for bytes in [&chunk, &copy, &wrong, &chunk.slice(..CHUNK - 1), &chunk.slice(1..)] {
+            assert_eq!(b.value(1, bytes, false), chunk_value(1, bytes, false));
+        }
+        assert_eq!(b.value(2, &chunk, false), chunk_value(2, &chunk, false), "in another place");
+        assert_eq!(b.value(99, &chunk, false), chunk_value(99, &chunk, false));
+    }
 
     #[test]
     fn a_node_holds_what_it_was_given_and_nothing_else() {

@@ -54,7 +54,7 @@ impl BootNode {
 
     /// What is to be written into the record now. The node does not go on before [`BootNode::recorded`].
     pub fn record_due(&self) -> Option<ImageRecord> {
-        let (session, images) = (self.session.as_deref()?, self.images?);
+        let (session, images) = (self.session.as_ref()?, self.images?);
         let trial = &session.trial;
         let next = match session.stage {
             Stage::Verified if session.waits_for_record => ImageRecord { attempts: trial.record, ..images },
@@ -68,7 +68,7 @@ impl BootNode {
     /// What was due has been written into the record, or cannot be. Then the node boots the fallback, if there is one: an
     /// image that nobody counts might be tried for ever.
     pub fn recorded(&mut self, now: Time, is_written: bool) {
-        let (Some(due), Some(session)) = (self.record_due(), self.session.as_deref_mut()) else { return };
+        let (Some(due), Some(session)) = (self.record_due(), self.session.as_mut()) else { return };
         if is_written {
             self.images = Some(due);
         }
@@ -100,7 +100,7 @@ impl BootNode {
     pub(super) fn weigh(&self, manifest: &Manifest, offering: Offering) -> Result<Trial, Answer> {
         let (tag, version) = (manifest.tag(), manifest.version());
         let under_way = |session: &&Session| session.trial.tag == tag && session.trial.is_begun;
-        if let Some(session) = self.session.as_deref().filter(under_way) {
+        if let Some(session) = self.session.as_ref().filter(under_way) {
             return Ok(session.trial);
         }
         let images = self.images.unwrap_or_default();

@@ -53,7 +53,7 @@ pub struct BootNode {
     rng: fastrand::Rng,
     identity: Identity,
     entrance: Box<dyn Entrance>,
-    session: Option<Box<Session>>,
+    session: Option<Session>,
     /// What the NVRAM says of images; `None` if nobody keeps a record.
     images: Option<ImageRecord>,
     /// The record cannot be written.
@@ -140,7 +140,7 @@ impl BootNode {
     /// The session with this id, if the node takes part in it as this number and this start.
     fn session_as(&mut self, id: u32, number: NodeNumber, incarnation: u32) -> Option<(&mut Session, &Location)> {
         let location = self.entrance.location().filter(|location| location.own() == number)?;
-        let session = self.session.as_deref_mut().filter(|s| s.id == id && incarnation == self.identity.incarnation)?;
+        let session = self.session.as_mut().filter(|s| s.id == id && incarnation == self.identity.incarnation)?;
         Some((session, location))
     }
 

@@ -66,13 +66,13 @@ impl BootNode {
                 (carriage.mover(id, manifest, store, earlier, seed), Stage::Joined)
             }
         };
-        self.session = Some(Box::new(Session::new(now, offered.clone(), trial, mover, stage, report)));
+        self.session = Some(Session::new(now, offered.clone(), trial, mover, stage, report));
         self.has_no_image = false;
         Ok(())
     }
 
     /// Takes the session out, and keeps what it has counted.
-    pub(super) fn leave_session(&mut self) -> Option<Box<Session>> {
+    pub(super) fn leave_session(&mut self) -> Option<Session> {
         let old = self.session.take()?;
         self.counters += old.mover.counters();
         Some(old)
