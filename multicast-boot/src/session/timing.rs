@@ -117,7 +117,8 @@ impl Timing {
         self.offer_retry + if tries == 0 { self.relay_spacing * group } else { Duration::ZERO }
     }
 
-    /// For processes on real machines, where a node may not get the processor for some tens of milliseconds.
+    /// For processes on real machines, where a node may not get the processor for some tens of milliseconds; an emulated one among others now
+    /// and then for a second or two.
     pub fn real() -> Timing {
         Timing {
             loss_delay: Duration::from_millis(5),
@@ -125,7 +126,7 @@ impl Timing {
             repeat_min: Duration::from_millis(20),
             pulse_first: Duration::from_millis(5),
             pulse_max: Duration::from_millis(30),
-            parent_silence: Duration::from_millis(200),
+            parent_silence: Duration::from_millis(500),
             attach_retry: Duration::from_millis(50),
             attach_attempts: 3,
             starvation: Duration::from_secs(1),
@@ -143,7 +144,7 @@ impl Timing {
             report_retry: Duration::from_millis(20),
             report_interval: Duration::from_millis(250),
             query_interval: Duration::from_millis(100),
-            queries: 10,
+            queries: 40,
             no_progress: Duration::from_secs(20),
             hand_over_timeout: Duration::from_secs(60),
             rejoin_wait: Duration::from_secs(2),
