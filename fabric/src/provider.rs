@@ -11,6 +11,9 @@ pub enum OpenError {
     /// A simulated fabric has no port towards other processes.
     #[error("`{0}` is simulated within one process: this program needs a fabric that others share, as `xbar:PATH`")]
     Simulated(FabricSpec),
+    /// A subnet that only management packets reach.
+    #[error("`{0}` is an InfiniBand subnet, on which only `mapper` works: give another fabric, as `xbar:PATH`")]
+    Managed(FabricSpec),
     /// The network device.
     #[error(transparent)]
     Raw(#[from] RawError),
@@ -42,6 +45,7 @@ pub fn open_for_messages(fabric: &FabricSpec, host: Option<&str>, lane: u16) -> 
 fn open_port(fabric: &FabricSpec, host: Option<&str>, options: RawOptions) -> Result<Box<dyn Port>, OpenError> {
     match fabric {
         FabricSpec::Sim(_) => Err(OpenError::Simulated(fabric.clone())),
+        FabricSpec::Ibsim(_) => Err(OpenError::Managed(fabric.clone())),
         FabricSpec::Xbar(spec) => {
             if let Some(host) = host
                 && spec.host.as_ref().is_some_and(|other| other != host)

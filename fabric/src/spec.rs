@@ -3,7 +3,7 @@
 //! `PROVIDER:WHAT`, where the provider decides what `WHAT` is: `sim:pink`, `sim:clos:hosts=11664,radix=36,levels=3`,
 //! `sim:torus:8x8x8,hosts-per=2`, `sim:hypercube:7`, `sim:random:crossbars=40,radix=16,hosts=100,seed=1`, `sim:FILE`;
 //! `xbar:PATH` or `xbar:PATH,host=n17` is a host of a running `xbar serve`; `raw:eth1` is a network device, and `wire:eth0` one
-//! whose cable leads to crossbars.
+//! whose cable leads to crossbars; `ibsim:H0` is a node of the InfiniBand subnet that a running ibsim simulates.
 
 use crate::topology::generate::{Clos, GenerateError, Random, Torus, hypercube, pink};
 use crate::topology::{HostId, NodeId, TopoFileError, Topology, read_file};
@@ -50,9 +50,9 @@ pub const PROVIDERS: [Provider; 7] = [
     Provider { name: "umad", what: "InfiniBand directed-route management packets", expects: RDMA, available: false },
     Provider {
         name: "ibsim",
-        what: "the InfiniBand fabric simulator ibsim",
-        expects: "a host's name",
-        available: false,
+        what: "the InfiniBand fabric simulator ibsim, for the mapper",
+        expects: NODE,
+        available: cfg!(target_os = "linux"),
     },
 ];
 
@@ -66,6 +66,9 @@ const DEVICE: &str = "the name of a network device, as in `raw:eth1`";
 
 /// What may follow `wire:`.
 const CABLE: &str = "the name of a network device, as in `wire:eth0`";
+
+/// What may follow `ibsim:`.
+const NODE: &str = "the name of a node in ibsim's network file, as in `ibsim:H0`";
 
 /// What may follow `verbs:` and `umad:`.
 const RDMA: &str = "a device and its port, as in `mlx5_0/1`";
@@ -89,6 +92,8 @@ pub enum FabricSpec {
     Raw(String),
     /// The network device of this name, whose cable leads to crossbars.
     Wire(String),
+    /// The InfiniBand subnet of a running ibsim, from its node of this name.
+    Ibsim(String),
 }
 
 /// A host of the crossbars that a process serves: `PATH[,host=NAME]`.
@@ -193,6 +198,7 @@ impl FromStr for FabricSpec {
             Some(p) if p.available && p.name == "xbar" => what.parse().map(FabricSpec::Xbar),
             Some(p) if p.available && p.name == "raw" => device(p, what).map(FabricSpec::Raw),
             Some(p) if p.available && p.name == "wire" => device(p, what).map(FabricSpec::Wire),
+            Some(p) if p.available && p.name == "ibsim" => Ok(FabricSpec::Ibsim(what.to_owned())),
             Some(_) => Err(FabricSpecError::NoProvider { provider: provider.to_owned() }),
             None => Err(FabricSpecError::UnknownProvider(provider.to_owned())),
         }
@@ -206,6 +212,7 @@ impl fmt::Display for FabricSpec {
             FabricSpec::Xbar(what) => write!(f, "xbar:{what}"),
             FabricSpec::Raw(device) => write!(f, "raw:{device}"),
             FabricSpec::Wire(device) => write!(f, "wire:{device}"),
+            FabricSpec::Ibsim(node) => write!(f, "ibsim:{node}"),
         }
     }
 }

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod diff;
 pub mod discovery;
 pub mod engine;
+pub mod infiniband;
 mod levels;
 pub mod naming;
 pub mod routes_file;

@@ -17,6 +17,9 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("/boot/vmlinuz-*-cloud-amd64", "linux-image-cloud-amd64", "the tests in virtual machines"),
     ("valgrind", "valgrind", "the test of an MPI program under valgrind"),
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
+    ("ibsim", "ibsim-utils", "the tests of the mapper on simulated InfiniBand subnets"),
+    ("/usr/sbin/opensm", "opensm", "the test that OpenSM reads the mapper's tables"),
+    ("/usr/sbin/ibnetdiscover", "infiniband-diags", "the test of what InfiniBand's tools say of a subnet"),
 ];
 
 /// What `cargo xtask bench boot --against` runs besides ours.

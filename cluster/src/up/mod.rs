@@ -122,6 +122,10 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError> 
             let what = "cards of an Ethernet network find one another without a map: boot them with `bootd`";
             Err(UpError::usage(format!("{}: {what}", options.fabric)))
         }
+        FabricSpec::Ibsim(_) => {
+            let what = "only `mapper` works on an InfiniBand subnet: give another fabric, as `sim:pink`";
+            Err(UpError::usage(format!("{}: {what}", options.fabric)))
+        }
     }
 }
 

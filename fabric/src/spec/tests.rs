@@ -63,12 +63,17 @@ fn wrong_text_is_answered_with_what_would_be_right() {
     let clos = "expected `hosts=N,radix=N,levels=N[,oversubscription=N]`";
     let torus = "expected the lengths of its dimensions, `8x8x8[,hosts-per=N]`";
     for (text, error) in [
-        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, xbar, raw, wire".to_owned()),
+        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, xbar, raw, wire, ibsim".to_owned()),
         ("raw:", format!("`raw` does not say which fabric: expected `raw:` and {device}")),
         ("raw:eth0:1", format!("`eth0:1` is not {device}")),
         (
             "wire:",
             "`wire` does not say which fabric: expected `wire:` and the name of a network device, as in `wire:eth0`"
+                .into(),
+        ),
+        (
+            "ibsim:",
+            "`ibsim` does not say which fabric: expected `ibsim:` and the name of a node in ibsim's network file, as in `ibsim:H0`"
                 .into(),
         ),
         ("wire:a b", "`a b` is not the name of a network device, as in `wire:eth0`".into()),

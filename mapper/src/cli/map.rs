@@ -1,12 +1,14 @@
 //! `mapper` without a command: map, route, prove, write.
 
 use super::files::{check_writable, read_map, write_routes, write_text};
+use super::infiniband;
 use super::load;
 use super::progress::Progress;
 use super::report::{MapReport, Phase, write_map};
 use super::source::{self, Found};
 use crate::diff::diff;
 use crate::engine::{self, Request, TopologyKind};
+use crate::infiniband::text::ibsim_network;
 use crate::svg;
 use crate::verify::{Verified, verify};
 use clap::{ArgGroup, Args};
@@ -18,7 +20,7 @@ use twowire_fabric::program::interrupt;
 use twowire_fabric::program::{Failure, print, print_json};
 use twowire_fabric::sim::FaultSpec;
 use twowire_fabric::spec::FabricSpec;
-use twowire_fabric::topology::Topology;
+use twowire_fabric::topology::{HostId, Topology};
 
 /// See `mapper --help`.
 #[derive(Args, Debug)]
@@ -32,28 +34,37 @@ pub(super) struct MapArgs {
     pub from_topo: Option<PathBuf>,
     /// What the fabric is meant to be
     #[arg(long, value_name = "KIND", default_value = "any")]
-    topology: TopologyKind,
+    pub topology: TopologyKind,
     /// Routes for each pair of hosts: one, and alternates for spreading and failover
     #[arg(long, value_name = "K", default_value = "1")]
-    routes_per_pair: NonZeroU8,
+    pub routes_per_pair: NonZeroU8,
     /// The intended cabling: what differs from it is printed, and makes the exit status 1
     #[arg(long, value_name = "FILE")]
-    expect: Option<PathBuf>,
+    pub expect: Option<PathBuf>,
     /// Writes the map
     #[arg(long, value_name = "FILE")]
-    topo_out: Option<PathBuf>,
+    pub topo_out: Option<PathBuf>,
     /// Writes the routes of all pairs
     #[arg(long, value_name = "FILE")]
-    routes_out: Option<PathBuf>,
+    pub routes_out: Option<PathBuf>,
     /// Draws the map
     #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    pub svg: Option<PathBuf>,
     /// Loads the proven routes into the nodes, and lets all use them
     #[arg(long, conflicts_with = "from_topo")]
-    load: bool,
+    pub load: bool,
+    /// Brings an InfiniBand subnet up by the proven routes, as a subnet manager does
+    #[arg(long, conflicts_with = "from_topo")]
+    pub install: bool,
+    /// Writes an InfiniBand subnet's forwarding tables, as OpenSM's engine `file` reads them
+    #[arg(long, value_name = "FILE", conflicts_with = "from_topo")]
+    pub lfts_out: Option<PathBuf>,
+    /// Writes the map as a network for the InfiniBand simulator ibsim
+    #[arg(long, value_name = "FILE")]
+    ibnet_out: Option<PathBuf>,
     /// Prints one JSON object instead of a table
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     #[command(flatten)]
     pub probing: FabricArgs,
 }
@@ -79,10 +90,14 @@ pub(super) struct FabricArgs {
 }
 
 pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
-    let outputs = [&args.topo_out, &args.routes_out, &args.svg];
+    let outputs = [&args.topo_out, &args.routes_out, &args.svg, &args.lfts_out, &args.ibnet_out];
     outputs.into_iter().flatten().try_for_each(|path| check_writable(path))?;
     let expected = args.expect.as_deref().map(read_map).transpose()?;
     interrupt::catch();
+    if let Some(FabricSpec::Ibsim(node)) = &args.fabric {
+        return infiniband::run(args, node, expected);
+    }
+    infiniband::refuse_elsewhere(args)?;
     let mut fabric = args.fabric.as_ref().map(|spec| source::open(spec, &args.probing, args.load)).transpose()?;
     let mut clock = Clock::start();
     let found = clock.phase("discovery", |progress| match (&mut fabric, &args.from_topo) {
@@ -97,7 +112,7 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
     let routes =
         clock.phase("routes", |_| engine::compute(&topology, args.topology, request).map_err(Failure::failed))?;
     let proven = clock.phase("proof", |_| verify(&topology, routes, None).map_err(Failure::failed))?;
-    clock.phase("output", |_| write(args, &topology, &proven))?;
+    clock.phase("output", |_| write(args, &topology, front_end, &proven))?;
     let loaded = match fabric.as_mut().filter(|_| args.load) {
         None => None,
         Some(fabric) => Some(clock.phase("loading", |progress| load::load(fabric, &topology, &proven, progress))?),
@@ -109,22 +124,33 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
         discovery,
         proof: proven.report().clone(),
         loaded,
+        subnet: None,
         differences: expected.map(|(expected, its_front_end)| diff(&expected, its_front_end, &topology, front_end)),
         wall_ms: clock.wall_ms(),
         phases: clock.phases,
     };
+    finish(args, &report)
+}
+
+/// Prints a report; an error if it says that something is not as it should be.
+pub(super) fn finish(args: &MapArgs, report: &MapReport) -> Result<(), Failure> {
     if args.json {
-        print_json(&report)?
+        print_json(report)?
     } else {
-        print(|out| write_map(out, &report))?
+        print(|out| write_map(out, report))?
     }
-    let differs = report.differences.is_some_and(|differences| !differences.is_empty());
-    let lacks = report.loaded.is_some_and(|loaded| !loaded.not_loaded.is_empty());
+    let differs = report.differences.as_ref().is_some_and(|differences| !differences.is_empty());
+    let lacks = report.loaded.as_ref().is_some_and(|loaded| !loaded.not_loaded.is_empty());
     if differs || lacks { Err(Failure::Reported) } else { Ok(()) }
 }
 
 /// Writes the files that were asked for.
-fn write(args: &MapArgs, topology: &Topology, routes: &Verified<RouteSet>) -> Result<(), Failure> {
+pub(super) fn write(
+    args: &MapArgs,
+    topology: &Topology,
+    front_end: HostId,
+    routes: &Verified<RouteSet>,
+) -> Result<(), Failure> {
     if let Some(path) = &args.topo_out {
         write_text(path, &topology.to_string())?;
     }
@@ -134,13 +160,16 @@ fn write(args: &MapArgs, topology: &Topology, routes: &Verified<RouteSet>) -> Re
     if let Some(path) = &args.svg {
         write_text(path, &svg::draw(topology))?;
     }
+    if let Some(path) = &args.ibnet_out {
+        write_text(path, &ibsim_network(topology, front_end.into()))?;
+    }
     Ok(())
 }
 
 /// Measures the steps of a run.
-struct Clock {
+pub(super) struct Clock {
     start: Instant,
-    phases: Vec<Phase>,
+    pub phases: Vec<Phase>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "people want to know how long they waited")]
@@ -154,12 +183,12 @@ fn ms_since(start: Instant) -> f64 {
 }
 
 impl Clock {
-    fn start() -> Clock {
+    pub(super) fn start() -> Clock {
         Clock { start: now(), phases: Vec::new() }
     }
 
     /// Does one step, unless Ctrl-C was pressed before it or meanwhile.
-    fn phase<T>(
+    pub(super) fn phase<T>(
         &mut self,
         name: &'static str,
         step: impl FnOnce(&Progress) -> Result<T, Failure>,
@@ -173,7 +202,7 @@ impl Clock {
         result
     }
 
-    fn wall_ms(&self) -> f64 {
+    pub(super) fn wall_ms(&self) -> f64 {
         ms_since(self.start)
     }
 }

@@ -1,5 +1,6 @@
 //! What a run has found out, for people and for machines.
 
+use super::infiniband::SubnetReport;
 use super::load::LoadReport;
 use crate::diff::Change;
 use crate::verify::Report;
@@ -22,6 +23,9 @@ pub(super) struct MapReport {
     /// How loading the routes went; nothing if it was not asked for.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub loaded: Option<LoadReport>,
+    /// How it went on an InfiniBand subnet; nothing on other fabrics.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<SubnetReport>,
     /// What differs from the intended cabling; nothing if none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub differences: Option<Vec<Change>>,
@@ -76,6 +80,14 @@ pub(super) fn write_map(out: &mut dyn Write, report: &MapReport) -> io::Result<(
         let (nodes, bytes) = (grouped(loaded.committed), grouped(loaded.table_bytes));
         row(out, "loaded", &format!("{nodes} nodes use their routes, {bytes} bytes, {:.1} ms", loaded.load_ms))?;
         loaded.not_loaded.iter().try_for_each(|n| writeln!(out, "  {} failed at {}: {}", n.node, n.stage, n.reason))?;
+    }
+    if let Some(subnet) = &report.subnet {
+        subnet.silent.iter().try_for_each(|port| writeln!(out, "  {port} has a link, but nobody answers behind it"))?;
+        if let Some(installed) = &subnet.installed {
+            let (lids, blocks) = (grouped(installed.lids), grouped(installed.table_blocks));
+            let ports = grouped(installed.active_ports);
+            row(out, "installed", &format!("{lids} identifiers, {blocks} blocks of tables, {ports} ports active"))?;
+        }
     }
     let phases: Vec<String> = report.phases.iter().map(|p| format!("{} {:.1} ms", p.name, p.wall_ms)).collect();
     row(out, "wall time", &format!("{:.1} ms ({})", report.wall_ms, phases.join(", ")))?;

@@ -2,7 +2,7 @@
 
 use super::RouteRef;
 use crate::route::MAX_HOPS;
-use crate::topology::{HostId, NodeId, PortId, Topology};
+use crate::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
 
 /// The entry of a table where no route leads to the destination.
 pub const NO_PORT: u8 = u8::MAX;
@@ -147,6 +147,25 @@ impl Tables {
             attachments,
             layers,
         }
+    }
+
+    /// Tables of the preferred routes alone, that tell by the destination where a frame leaves. A crossbar from which going
+    /// down leads to the destination does that; all others do what they do with frames that may still go up. So routes
+    /// that go up first and then down still do, and there are no others.
+    pub(super) fn by_destination(&self) -> Tables {
+        let mut up = self.layers[0].up.clone();
+        for (up, &down) in up.iter_mut().zip(&self.layers[0].down) {
+            if down != NO_PORT {
+                *up = down;
+            }
+        }
+        let layers = vec![Layer { up, down: Vec::new() }];
+        Tables { layers, links: self.links.clone(), attachments: self.attachments.clone(), ..*self }
+    }
+
+    /// The port by which a frame for a host that has not gone down leaves a crossbar by the preferred route, or [`NO_PORT`].
+    pub(super) fn port_towards(&self, crossbar: CrossbarId, to: HostId) -> u8 {
+        self.layers[0].up[to.0 as usize * self.crossbars + crossbar.0 as usize]
     }
 
     /// The number of hosts.
