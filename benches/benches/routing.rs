@@ -24,7 +24,7 @@ fn main() {
     time("Clos of 11,664 hosts, 1 route a pair", &clos(11_664, 36), TopologyKind::Clos, 1);
     time("Clos of 39,366 hosts, 1 route a pair", &clos(39_366, 54), TopologyKind::Clos, 1);
     let torus = Torus { dimensions: vec![8, 8, 8], hosts_per: 1 }.build().expect("a torus");
-    time("torus 8x8x8 by up*/down*, 1 route a pair", &torus, TopologyKind::Torus, 1);
+    time("torus 8x8x8, 1 route a pair", &torus, TopologyKind::Torus, 1);
     let random = Random { crossbars: 40, radix: 16, hosts: 100, seed: 1 }.build().expect("a random network");
     time("random, 40 crossbars and 100 hosts, 4 routes a pair", &random, TopologyKind::Any, 4);
 }

@@ -3,6 +3,8 @@
 //! | engine | for | by |
 //! |---|---|---|
 //! | [`Clos`] | fat trees, whole or damaged, of any number of levels | d-mod-k (Zahavi); on damaged ones as Dmodc (Gliksberg et al.) |
+//! | [`Hypercube`] | hypercubes, whole or damaged | e-cube (Sullivan and Bashkow) |
+//! | [`Torus`] | tori and meshes, whole or damaged | dimension order (Dally and Seitz), without passing through one crossbar of each ring |
 //! | [`UpDown`] | any graph | up*/down* (Autonet) |
 //!
 //! An engine is trusted with nothing: what it computes is proved by [`verify`](crate::verify) before it leaves the mapper.
@@ -10,7 +12,12 @@
 mod cabling;
 mod clos;
 mod detour;
+mod dimension_order;
 mod fat_tree;
+mod grid;
+mod hypercube;
+mod torus;
+mod turns;
 mod updown;
 
 #[cfg(test)]
@@ -19,6 +26,8 @@ mod tests;
 pub(crate) use tests::odd_cables;
 
 pub use clos::Clos;
+pub use hypercube::Hypercube;
+pub use torus::Torus;
 pub use updown::UpDown;
 
 use std::fmt;
@@ -58,6 +67,27 @@ pub enum EngineError {
         /// How far both crossbars are from the nearest host.
         hops: Steps,
     },
+    /// The graph is not what an engine for grids takes.
+    #[error(
+        "no {engine}: the crossbars and cables are not a part of one; correct the cabling, or use `--topology any`"
+    )]
+    NotGrid {
+        /// The engine.
+        engine: &'static str,
+    },
+    /// Two hosts are connected, but the engine finds no route between them that is free of cycles with all others.
+    #[error(
+        "too damaged for the {engine} engine: {from} and {to} are connected, but by no path that it finds and that could not \
+         deadlock; repair cables, or use `--topology any`"
+    )]
+    NoDetour {
+        /// The engine.
+        engine: &'static str,
+        /// A host.
+        from: String,
+        /// A host that it cannot reach.
+        to: String,
+    },
     /// Two hosts are connected, but no route between them is free of cycles with all others.
     #[error(
         "too damaged for the Clos engine: {from} and {to} are connected, but by no path that goes up and then down, and by \
@@ -96,22 +126,28 @@ pub trait Engine {
 pub enum TopologyKind {
     /// A fat tree: d-mod-k routes, or an error if it is none
     Clos,
-    /// A torus (in this version routed by up*/down*)
+    /// A torus or a mesh: dimension order; up*/down* where it is none, or too damaged
     Torus,
-    /// A hypercube (in this version routed by up*/down*)
+    /// A hypercube: dimension order; up*/down* where it is none, or too damaged
     Hypercube,
-    /// Anything: d-mod-k if it is a fat tree, up*/down* otherwise
+    /// Anything: as for what it is, up*/down* otherwise
     Any,
 }
 
 /// Computes routes with the engine that suits a topology.
 pub fn compute(topology: &Topology, kind: TopologyKind, request: Request) -> Result<RouteSet, EngineError> {
-    match kind {
-        TopologyKind::Clos => Clos.compute(topology, request),
-        TopologyKind::Torus | TopologyKind::Hypercube => UpDown.compute(topology, request),
-        TopologyKind::Any => Clos.compute(topology, request).or_else(|reason| {
-            tracing::debug!(%reason, "routing by up*/down*");
-            UpDown.compute(topology, request)
-        }),
+    let engines: &[&dyn Engine] = match kind {
+        TopologyKind::Clos => &[&Clos],
+        TopologyKind::Torus => &[&Torus, &UpDown],
+        TopologyKind::Hypercube => &[&Hypercube, &UpDown],
+        TopologyKind::Any => &[&Clos, &Hypercube, &Torus, &UpDown],
+    };
+    let (last, others) = engines.split_last().expect("there is one for each kind");
+    for engine in others {
+        match engine.compute(topology, request) {
+            Ok(routes) => return Ok(routes),
+            Err(reason) => tracing::debug!(%reason, "trying another engine"),
+        }
     }
+    last.compute(topology, request)
 }

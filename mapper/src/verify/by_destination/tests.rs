@@ -138,7 +138,7 @@ fn both_ways_say_the_same_of_spoilt_tables() {
             holding += usize::from(report.holds());
         }
     }
-    assert!([wrong, missing, cycles, holding].iter().all(|&n| n > 10), "{wrong} {missing} {cycles} {holding}");
+    assert!([wrong, missing, cycles, holding].iter().all(|&n| n > 5), "{wrong} {missing} {cycles} {holding}");
 }
 
 #[test]
