@@ -170,7 +170,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (folder, log) = (dir.path(), dir.path().join("log"));
         let mut sleeper = Command::new("sleep");
-        start(sleeper.arg("600"), folder, "n1", &log).unwrap().wait_until(SLICE, || true).unwrap();
+        // Its environment can be read a moment after it has started.
+        let is_there = || find(folder).is_ok_and(|found| !found.is_empty());
+        let started = start(sleeper.arg("600"), folder, "n1", &log).unwrap();
+        started.wait_until(Duration::from_secs(60), is_there).unwrap();
         let found = find(folder).unwrap();
         assert_eq!(found.iter().map(LabProcess::role).collect::<Vec<_>>(), ["n1"]);
         end(&found).unwrap();
