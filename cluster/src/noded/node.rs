@@ -93,7 +93,10 @@ pub(super) fn run() -> Result<(), Failure> {
 
 /// Says that this node is to wait for its front end however long there is none, or that it need not any longer.
 pub(super) fn hold(off: bool) -> Result<(), Failure> {
-    Left::read()?.ticket()?;
+    if Left::read()?.ticket().is_err() {
+        let remedy = "run it on one, as `mpirun --hosts n3 … noded hold`";
+        return Err(Failure::usage(format!("this host is no node that has booted over the fabric: {remedy}")));
+    }
     let file = Path::new(HOLD);
     let done = if off { fs::remove_file(file) } else { fs::write(file, "") };
     match done {

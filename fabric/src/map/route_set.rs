@@ -11,7 +11,7 @@ pub use listed::{Listed, ListedBuilder};
 pub use tables::{Attachment, Layer, Link, NO_PORT, Tables};
 
 use crate::route::Route;
-use crate::topology::{CrossbarId, HostId};
+use crate::topology::HostId;
 use std::borrow::Cow;
 
 /// One route as it is read out: see [`RouteSet::for_each_from`].
@@ -93,15 +93,6 @@ impl RouteSet {
         let Store::Tables(tables) = &self.store else { return None };
         let store = Store::Tables(tables.by_destination());
         Some(RouteSet { epoch: self.epoch, engine: self.engine.clone(), routes_per_pair: 1, store })
-    }
-
-    /// The port by which a frame for a host leaves a crossbar, or [`NO_PORT`]; `None` for routes that were listed one by one.
-    /// It is the whole truth only of what [`RouteSet::by_destination`] makes.
-    pub fn port_towards(&self, crossbar: CrossbarId, to: HostId) -> Option<u8> {
-        match &self.store {
-            Store::Tables(tables) => Some(tables.port_towards(crossbar, to)),
-            Store::Listed(_) => None,
-        }
     }
 
     /// The number of hosts.

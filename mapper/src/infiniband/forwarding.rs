@@ -76,7 +76,9 @@ impl<'a> ForwardingTables<'a> {
     }
 
     fn to_host(&self, switch: CrossbarId, host: HostId) -> u8 {
-        let port = self.routes.port_towards(switch, host).expect("routes by destination have tables");
+        let tables = self.routes.tables().expect("routes by destination have tables");
+        let [row, _] = tables.layers()[0].rows(tables.crossbars(), host);
+        let port = row[switch.0 as usize];
         if port == map::NO_PORT { NO_PORT } else { port + 1 }
     }
 

@@ -2,7 +2,7 @@
 
 use super::RouteRef;
 use crate::route::MAX_HOPS;
-use crate::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
+use crate::topology::{HostId, NodeId, PortId, Topology};
 
 /// The entry of a table where no route leads to the destination.
 pub const NO_PORT: u8 = u8::MAX;
@@ -161,11 +161,6 @@ impl Tables {
         }
         let layers = vec![Layer { up, down: Vec::new() }];
         Tables { layers, links: self.links.clone(), attachments: self.attachments.clone(), ..*self }
-    }
-
-    /// The port by which a frame for a host that has not gone down leaves a crossbar by the preferred route, or [`NO_PORT`].
-    pub(super) fn port_towards(&self, crossbar: CrossbarId, to: HostId) -> u8 {
-        self.layers[0].up[to.0 as usize * self.crossbars + crossbar.0 as usize]
     }
 
     /// The number of hosts.
