@@ -18,6 +18,10 @@ const FEW: u32 = 192;
 /// Attempts along the routes of the layout, before others are tried.
 const FIRST_ATTEMPTS: u32 = 3;
 
+/// Receipts that are not echoed before the parent is thought not to hear us: where one frame of ten is lost, four in a row
+/// are lost somewhere all the time, and other routes share cables with others.
+const UNHEARD: u32 = 10;
+
 /// Spans of lost frames that a receipt names, at most.
 const MAX_SPANS: usize = DEFAULT_MAX_PAYLOAD / 8;
 
@@ -45,6 +49,8 @@ pub(crate) struct Feed {
     receipt_sent: Option<Time>,
     /// The receipt whose echo gives the next sample of the round trip.
     timed: Option<(u16, Time)>,
+    /// Receipts sent since then, it among them.
+    unechoed: u32,
     round_trip: Duration,
     unreported: u32,
     pub(crate) receipt_due: bool,
@@ -83,6 +89,7 @@ impl Feed {
             serial: 0,
             receipt_sent: None,
             timed: None,
+            unechoed: 0,
             round_trip: Duration::ZERO,
             unreported: 0,
             receipt_due: false,
@@ -184,7 +191,7 @@ impl Feed {
         {
             let sample = now - sent;
             self.round_trip = if self.round_trip.is_zero() { sample } else { (self.round_trip * 7 + sample) / 8 };
-            self.timed = None;
+            (self.timed, self.unechoed) = (None, 0);
         }
         if !self.lost.is_empty() {
             self.lost.retain(|lost| lost.said_in.is_none_or(|serial| is_newer(serial, echo)));
@@ -235,6 +242,7 @@ impl Feed {
         self.unreported = 0;
         self.receipt_sent = Some(now);
         self.timed.get_or_insert((self.serial, now));
+        self.unechoed += 1;
         (self.serial, self.settled(), self.next, payload)
     }
 
@@ -251,10 +259,11 @@ impl Feed {
         Some((self.contact(heard) + timing.parent_silence).min(sent + receipt).min(self.say_at.unwrap_or(Time::MAX)))
     }
 
-    /// The last instant of which we know that parent and child heard one another: a receipt that is not echoed shows
+    /// The last instant of which we know that parent and child heard one another: receipts that are not echoed show
     /// that the parent does not hear us.
     fn contact(&self, heard: Time) -> Time {
-        self.timed.map_or(heard, |(_, sent)| heard.min(sent))
+        let unheard = self.timed.filter(|_| self.unechoed >= UNHEARD);
+        unheard.map_or(heard, |(_, sent)| heard.min(sent))
     }
 
     fn repeat_after(&self, timing: &Timing) -> Duration {
@@ -286,4 +295,29 @@ impl Feed {
 /// True if serial `a` was given after serial `b`.
 pub(crate) fn is_newer(a: u16, b: u16) -> bool {
     a.wrapping_sub(b) as i16 > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A feed whose parent answers the first receipt and is heard from then on, but hears nothing more. Says after how many more
+    /// receipts the feed attaches anew, if it does within so many.
+    fn attaches_anew_after(receipts: u32) -> Option<u32> {
+        let (timing, mut now) = (Timing::default(), Time::ZERO);
+        let mut feed = Feed::new(NodeNumber::from_index(1), 0, false, 1);
+        let (serial, ..) = feed.receipt(now);
+        (1..=receipts).find(|_| {
+            now += timing.repeat_min;
+            feed.on_data(now, feed.next, serial, &timing);
+            feed.receipt(now);
+            feed.on_timeout(now, &timing)
+        })
+    }
+
+    #[test]
+    fn a_few_lost_receipts_in_a_row_are_no_reason_for_other_routes_but_many_are() {
+        assert_eq!(attaches_anew_after(UNHEARD - 1), None, "a lossy fabric loses so many");
+        assert_eq!(attaches_anew_after(2 * UNHEARD), Some(UNHEARD));
+    }
 }
