@@ -8,7 +8,9 @@ mod load;
 mod map;
 mod progress;
 mod report;
+mod routed;
 mod routes;
+mod show;
 mod source;
 mod verify;
 
@@ -43,6 +45,7 @@ const EXAMPLES: &str = "Exit status: 0 if all is well; 1 if it failed, or found 
     mapper --from-topo pink.topo --svg pink.svg --json\n  \
     mapper verify --topo pink.topo --routes pink.routes\n  \
     mapper routes --from-topo pink.topo --from n0 --to n9\n  \
+    mapper show --topo pink.topo --from n0 --to n9\n  \
     mapper diff before.topo after.topo";
 
 #[derive(Subcommand, Debug)]
@@ -51,6 +54,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Prints the routes that leave a host
     Routes(routes::RoutesArgs),
+    /// Explains routes hop by hop, the busiest cables, the longest routes, and what is plugged in where
+    Show(show::ShowArgs),
     /// Says which cables and hosts differ between two maps, and what to move where
     Diff(diff::DiffArgs),
     /// Prints a completion script for a shell
@@ -64,6 +69,7 @@ pub fn main() -> ExitCode {
         None => map::run(&cli.map),
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Routes(args)) => routes::run(&args),
+        Some(Command::Show(args)) => show::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Completions(args)) => completions::run(&args, &mut Cli::command()),
     };

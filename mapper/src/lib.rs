@@ -4,6 +4,8 @@ pub mod cli;
 pub mod diff;
 pub mod discovery;
 pub mod engine;
+pub mod explain;
+pub mod hostlist;
 pub mod infiniband;
 mod levels;
 pub mod naming;

@@ -1,6 +1,7 @@
 //! `mapper routes`.
 
 use super::files::read_topology;
+use super::routed::find_host;
 use crate::engine::{self, Request, TopologyKind};
 use crate::verify::verify;
 use clap::Args;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use std::num::NonZeroU8;
 use std::path::PathBuf;
 use twowire_fabric::program::{Failure, print, print_json};
-use twowire_fabric::topology::{HostId, NodeId, Topology};
+use twowire_fabric::topology::HostId;
 
 /// See `mapper routes --help`.
 #[derive(Args, Debug)]
@@ -68,15 +69,4 @@ pub(super) fn run(args: &RoutesArgs) -> Result<(), Failure> {
             _ => writeln!(out, "{from} {to} {hops} rail={rail}"),
         })
     })
-}
-
-fn find_host(topology: &Topology, flag: &str, name: &str) -> Result<HostId, Failure> {
-    match topology.find(name) {
-        Some(NodeId::Host(host)) => Ok(host),
-        Some(NodeId::Crossbar(_)) => Err(Failure::Usage(format!("{flag} {name}: that is a crossbar; name a host"))),
-        None => {
-            let example = topology.hosts().first().map_or("nothing", |host| &host.name);
-            Err(Failure::Usage(format!("{flag} {name}: the topology has no such host; the first it has is {example}")))
-        }
-    }
 }

@@ -9,6 +9,7 @@
 
 mod by_destination;
 mod cycle;
+mod loads;
 mod network;
 mod report;
 mod shortest;
@@ -18,6 +19,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use loads::{Loads, loads};
 pub use report::{CycleStep, Fault, Report};
 
 use shortest::Shortest;
@@ -86,10 +88,7 @@ pub fn check(topology: &Topology, routes: &RouteSet, in_use: Option<&RouteSet>) 
         Some((set, None)) => set.for_each(|from, route| tally.depend(from, route)),
         None => {}
     }
-    match routes.tables() {
-        Some(tables) => by_destination::check(&mut tally, routes, tables, &shortest),
-        None => walk::check(&mut tally, routes, &shortest),
-    }
+    tally.count(routes, &shortest);
     let cycle = cycle::find(&network, &tally.dependencies);
     let steps = cycle.map(|cycle| cycle::explain(&network, topology, &cycle, routes, in_use));
     tally.finish(routes, steps.unwrap_or_default())

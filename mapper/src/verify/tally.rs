@@ -3,6 +3,7 @@
 use super::network::{End, Lost, Network};
 use super::report::{CycleStep, Fault, Report};
 use super::shortest::Shortest;
+use super::{by_destination, walk};
 use twowire_fabric::map::{RouteRef, RouteSet};
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
 
@@ -32,6 +33,14 @@ impl<'a> Tally<'a> {
         };
         let (dependencies, load) = (vec![0; network.ports()], vec![0; network.ports()]);
         Tally { network, topology, dependencies, load, report, missing: Vec::new() }
+    }
+
+    /// Walks all routes of a set, by its tables if it has any.
+    pub(super) fn count(&mut self, routes: &RouteSet, shortest: &Shortest) {
+        match routes.tables() {
+            Some(tables) => by_destination::check(self, routes, tables, shortest),
+            None => walk::check(self, routes, shortest),
+        }
     }
 
     /// Walks a route of a set that is in use beside the one that is proved, and adds its dependencies.

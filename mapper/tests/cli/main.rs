@@ -1,79 +1,15 @@
 //! The program `mapper`, run as a user runs it, each time in a directory of its own.
 
+mod sandbox;
+mod show;
+
+use sandbox::Sandbox;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
-use tempfile::TempDir;
+use std::process::Command;
 
 /// A small Clos that every test can afford: 16 hosts.
-const CLOS: &str = "sim:clos:hosts=16,radix=4,levels=3";
-
-struct Sandbox {
-    dir: TempDir,
-}
-
-impl Sandbox {
-    fn new() -> Sandbox {
-        Sandbox { dir: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path().join(name)).unwrap()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// Runs `mapper` with these words.
-    fn run(&self, words: &str) -> Output {
-        let mapper = env!("CARGO_BIN_EXE_mapper");
-        Command::new(mapper).args(words.split_whitespace()).current_dir(self.path()).output().unwrap()
-    }
-
-    /// Standard output of a run that succeeds.
-    #[track_caller]
-    fn ok(&self, words: &str) -> String {
-        let output = self.run(words);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "mapper {words}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[track_caller]
-    fn json(&self, words: &str) -> Value {
-        serde_json::from_str(&self.ok(words)).unwrap()
-    }
-
-    /// A run that must end with `code`; each of `expected` must stand in what it says. Nothing is left behind.
-    #[track_caller]
-    fn fails(&self, words: &str, code: i32, expected: &[&str]) {
-        let before = self.names();
-        let output = self.run(words);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "mapper {words}\n{stderr}");
-        for text in expected {
-            assert!(stderr.contains(text), "mapper {words}\nexpected: {text}\ngot: {stderr}");
-        }
-        if code == 1 {
-            assert_eq!(stderr.lines().count(), 1, "mapper {words}\none line, please: {stderr}");
-        }
-        assert!(output.stdout.is_empty(), "mapper {words}");
-        assert_eq!(self.names(), before, "mapper {words} left something behind");
-    }
-}
+pub(crate) const CLOS: &str = "sim:clos:hosts=16,radix=4,levels=3";
 
 #[test]
 fn a_fabric_is_mapped_routed_and_proved() {
@@ -277,7 +213,7 @@ fn files_that_cannot_be_written_are_noticed_before_the_work() {
 #[test]
 fn help_has_examples_and_completions_are_scripts() {
     let sandbox = Sandbox::new();
-    for words in ["--help", "verify --help", "routes --help", "diff --help", "completions --help"] {
+    for words in ["--help", "verify --help", "routes --help", "show --help", "diff --help", "completions --help"] {
         let help = sandbox.ok(words);
         assert!(help.contains("Example") && help.contains("Usage: mapper"), "mapper {words}\n{help}");
     }
