@@ -1,11 +1,13 @@
 //! The command line of `mapper`.
 
+mod cabling;
 mod completions;
 mod diff;
 mod files;
 mod infiniband;
 mod load;
 mod map;
+mod merge;
 mod progress;
 mod report;
 mod routed;
@@ -13,6 +15,7 @@ mod routes;
 mod show;
 mod source;
 mod verify;
+mod what_if;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
@@ -46,6 +49,8 @@ const EXAMPLES: &str = "Exit status: 0 if all is well; 1 if it failed, or found 
     mapper verify --topo pink.topo --routes pink.routes\n  \
     mapper routes --from-topo pink.topo --from n0 --to n9\n  \
     mapper show --topo pink.topo --from n0 --to n9\n  \
+    mapper what-if --topo pink.topo --kill x2.5\n  \
+    mapper merge --topo pink.topo east.routes west.routes --out all.routes\n  \
     mapper diff before.topo after.topo";
 
 #[derive(Subcommand, Debug)]
@@ -56,6 +61,10 @@ enum Command {
     Routes(routes::RoutesArgs),
     /// Explains routes hop by hop, the busiest cables, the longest routes, and what is plugged in where
     Show(show::ShowArgs),
+    /// Says what would be lost if something broke
+    WhatIf(what_if::WhatIfArgs),
+    /// Puts several sets of routes together, and proves the result
+    Merge(merge::MergeArgs),
     /// Says which cables and hosts differ between two maps, and what to move where
     Diff(diff::DiffArgs),
     /// Prints a completion script for a shell
@@ -70,6 +79,8 @@ pub fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::run(&args),
         Some(Command::Routes(args)) => routes::run(&args),
         Some(Command::Show(args)) => show::run(&args),
+        Some(Command::WhatIf(args)) => what_if::run(&args),
+        Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Completions(args)) => completions::run(&args, &mut Cli::command()),
     };

@@ -136,12 +136,7 @@ impl Comparison<'_> {
     /// A port of the new map by its name in the old one; by its new name if it belongs to something new.
     fn name_of_new(&self, end: PortId) -> String {
         let Some(known) = self.lockstep.port_in_a(end) else { return self.new.port_name(end).to_string() };
-        let is_below_zero = known.port >= self.old.ports_of(known.node) && known.port >= 64;
-        if is_below_zero {
-            // The old map did not know so low a port, and called a higher one 0.
-            return format!("{}:{}", self.old.node_name(known.node), i16::from(known.port) - 128);
-        }
-        self.old.port_name(known).to_string()
+        port_in_old_names(self.old, known)
     }
 
     fn crossbars(&self) -> Vec<Change> {
@@ -248,6 +243,16 @@ impl Comparison<'_> {
         moved.extend(new.into_iter().map(|[a, b]| Change::CableNew { a, b }));
         moved
     }
+}
+
+/// A port of a newer map by the name that the old one has, or would have, for it.
+pub(crate) fn port_in_old_names(old: &Topology, port: PortId) -> String {
+    let is_below_zero = port.port >= old.ports_of(port.node) && port.port >= 64;
+    if is_below_zero {
+        // The old map did not know so low a port, and called a higher one 0.
+        return format!("{}:{}", old.node_name(port.node), i16::from(port.port) - 128);
+    }
+    old.port_name(port).to_string()
 }
 
 /// What a host is plugged into, by its first cabled port.

@@ -1,5 +1,6 @@
 //! The mapper: what is out there, what it is called, and how to get from anywhere to anywhere.
 
+pub mod cabling;
 pub mod cli;
 pub mod diff;
 pub mod discovery;
@@ -8,6 +9,7 @@ pub mod explain;
 pub mod hostlist;
 pub mod infiniband;
 mod levels;
+pub mod merge;
 pub mod naming;
 pub mod routes_file;
 pub mod svg;

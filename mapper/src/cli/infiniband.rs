@@ -1,9 +1,9 @@
 //! `mapper --fabric ibsim:NODE`: an InfiniBand subnet is found, routed, proved, and brought up.
 
+use super::cabling::CablingReport;
 use super::files::write_text;
 use super::map::{Clock, MapArgs, finish, write};
 use super::report::{DiscoveryReport, MapReport};
-use crate::diff::diff;
 use crate::engine::{self, Request, TopologyKind};
 use crate::infiniband::InfinibandError;
 use crate::infiniband::discovery::Discovery;
@@ -90,8 +90,7 @@ pub(super) fn run(args: &MapArgs, node: &str, expected: Option<(Topology, HostId
         proof: proven.report().clone(),
         loaded: None,
         subnet: Some(SubnetReport { silent: subnet.silent().collect(), installed }),
-        differences: expected
-            .map(|(expected, its_front_end)| diff(&expected, its_front_end, topology, subnet.front_end())),
+        cabling: expected.map(|expected| CablingReport::compare(&expected, topology, subnet.front_end())),
         wall_ms: clock.wall_ms(),
         phases: clock.phases,
     };

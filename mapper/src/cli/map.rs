@@ -1,12 +1,12 @@
 //! `mapper` without a command: map, route, prove, write.
 
+use super::cabling::CablingReport;
 use super::files::{check_writable, read_map, write_routes, write_text};
 use super::infiniband;
 use super::load;
 use super::progress::Progress;
 use super::report::{MapReport, Phase, write_map};
 use super::source::{self, Found};
-use crate::diff::diff;
 use crate::engine::{self, Request, TopologyKind};
 use crate::infiniband::text::ibsim_network;
 use crate::svg;
@@ -38,7 +38,7 @@ pub(super) struct MapArgs {
     /// Routes for each pair of hosts: one, and alternates for spreading and failover
     #[arg(long, value_name = "K", default_value = "1")]
     pub routes_per_pair: NonZeroU8,
-    /// The intended cabling: what differs from it is printed, and makes the exit status 1
+    /// The intended cabling: what is to be done to have it is printed, and makes the exit status 1
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
     /// Writes the map
@@ -125,7 +125,7 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
         proof: proven.report().clone(),
         loaded,
         subnet: None,
-        differences: expected.map(|(expected, its_front_end)| diff(&expected, its_front_end, &topology, front_end)),
+        cabling: expected.map(|expected| CablingReport::compare(&expected, &topology, front_end)),
         wall_ms: clock.wall_ms(),
         phases: clock.phases,
     };
@@ -139,7 +139,7 @@ pub(super) fn finish(args: &MapArgs, report: &MapReport) -> Result<(), Failure> 
     } else {
         print(|out| write_map(out, report))?
     }
-    let differs = report.differences.as_ref().is_some_and(|differences| !differences.is_empty());
+    let differs = report.cabling.as_ref().is_some_and(|cabling| !cabling.is_as_intended());
     let lacks = report.loaded.as_ref().is_some_and(|loaded| !loaded.not_loaded.is_empty());
     if differs || lacks { Err(Failure::Reported) } else { Ok(()) }
 }

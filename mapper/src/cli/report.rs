@@ -1,8 +1,8 @@
 //! What a run has found out, for people and for machines.
 
+use super::cabling::CablingReport;
 use super::infiniband::SubnetReport;
 use super::load::LoadReport;
-use crate::diff::Change;
 use crate::verify::Report;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -26,9 +26,9 @@ pub(super) struct MapReport {
     /// How it went on an InfiniBand subnet; nothing on other fabrics.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub subnet: Option<SubnetReport>,
-    /// What differs from the intended cabling; nothing if none was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub differences: Option<Vec<Change>>,
+    /// The intended cabling beside this one; nothing if none was given.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub cabling: Option<CablingReport>,
     /// Time on the clock on the wall, of each step.
     pub phases: Vec<Phase>,
     /// All of it.
@@ -91,14 +91,7 @@ pub(super) fn write_map(out: &mut dyn Write, report: &MapReport) -> io::Result<(
     }
     let phases: Vec<String> = report.phases.iter().map(|p| format!("{} {:.1} ms", p.name, p.wall_ms)).collect();
     row(out, "wall time", &format!("{:.1} ms ({})", report.wall_ms, phases.join(", ")))?;
-    match &report.differences {
-        None => Ok(()),
-        Some(differences) if differences.is_empty() => row(out, "cabling", "as intended"),
-        Some(differences) => {
-            row(out, "cabling", &format!("{} differences from what is intended:", differences.len()))?;
-            differences.iter().try_for_each(|difference| writeln!(out, "  {difference}"))
-        }
-    }
+    report.cabling.iter().try_for_each(|cabling| cabling.write(out))
 }
 
 /// Writes the table of a proof.
@@ -128,7 +121,7 @@ pub(super) fn write_proof(out: &mut dyn Write, report: &Report) -> io::Result<()
     report.cycle.iter().try_for_each(|step| writeln!(out, "  {:<24} {}", step.channel, step.route))
 }
 
-fn row(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
+pub(super) fn row(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
     writeln!(out, "{name:<16} {value}")
 }
 

@@ -32,14 +32,14 @@ impl RoutedArgs {
         let topology = read_topology(&self.topo)?;
         let routes = match &self.routes {
             Some(path) => read_routes(path, &topology)?,
-            None => self.compute(&topology)?,
+            None => self.compute(&topology, self.routes_per_pair)?,
         };
         Ok((topology, routes))
     }
 
-    /// Computes routes as they were asked for.
-    pub(super) fn compute(&self, topology: &Topology) -> Result<RouteSet, Failure> {
-        let request = Request { routes_per_pair: self.routes_per_pair, epoch: 1 };
+    /// Computes routes for a map that is meant to be what this one is.
+    pub(super) fn compute(&self, topology: &Topology, routes_per_pair: NonZeroU8) -> Result<RouteSet, Failure> {
+        let request = Request { routes_per_pair, epoch: 1 };
         engine::compute(topology, self.topology, request).map_err(Failure::failed)
     }
 }

@@ -7,13 +7,17 @@
 //! | [`longest`] | how long are the routes, and which is the longest? |
 //! | [`conflicts`] | which cables are the busiest, and whose routes share them? |
 //! | [`wiring`] | what is plugged in where? |
+//! | [`what_if`] | what would be lost if something broke? |
+//! | [`bisection`] | what do pairs get when one half of the hosts talks to the other? |
 //!
 //! Each answer serializes as JSON and displays as a table.
 
+pub mod bisection;
 pub mod conflicts;
 pub mod longest;
 pub mod pair;
 pub mod path;
+pub mod what_if;
 pub mod wiring;
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The program `mapper`, run as a user runs it, each time in a directory of its own.
 
+mod merge;
 mod sandbox;
 mod show;
+mod what_if;
 
 use sandbox::Sandbox;
 use serde_json::Value;
@@ -64,11 +66,18 @@ fn what_is_not_as_intended_is_said_and_makes_the_status_1() {
     let output = sandbox.run(&format!("--fabric {CLOS} --fault cut:x1.3:2 --expect intended.topo --topo-out now.topo"));
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(table.contains("the cable from x1.3:2 to x2.") && table.contains("is missing"), "{table}");
+    assert!(table.contains("  1. plug a cable from x1.3 port 2 to x2.2 port 1, or replace"), "{table}");
+    assert!(table.contains("the cable x1.3:2 x2.2:1: it alone is dead"), "{table}");
     let output = sandbox.run("diff intended.topo now.topo --json");
     assert_eq!((output.status.code(), output.stderr.len()), (Some(1), 0));
     let changes: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(changes.as_array().map(Vec::len), Some(1), "{changes}");
+    let output = sandbox.run("diff intended.topo now.topo --instructions --json");
+    let instructions: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(instructions[0]["do"], "plug", "{instructions}");
+    let report = sandbox.run(&format!("--fabric {CLOS} --fault cut:x1.3:2 --expect intended.topo --json"));
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!((&report["instructions"], &report["suspects"][0]["component"]), (&instructions, &"cable".into()));
 }
 
 #[test]
@@ -213,7 +222,16 @@ fn files_that_cannot_be_written_are_noticed_before_the_work() {
 #[test]
 fn help_has_examples_and_completions_are_scripts() {
     let sandbox = Sandbox::new();
-    for words in ["--help", "verify --help", "routes --help", "show --help", "diff --help", "completions --help"] {
+    for words in [
+        "--help",
+        "verify --help",
+        "routes --help",
+        "show --help",
+        "what-if --help",
+        "merge --help",
+        "diff --help",
+        "completions --help",
+    ] {
         let help = sandbox.ok(words);
         assert!(help.contains("Example") && help.contains("Usage: mapper"), "mapper {words}\n{help}");
     }
