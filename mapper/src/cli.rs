@@ -8,6 +8,7 @@ mod infiniband;
 mod load;
 mod map;
 mod merge;
+mod outputs;
 mod progress;
 mod report;
 mod routed;
@@ -45,7 +46,7 @@ const EXAMPLES: &str = "Exit status: 0 if all is well; 1 if it failed, or found 
     mapper --topology clos --fabric sim:intended.topo --expect intended.topo --fault cut:x1.3:9\n  \
     mapper --topology clos --fabric xbar:/run/pink --load --topo-out pink.topo --routes-out pink.routes\n  \
     mapper --fabric ibsim:n0 --install --lfts-out pink.lfts\n  \
-    mapper --from-topo pink.topo --svg pink.svg --json\n  \
+    mapper --from-topo pink.topo --svg pink.svg --slurm topology.conf --hostfile hosts\n  \
     mapper verify --topo pink.topo --routes pink.routes\n  \
     mapper routes --from-topo pink.topo --from n0 --to n9\n  \
     mapper show --topo pink.topo --from n0 --to n9\n  \

@@ -11,6 +11,6 @@ pub mod infiniband;
 mod levels;
 pub mod merge;
 pub mod naming;
+pub mod output;
 pub mod routes_file;
-pub mod svg;
 pub mod verify;

@@ -2,7 +2,8 @@
 
 use super::cabling::CablingReport;
 use super::files::write_text;
-use super::map::{Clock, MapArgs, finish, write};
+use super::map::{Clock, MapArgs, finish};
+use super::outputs::Maps;
 use super::report::{DiscoveryReport, MapReport};
 use crate::engine::{self, Request, TopologyKind};
 use crate::infiniband::InfinibandError;
@@ -81,7 +82,8 @@ pub(super) fn run(args: &MapArgs, node: &str, expected: Option<(Topology, HostId
     };
     let routes = clock.phase("routes", |_| routes(topology, args.topology))?;
     let proven = clock.phase("proof", |_| verify(topology, routes, None).map_err(Failure::failed))?;
-    clock.phase("output", |_| write(args, topology, subnet.front_end(), &proven))?;
+    let maps = Maps { found: topology, front_end: subnet.front_end(), intended: expected.as_ref() };
+    clock.phase("output", |_| args.outputs.write(&maps, &proven))?;
     let installed = clock.phase("install", |_| use_routes(args, &mut exchange, &subnet, &proven))?;
     let report = MapReport {
         source: FabricSpec::Ibsim(node.to_owned()).to_string(),

@@ -1,26 +1,23 @@
 //! `mapper` without a command: map, route, prove, write.
 
 use super::cabling::CablingReport;
-use super::files::{check_writable, read_map, write_routes, write_text};
+use super::files::{check_writable, read_map};
 use super::infiniband;
 use super::load;
+use super::outputs::{Maps, OutputArgs};
 use super::progress::Progress;
 use super::report::{MapReport, Phase, write_map};
 use super::source::{self, Found};
 use crate::engine::{self, Request, TopologyKind};
-use crate::infiniband::text::ibsim_network;
-use crate::svg;
-use crate::verify::{Verified, verify};
+use crate::verify::verify;
 use clap::{ArgGroup, Args};
 use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::time::Instant;
-use twowire_fabric::map::RouteSet;
 use twowire_fabric::program::interrupt;
 use twowire_fabric::program::{Failure, print, print_json};
 use twowire_fabric::sim::FaultSpec;
 use twowire_fabric::spec::FabricSpec;
-use twowire_fabric::topology::{HostId, Topology};
 
 /// See `mapper --help`.
 #[derive(Args, Debug)]
@@ -41,15 +38,8 @@ pub(super) struct MapArgs {
     /// The intended cabling: what is to be done to have it is printed, and makes the exit status 1
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
-    /// Writes the map
-    #[arg(long, value_name = "FILE")]
-    pub topo_out: Option<PathBuf>,
-    /// Writes the routes of all pairs
-    #[arg(long, value_name = "FILE")]
-    pub routes_out: Option<PathBuf>,
-    /// Draws the map
-    #[arg(long, value_name = "FILE")]
-    pub svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub outputs: OutputArgs,
     /// Loads the proven routes into the nodes, and lets all use them
     #[arg(long, conflicts_with = "from_topo")]
     pub load: bool,
@@ -59,9 +49,6 @@ pub(super) struct MapArgs {
     /// Writes an InfiniBand subnet's forwarding tables, as OpenSM's engine `file` reads them
     #[arg(long, value_name = "FILE", conflicts_with = "from_topo")]
     pub lfts_out: Option<PathBuf>,
-    /// Writes the map as a network for the InfiniBand simulator ibsim
-    #[arg(long, value_name = "FILE")]
-    ibnet_out: Option<PathBuf>,
     /// Prints one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -90,8 +77,8 @@ pub(super) struct FabricArgs {
 }
 
 pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
-    let outputs = [&args.topo_out, &args.routes_out, &args.svg, &args.lfts_out, &args.ibnet_out];
-    outputs.into_iter().flatten().try_for_each(|path| check_writable(path))?;
+    args.outputs.check_writable()?;
+    args.lfts_out.iter().try_for_each(|path| check_writable(path))?;
     let expected = args.expect.as_deref().map(read_map).transpose()?;
     interrupt::catch();
     if let Some(FabricSpec::Ibsim(node)) = &args.fabric {
@@ -112,7 +99,8 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
     let routes =
         clock.phase("routes", |_| engine::compute(&topology, args.topology, request).map_err(Failure::failed))?;
     let proven = clock.phase("proof", |_| verify(&topology, routes, None).map_err(Failure::failed))?;
-    clock.phase("output", |_| write(args, &topology, front_end, &proven))?;
+    let maps = Maps { found: &topology, front_end, intended: expected.as_ref() };
+    clock.phase("output", |_| args.outputs.write(&maps, &proven))?;
     let loaded = match fabric.as_mut().filter(|_| args.load) {
         None => None,
         Some(fabric) => Some(clock.phase("loading", |progress| load::load(fabric, &topology, &proven, progress))?),
@@ -142,28 +130,6 @@ pub(super) fn finish(args: &MapArgs, report: &MapReport) -> Result<(), Failure> 
     let differs = report.cabling.as_ref().is_some_and(|cabling| !cabling.is_as_intended());
     let lacks = report.loaded.as_ref().is_some_and(|loaded| !loaded.not_loaded.is_empty());
     if differs || lacks { Err(Failure::Reported) } else { Ok(()) }
-}
-
-/// Writes the files that were asked for.
-pub(super) fn write(
-    args: &MapArgs,
-    topology: &Topology,
-    front_end: HostId,
-    routes: &Verified<RouteSet>,
-) -> Result<(), Failure> {
-    if let Some(path) = &args.topo_out {
-        write_text(path, &topology.to_string())?;
-    }
-    if let Some(path) = &args.routes_out {
-        write_routes(path, topology, routes)?;
-    }
-    if let Some(path) = &args.svg {
-        write_text(path, &svg::draw(topology))?;
-    }
-    if let Some(path) = &args.ibnet_out {
-        write_text(path, &ibsim_network(topology, front_end.into()))?;
-    }
-    Ok(())
 }
 
 /// Measures the steps of a run.

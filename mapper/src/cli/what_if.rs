@@ -1,10 +1,13 @@
 //! `mapper what-if`.
 
+use super::files::{check_writable, write_text};
 use super::routed::RoutedArgs;
 use crate::explain::what_if::{Part, Traffic, losses, without};
-use crate::verify::{check, verify};
+use crate::output::svg::Picture;
+use crate::verify::{check, loads, verify};
 use clap::Args;
 use std::num::NonZeroU8;
+use std::path::PathBuf;
 use twowire_fabric::program::{Failure, print, print_json};
 
 /// See `mapper what-if --help`.
@@ -15,6 +18,7 @@ use twowire_fabric::program::{Failure, print, print_json};
         Examples:\n  \
         mapper what-if --topo pink.topo --kill x2.5\n  \
         mapper what-if --topo pink.topo --routes pink.routes --kill x1.3:9 --kill x3.7\n  \
+        mapper what-if --topo pink.topo --kill x3.7 --svg without.svg\n  \
         mapper what-if --topo pink.topo --routes-per-pair 8 --kill n17 --json"
 )]
 pub(super) struct WhatIfArgs {
@@ -23,12 +27,16 @@ pub(super) struct WhatIfArgs {
     /// What breaks: a crossbar, a host, or a cable by one of its ends; may be repeated (x2.5, n17, x1.3:9)
     #[arg(long, value_name = "PART", required = true)]
     kill: Vec<String>,
+    /// Draws the map with what breaks in red, and the load that new routes would put on the other cables
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &WhatIfArgs) -> Result<(), Failure> {
+    args.svg.iter().try_for_each(|path| check_writable(path))?;
     let (topology, routes) = args.routed.read()?;
     let parts = args.kill.iter().map(|name| Part::find(&topology, name)).collect::<Result<Vec<Part>, _>>();
     let damaged = without(&topology, &parts.map_err(|error| Failure::Usage(format!("--kill {error}")))?);
@@ -39,5 +47,10 @@ pub(super) fn run(args: &WhatIfArgs) -> Result<(), Failure> {
     let before = Traffic::of(&topology, &routes, &check(&topology, &routes, None));
     let after = Traffic::of(&damaged, &rerouted, rerouted.report());
     let losses = losses(&topology, &routes, &damaged, before, after);
+    if let Some(path) = &args.svg {
+        let loads = loads(&damaged, &rerouted);
+        let load = |end| damaged.peer(end).map(|_| loads.of_cable(&damaged, end));
+        write_text(path, &Picture::beside(&topology, &loads, load).draw())?;
+    }
     if args.json { print_json(&losses) } else { print(|out| write!(out, "{losses}")) }
 }

@@ -30,6 +30,8 @@ pub use hypercube::Hypercube;
 pub use torus::Torus;
 pub use updown::UpDown;
 
+use cabling::Cabling;
+use grid::{Grid, Neighbours};
 use std::fmt;
 use std::num::NonZeroU8;
 use twowire_fabric::map::RouteSet;
@@ -132,6 +134,12 @@ pub enum TopologyKind {
     Hypercube,
     /// Anything: as for what it is, up*/down* otherwise
     Any,
+}
+
+/// The place of each crossbar in the torus, mesh or hypercube that a topology is, whole or damaged: its coordinates, none for
+/// a crossbar without neighbours. `None` if the topology is no such grid.
+pub(crate) fn grid_places(topology: &Topology) -> Option<Vec<Vec<u32>>> {
+    Grid::of(&Neighbours::of(&Cabling::of(topology))).map(|grid| grid.places)
 }
 
 /// Computes routes with the engine that suits a topology.

@@ -1,6 +1,8 @@
 //! The program `mapper`, run as a user runs it, each time in a directory of its own.
 
 mod merge;
+mod outputs;
+mod pictures;
 mod sandbox;
 mod show;
 mod what_if;
@@ -207,7 +209,7 @@ fn files_that_cannot_be_used_are_status_1() {
 fn files_that_cannot_be_written_are_noticed_before_the_work() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path().join("d")).unwrap();
-    for flag in ["--topo-out", "--routes-out", "--svg"] {
+    for flag in ["--topo-out", "--routes-out", "--svg", "--dot", "--slurm", "--hostfile"] {
         let missing = format!("--fabric {CLOS} --topo-out ok.topo {flag} no/such/dir/f");
         let missing = if flag == "--topo-out" { missing.replace("--topo-out ok.topo ", "") } else { missing };
         sandbox.fails(&missing, 1, &["cannot write no/such/dir/f", "choose a directory"]);
