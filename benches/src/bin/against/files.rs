@@ -59,10 +59,14 @@ impl Files {
         self.dir.path().join(format!("receiver-{index}"))
     }
 
-    /// Empty folders for so many receivers.
+    /// Empty folders for so many receivers. The memory that their copies will take has been written before: on a virtual machine
+    /// memory that was not used for a while has to come from the host first, and whoever writes it waits for that.
     pub(super) fn make_folders(&self, count: usize) -> std::io::Result<()> {
         self.remove_folders(count);
-        (0..count).try_for_each(|index| fs::create_dir(self.folder(index)))
+        (0..count).try_for_each(|index| fs::create_dir(self.folder(index)))?;
+        let warm: Vec<PathBuf> = (0..count).map(|index| self.folder(index).join("warm")).collect();
+        warm.iter().try_for_each(|path| fs::copy(self.payload(), path).map(drop))?;
+        warm.iter().try_for_each(fs::remove_file)
     }
 
     /// Removes the folders of so many receivers.

@@ -20,7 +20,7 @@ use twowire_fabric::program::{Failure, interrupt};
 /// Sends a file from one namespace to many others over a bridge with each tool, and compares.
 ///
 /// The time of a run is from the start of the sender to the end of the last receiver. All receivers are started before,
-/// and every copy is hashed afterwards.
+/// and every copy is hashed afterwards. The memory for the copies is written once before each run.
 #[derive(Parser, Debug)]
 #[command(
     name = "against",
