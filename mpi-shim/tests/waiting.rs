@@ -4,6 +4,7 @@ mod common;
 
 common::c_tests! {
     one_core(2);
+    streams(2, 3);
     threads(1, 2, 3);
 }
 
@@ -14,7 +15,7 @@ fn under_valgrind() {
         println!("skipped: there is no valgrind");
         return;
     }
-    for program in ["coll_order", "written"] {
+    for program in ["coll_order", "written", "streams"] {
         let job = ["-n", "2", "valgrind", "-q", "--error-exitcode=9"];
         let output = common::mpirun(&job).arg(common::build(program)).output().expect("mpirun starts");
         assert!(output.status.success(), "{}", common::shown(&output));

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::datatype::Datatype;
-use crate::transport::shm::{CopyError, read_from};
+use crate::transport::shm::{CopyError, Segment, read_from};
 use std::sync::Arc;
 
 /// What does not lie in one piece is copied through memory of our own, that much at a time.
@@ -127,6 +127,22 @@ impl Buffer {
             self.read(position, piece);
             to.write(position, piece);
             position += piece.len();
+        }
+    }
+
+    /// Copies `len` bytes at an address in process `pid`, the node's number `other`, here, together with that process if it waits.
+    pub(super) fn read_with_process(
+        &self,
+        segment: &Segment,
+        other: usize,
+        pid: u32,
+        address: u64,
+        len: usize,
+    ) -> Result<(), CopyError> {
+        match self.run() {
+            // SAFETY: whoever made the buffer promised that its bytes can be written; `len` is within.
+            Some(here) => unsafe { segment.copy_together(other, pid, address, here, len.min(self.bytes)) },
+            None => self.read_from_process(pid, address, len),
         }
     }
 

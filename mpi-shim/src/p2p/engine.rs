@@ -153,6 +153,8 @@ impl Engine {
         let request: MPI_Request =
             requests.insert(Request::new(request::Kind::Send { to, key, buffer: buffer.clone(), packed }));
         let outgoing = if announce {
+            // It may calculate before it waits for the receiver.
+            self.ways.set_waits(false);
             let numbers = [len as u64, address.map_or(0, |address| address as u64), number(request)];
             Outgoing::control(Kind::Announced, key, &numbers)
         } else {

@@ -44,6 +44,9 @@ impl Engine {
             if self.sources.has_strangers(segment) {
                 self.sources.meet(segment);
             }
+            if segment.is_asked() {
+                any |= segment.help();
+            }
             for index in 0..self.sources.list.len() {
                 any |= self.poll_ring(requests, index)?;
             }
@@ -51,7 +54,11 @@ impl Engine {
         if self.ways.remote.is_some() {
             any |= self.poll_remote(requests)?;
         }
-        Ok(any | self.ways.flush_all(requests)?)
+        any |= self.ways.flush_all(requests)?;
+        if !any {
+            self.ways.set_waits(true);
+        }
+        Ok(any)
     }
 
     #[inline]
@@ -90,6 +97,7 @@ impl Engine {
         let Some(segment) = &self.ways.segment else { return false };
         let mut sources = self.sources.list.iter();
         self.sources.has_strangers(segment)
+            || segment.is_asked()
             || self.ways.is_waiting()
             || sources.any(|source| source.ring.peek().is_some())
     }

@@ -4,6 +4,7 @@ use super::buffer::Buffer;
 use super::engine::Requests;
 use super::link::{Link, Outgoing, Pushed};
 use super::matching::Key;
+use super::progress::is_crowded;
 use super::request;
 use super::traffic::{Traffic, Way};
 use crate::abi::{MPI_ERR_OTHER, MPI_ERR_RANK, MPI_Request, MPI_Status};
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub(super) const EAGER: usize = 16 << 10;
 /// and over a fabric, where asking costs a round trip.
 pub(super) const EAGER_REMOTE: usize = 64 << 10;
+/// From so many bytes on a message is copied by both sides, if the sender waits for that.
+const TOGETHER: usize = 64 << 10;
 /// A process of another node, in the table of places.
 const ELSEWHERE: u32 = u32::MAX;
 
@@ -34,6 +37,8 @@ pub(super) struct Ways {
     queued: usize,
     /// False once the kernel refused to read another process's memory.
     may_copy: bool,
+    /// The others of the node can see that this process waits.
+    waits: bool,
 }
 
 impl Ways {
@@ -53,7 +58,7 @@ impl Ways {
         }
         let remote = job.seat.as_ref().map(|seat| Remote::open(seat, job.rank)).transpose()?;
         let links = (0..job.size).map(|_| None).collect();
-        Ok(Ways { segment, places, links, remote, queued: 0, may_copy: true })
+        Ok(Ways { segment, places, links, remote, queued: 0, may_copy: true, waits: false })
     }
 
     /// A process's place among the node's; none if it is on another.
@@ -189,19 +194,33 @@ impl Ways {
 
     /// Copies `len` bytes at an address in another process.
     pub(super) fn copy(&mut self, from: u32, address: u64, to: &Buffer, len: usize) -> Result<(), CopyError> {
+        // Who copies helps nobody.
+        self.set_waits(false);
         let place = self.place(from);
         let pid = match (&self.segment, place) {
             (Some(segment), Some(place)) if self.may_copy && address != 0 => segment.pid(place),
             _ => None,
         };
-        let copied = match pid {
-            Some(pid) => to.read_from_process(pid, address, len),
-            None => Err(CopyError::Refused),
+        let copied = match (pid, place, &self.segment) {
+            (Some(pid), Some(place), Some(segment)) if len >= TOGETHER && !is_crowded() => {
+                to.read_with_process(segment, place, pid, address, len)
+            }
+            (Some(pid), ..) => to.read_from_process(pid, address, len),
+            (None, ..) => Err(CopyError::Refused),
         };
         if pid.is_some() && matches!(copied, Err(CopyError::Refused)) {
             self.may_copy = false;
         }
         copied
+    }
+
+    /// Says whether this process waits: then others of the node ask it to help them copy what it has announced.
+    #[inline]
+    pub(super) fn set_waits(&mut self, waits: bool) {
+        if let (true, Some(segment)) = (self.waits != waits, &self.segment) {
+            segment.set_waits(waits);
+            self.waits = waits;
+        }
     }
 
     /// Waits for something to come over the fabric; false if there is none.

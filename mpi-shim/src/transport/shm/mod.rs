@@ -4,6 +4,7 @@
 //! pages 0…63    the launcher's board
 //! page 64       how much of the free area is given out
 //! processes     a line each: its id, and the word that it sleeps on
+//! desks         two lines for each process: what is copied by both sides, see `together`
 //! senders       for each process, a bit for each process that ever sent to it
 //! tails         a line for each pair, receiver by receiver: how far it has read
 //! rings         one for each pair, receiver by receiver: see `ring`
@@ -19,6 +20,7 @@ mod place;
 mod ring;
 mod segment;
 mod sleep;
+mod together;
 
 pub use cells::{Cells, Parcel};
 pub use copy::{CopyError, note_written, probe, read_from, write_to};

@@ -3,7 +3,8 @@
 use super::cells::{Cells, Counts};
 use super::place::{Place, Tail};
 use super::ring::{Consumer, Producer, UNIT};
-use super::{copy, sleep};
+use super::together::{Desk, Receiver};
+use super::{CopyError, copy, sleep};
 use crate::abi::MPI_ERR_NO_MEM;
 use crate::error::{Error, Result};
 use crate::launch::board::Board;
@@ -34,6 +35,7 @@ struct Process {
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     processes: usize,
+    desks: usize,
     senders: usize,
     tails: usize,
     rings: usize,
@@ -58,13 +60,14 @@ impl Layout {
         };
         let words = count.div_ceil(64).next_multiple_of(LINE / 8);
         let processes = Board::BYTES + PAGE;
-        let senders = processes + count * LINE;
+        let desks = processes + count * LINE;
+        let senders = desks + count * size_of::<Desk>();
         let tails = (senders + count * words * 8).next_multiple_of(PAGE);
         let rings = (tails + count * count * LINE).next_multiple_of(PAGE);
         let cells = rings + count * count * ring;
         let counts = Counts::new(count);
         let free = (cells + count * count.saturating_sub(1) / 2 * counts.bytes()).next_multiple_of(PAGE);
-        Layout { processes, senders, tails, rings, cells, free, words, ring, counts }
+        Layout { processes, desks, senders, tails, rings, cells, free, words, ring, counts }
     }
 }
 
@@ -212,6 +215,50 @@ impl Segment {
         sleep::sleep(&self.process(self.me).asleep, limit, look);
     }
 
+    fn desk(&self, index: usize) -> &Desk {
+        assert!(index < self.count);
+        // SAFETY: within the mapping by the layout; all fields are atomics.
+        unsafe { &*self.base.add(self.layout.desks + index * size_of::<Desk>()).cast() }
+    }
+
+    /// Says whether this process waits for others, which then may ask it to help them copy.
+    #[inline]
+    pub fn set_waits(&self, waits: bool) {
+        self.desk(self.me).set_waits(waits);
+    }
+
+    /// True if a process asks this one to help it copy.
+    #[inline]
+    pub fn is_asked(&self) -> bool {
+        self.desk(self.me).is_asked()
+    }
+
+    /// Helps the process that asks. False if it needs no help any more.
+    pub fn help(&self) -> bool {
+        self.desk(self.me).help(|place| {
+            let pid = (place < self.count).then(|| self.pid(place))??;
+            Some((self.desk(place), pid))
+        })
+    }
+
+    /// Copies `len` bytes at `from` in another process, whose id is `pid`, to `to`, together with that process if it waits.
+    ///
+    /// # Safety
+    /// `len` bytes at `to` must be writable, and nobody may use them meanwhile.
+    pub unsafe fn copy_together(
+        &self,
+        other: usize,
+        pid: u32,
+        from: u64,
+        to: *mut u8,
+        len: usize,
+    ) -> Result<(), CopyError> {
+        let (desk, sender) = (self.desk(self.me), self.desk(other));
+        let receiver = Receiver { place: self.me, desk, sender, sender_pid: pid };
+        // SAFETY: the caller's promise.
+        unsafe { receiver.copy(from, to, len, || self.wake(other)) }
+    }
+
     /// Takes `len` bytes of the free area, for ever: zeros, which any process of the node can map by the offset.
     pub fn allocate(&self, len: usize) -> u64 {
         // SAFETY: the page behind the board is ours, and the word aligned.
@@ -290,8 +337,8 @@ mod tests {
     fn the_parts_of_the_memory_follow_one_another_and_the_free_area_can_be_mapped() {
         for count in 1..=300 {
             let layout = Layout::new(count);
-            let parts = [layout.processes, layout.senders, layout.tails, layout.rings, layout.cells, layout.free];
-            assert!(parts.is_sorted(), "{layout:?}");
+            let Layout { processes, desks, senders, tails, rings, cells, free, .. } = layout;
+            assert!([processes, desks, senders, tails, rings, cells, free].is_sorted(), "{layout:?}");
             assert!(layout.free.is_multiple_of(PAGE) && layout.cells.is_multiple_of(LINE), "{layout:?}");
         }
     }
