@@ -13,4 +13,4 @@ mod route_set;
 pub mod routes_text;
 
 pub use fabric_map::{FabricMap, FabricMapError};
-pub use route_set::{Attachment, Layer, Link, Listed, ListedBuilder, NO_PORT, RouteRef, RouteSet, Tables};
+pub use route_set::{Attachment, Entry, Layer, Link, Listed, ListedBuilder, NO_PORT, RouteRef, RouteSet, Tables};

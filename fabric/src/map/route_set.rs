@@ -8,7 +8,7 @@ mod listed;
 mod tables;
 
 pub use listed::{Listed, ListedBuilder};
-pub use tables::{Attachment, Layer, Link, NO_PORT, Tables};
+pub use tables::{Attachment, Entry, Layer, Link, NO_PORT, Tables};
 
 use crate::route::Route;
 use crate::topology::HostId;
@@ -83,6 +83,14 @@ impl RouteSet {
     pub fn tables(&self) -> Option<&Tables> {
         match &self.store {
             Store::Tables(tables) => Some(tables),
+            Store::Listed(_) => None,
+        }
+    }
+
+    /// The forwarding tables, to change them, and the version, which is another one then.
+    pub fn tables_mut(&mut self) -> Option<(&mut Tables, &mut u32)> {
+        match &mut self.store {
+            Store::Tables(tables) => Some((tables, &mut self.epoch)),
             Store::Listed(_) => None,
         }
     }

@@ -12,6 +12,10 @@
 //! Alternate `i` moves on by `i` slots, at every level: the alternates of a pair share no cable between the first
 //! crossbar and the last while there are as many slots.
 
+mod again;
+
+pub(crate) use again::{Again, Unfit};
+
 use super::cabling::Cabling;
 use super::detour::Detours;
 use super::fat_tree::{FatTree, UpLinks};
@@ -32,7 +36,8 @@ impl Engine for Clos {
         let cabling = Cabling::of(topology);
         let tree = FatTree::of(topology, &cabling)?;
         let layers = usize::from(request.routes_per_pair.get());
-        let mut tables = Filler::new(&cabling, &tree, topology.hosts().len(), layers);
+        let empty = vec![Layer::empty(cabling.crossbars(), topology.hosts().len(), false); layers];
+        let mut tables = Filler::new(&cabling, &tree, empty);
         let mut reach = Reach::new(cabling.crossbars());
         let mut cut_off = Vec::new();
         for leaf in cabling.leaves() {
@@ -134,7 +139,7 @@ struct Filler<'a> {
 }
 
 impl<'a> Filler<'a> {
-    fn new(cabling: &'a Cabling, tree: &'a FatTree, hosts: usize, layers: usize) -> Filler<'a> {
+    fn new(cabling: &'a Cabling, tree: &'a FatTree, layers: Vec<Layer>) -> Filler<'a> {
         let widths = tree.widths();
         let divisors = widths
             .iter()
@@ -144,15 +149,7 @@ impl<'a> Filler<'a> {
                 Some(divisor)
             })
             .collect();
-        Filler {
-            cabling,
-            tree,
-            divisors,
-            shifts: shifts(&widths, layers),
-            slots: Vec::new(),
-            widths,
-            layers: vec![Layer::empty(cabling.crossbars(), hosts, false); layers],
-        }
+        Filler { cabling, tree, divisors, shifts: shifts(&widths, layers.len()), slots: Vec::new(), widths, layers }
     }
 
     /// Fills in the entries of all crossbars for the hosts of one leaf.
@@ -174,7 +171,12 @@ impl<'a> Filler<'a> {
             if reach.whole[x as usize] && up.ports.len() == self.widths[self.tree.level_of[x as usize] as usize - 1] {
                 self.fill_up_whole(x, leaf, up);
             } else {
-                self.fill_up(x, leaf, up, |parent| reach.cost[parent as usize] == cost - 1);
+                let (crossbars, mut layers) = (self.cabling.crossbars(), std::mem::take(&mut self.layers));
+                let leads = |parent: u32| reach.cost[parent as usize] == cost - 1;
+                let put =
+                    |layer: usize, host: u32, port| layers[layer].up[host as usize * crossbars + x as usize] = port;
+                self.ways_up(x, leaf, up, leads, put);
+                self.layers = layers;
             }
         }
     }
@@ -240,8 +242,16 @@ impl<'a> Filler<'a> {
         (number + self.shifts[level][layer]) % up.slots.len().max(1) / up.planes.max(1)
     }
 
-    /// A crossbar that must send the frame up. `leads` says of a parent whether it is on a shortest way.
-    fn fill_up(&mut self, x: u32, leaf: u32, up: &UpLinks, leads: impl Fn(u32) -> bool) {
+    /// A crossbar that must send the frame up. `leads` says of a parent whether it is on a shortest way; `put` is given the
+    /// layer, the host and the port.
+    fn ways_up(
+        &self,
+        x: u32,
+        leaf: u32,
+        up: &UpLinks,
+        leads: impl Fn(u32) -> bool,
+        mut put: impl FnMut(usize, u32, u8),
+    ) {
         let whole = !up.slots.is_empty() && up.slots.iter().all(|slot| slot.is_some_and(|link| leads(link.to)));
         let level = self.tree.level_of[x as usize] as usize - 1;
         let ports: Vec<Option<u8>> = up
@@ -258,10 +268,9 @@ impl<'a> Filler<'a> {
             if !whole {
                 rotate(&ports, &usable, number, up.slots.len().max(1), &mut rotated);
             }
-            for (i, layer) in self.layers.iter_mut().enumerate() {
-                let shift = self.shifts[level][i];
+            for (layer, &shift) in self.shifts[level].iter().enumerate() {
                 let port = if whole { usable[(number + shift) % usable.len()] } else { rotated[shift % rotated.len()] };
-                layer.up[host as usize * self.cabling.crossbars() + x as usize] = port;
+                put(layer, host, port);
             }
         }
     }

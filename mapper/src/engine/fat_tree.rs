@@ -49,6 +49,15 @@ impl UpLinks {
         self.slots.iter().flatten().chain(&self.extra).copied()
     }
 
+    /// The same slots, those empty whose cable is gone.
+    pub(super) fn without(&self, gone: impl Fn(&Link) -> bool) -> UpLinks {
+        let slots = self.slots.iter().map(|slot| slot.filter(|link| !gone(link))).collect();
+        let extra = self.extra.iter().filter(|link| !gone(link)).copied().collect();
+        let mut left = UpLinks { slots, planes: self.planes, extra, ..UpLinks::default() };
+        left.summarize();
+        left
+    }
+
     fn summarize(&mut self) {
         self.parents = self.links().map(|link| link.to).collect();
         if self.extra.is_empty() {

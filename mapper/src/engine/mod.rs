@@ -10,15 +10,16 @@
 //! An engine is trusted with nothing: what it computes is proved by [`verify`](crate::verify) before it leaves the mapper.
 
 mod cabling;
-mod clos;
+pub(crate) mod clos;
 mod detour;
 mod dimension_order;
 mod fat_tree;
 mod grid;
 mod hypercube;
+pub(crate) mod mend;
 mod torus;
 mod turns;
-mod updown;
+pub(crate) mod updown;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,10 @@
 //! again; so no routes can wait for one another in a circle, however many there are. Among the shortest such routes each
 //! destination takes those over the least loaded cables, where the load counts every source that is already routed.
 
+mod again;
+
+pub(crate) use again::patches;
+
 use super::cabling::{Cabling, Link};
 use super::{Engine, EngineError, Request};
 use std::cmp::Reverse;

@@ -13,6 +13,7 @@ mod loads;
 mod network;
 mod report;
 mod shortest;
+pub mod standing;
 mod tally;
 mod walk;
 
@@ -21,6 +22,7 @@ mod tests;
 
 pub use loads::{Loads, loads};
 pub use report::{CycleStep, Fault, Report};
+pub use standing::Standing;
 
 use shortest::Shortest;
 use std::borrow::Borrow;

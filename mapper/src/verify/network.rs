@@ -60,6 +60,35 @@ impl Network {
         Network { first, ends, crossbars, hosts }
     }
 
+    /// Takes over where a port leads now; hosts may be new.
+    pub(super) fn reconnect(&mut self, topology: &Topology, port: PortId) {
+        let end = match topology.peer(port) {
+            None => End::Nothing,
+            Some(PortId { node: NodeId::Host(host), .. }) => End::Host(host.0),
+            Some(PortId { node: NodeId::Crossbar(x), port }) => End::Crossbar { first: self.first(x.0), port },
+        };
+        match port.node {
+            NodeId::Crossbar(x) => {
+                let channel = self.first(x.0) + u32::from(port.port);
+                self.ends[channel as usize] = end;
+            }
+            NodeId::Host(host) => {
+                for new in self.hosts()..=host.0 {
+                    self.hosts.push(vec![End::Nothing; topology.host(HostId(new)).ports.into()]);
+                }
+                self.hosts[host.0 as usize][usize::from(port.port)] = end;
+            }
+        }
+    }
+
+    /// No cable is at a crossbar's port any more.
+    pub(super) fn disconnect(&mut self, port: PortId) {
+        if let NodeId::Crossbar(x) = port.node {
+            let channel = self.first(x.0) + u32::from(port.port);
+            self.ends[channel as usize] = End::Nothing;
+        }
+    }
+
     /// The number of ports, and so of channels, of all crossbars.
     pub(super) fn ports(&self) -> usize {
         self.ends.len()

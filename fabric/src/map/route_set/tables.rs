@@ -1,5 +1,9 @@
 //! Routes as forwarding tables, read out by walking them.
 
+mod edit;
+
+pub use edit::Entry;
+
 use super::RouteRef;
 use crate::route::MAX_HOPS;
 use crate::topology::{HostId, NodeId, PortId, Topology};

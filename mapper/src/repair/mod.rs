@@ -1,0 +1,256 @@
+//! Proved routes that are kept right while the fabric changes.
+//!
+//! | the routes | are repaired by |
+//! |---|---|
+//! | `clos` | the same engine, where the change touches them |
+//! | `updown` | shortest ways in the order that the tables have; what is still one stays |
+//! | `torus`, `hypercube` | computing them anew, and what comes out as before stays; where that does not go together with the routes in use, by leading round what is broken |
+//!
+//! Each repair is proved, together with the epoch before. Where none is possible, or none holds, the routes are computed as a
+//! whole, by any engine that the fabric suits, and proved as a whole: [`Update::whole`] says why.
+
+#[cfg(test)]
+mod tests;
+
+use crate::change::Change;
+use crate::engine::clos::{Again, Unfit};
+use crate::engine::{self, EngineError, Request, TopologyKind, mend, updown};
+use crate::verify::standing::{Changed, NotStanding, Patch, Refusal, Standing};
+use crate::verify::{Refused, Verified, verify};
+use std::num::NonZeroU8;
+use twowire_fabric::map::{Attachment, Entry, RouteSet, Tables};
+use twowire_fabric::topology::{HostId, NodeId, Topology, TopologyError};
+
+/// A fabric with proved routes, of one epoch after the other.
+pub struct Routing {
+    kind: TopologyKind,
+    routes_per_pair: NonZeroU8,
+    standing: Standing,
+    again: Option<Again>,
+    /// The epoch before, if the present one was proved as a whole and is pending.
+    before: Option<Standing>,
+    /// The last epoch that was proved; one that was rolled back is not given again.
+    epoch: u32,
+}
+
+/// A new epoch. It is pending until [`Routing::retire`] or [`Routing::roll_back`].
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// What it changes.
+    pub changed: Changed,
+    /// The hosts whose routes it changes, in ascending order.
+    pub nodes: Vec<HostId>,
+    /// Why the routes were computed as a whole, if they were.
+    pub whole: Option<String>,
+}
+
+/// Why there are no routes. The fabric has changed all the same, and the routes are those of before.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// No engine has any.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// They do not hold, or not together with those in use.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The change contradicts the topology.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The fabric is of a sort that cannot be kept.
+    #[error("the routes cannot be kept while the fabric changes: {0}")]
+    NotStanding(#[from] NotStanding),
+}
+
+/// Why a repair alone does not do.
+#[derive(Debug, thiserror::Error)]
+enum NotLocal {
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+}
+
+impl Routing {
+    /// Computes and proves the first routes.
+    ///
+    /// # Errors
+    /// There are none, or the fabric has hosts of several cables.
+    pub fn new(topology: Topology, kind: TopologyKind, request: Request) -> Result<Routing, RepairError> {
+        let routes = verify(&topology, engine::compute(&topology, kind, request)?, None)?;
+        Routing::of(topology, kind, request.routes_per_pair, routes)
+    }
+
+    /// Keeps routes that an engine has made of this topology.
+    pub fn of(
+        topology: Topology,
+        kind: TopologyKind,
+        routes_per_pair: NonZeroU8,
+        routes: Verified<RouteSet>,
+    ) -> Result<Routing, RepairError> {
+        let epoch = routes.epoch();
+        let again = again(&topology, &routes);
+        let standing = Standing::new(topology, routes)?;
+        Ok(Routing { kind, routes_per_pair, standing, again, before: None, epoch })
+    }
+
+    /// The fabric and its routes.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Sets the card that a host has.
+    pub fn set_unique_id(&mut self, host: HostId, id: twowire_fabric::id::UniqueId) {
+        self.standing.set_unique_id(host, id);
+    }
+
+    /// Bytes of what is kept beside the topology and its tables.
+    pub fn memory(&self) -> usize {
+        self.standing.memory() + self.again.as_ref().map_or(0, Again::memory)
+    }
+
+    /// Takes in a change of the fabric, and repairs the routes.
+    ///
+    /// # Errors
+    /// There are none that hold.
+    ///
+    /// # Panics
+    /// If an epoch is pending.
+    pub fn change(&mut self, change: &Change) -> Result<Update, RepairError> {
+        assert!(self.before.is_none(), "the epoch before is neither retired nor rolled back");
+        if let Err(why) = self.standing.change(change) {
+            let mut topology = self.standing.topology().clone();
+            change.make(&mut topology)?;
+            return self.replace(topology, change, &why);
+        }
+        match self.repair(change) {
+            Ok(changed) => Ok(self.update(changed, None)),
+            Err(why) => self.replace(self.standing.topology().clone(), change, &why),
+        }
+    }
+
+    /// The epoch before is not in use any more.
+    pub fn retire(&mut self) {
+        self.before = None;
+        self.standing.retire();
+    }
+
+    /// The last epoch is not used after all. The routes are those of before, on the fabric as it is now.
+    pub fn roll_back(&mut self) {
+        match self.before.take() {
+            Some(before) => {
+                self.standing = before;
+                self.again = None;
+            }
+            None => self.standing.roll_back(),
+        }
+        self.again.iter_mut().for_each(Again::differs);
+    }
+
+    fn update(&self, changed: Changed, whole: Option<String>) -> Update {
+        Update { nodes: changed.nodes(self.standing.topology()), changed, whole }
+    }
+
+    fn next_epoch(&mut self) -> u32 {
+        self.epoch += 1;
+        self.epoch
+    }
+
+    /// Repairs where the change touches the routes.
+    fn repair(&mut self, change: &Change) -> Result<Changed, NotLocal> {
+        let epoch = self.next_epoch();
+        let is_oriented = tables(&self.standing).has_two_phases();
+        if self.again.is_none()
+            && !is_oriented
+            && let Ok(changed) = self.redo(epoch)
+        {
+            return Ok(changed);
+        }
+        let (topology, tables) = (self.standing.topology(), tables(&self.standing));
+        let patches = match &mut self.again {
+            Some(again) => again.patches(topology, tables, change)?,
+            None if is_oriented => updown::patches(topology, tables),
+            None => mend::patches(topology, tables).ok_or(Unfit::NoTurns)?,
+        };
+        Ok(self.standing.prove(epoch, &patches)?)
+    }
+
+    /// Computes routes anew, and changes what comes out otherwise.
+    fn redo(&mut self, epoch: u32) -> Result<Changed, NotLocal> {
+        let request = Request { routes_per_pair: self.routes_per_pair, epoch };
+        let same = |routes: &RouteSet| routes.engine() == self.standing.routes().engine();
+        let routes =
+            engine::compute(self.standing.topology(), self.kind, request).ok().filter(same).ok_or(Unfit::New)?;
+        let new = routes.tables().ok_or(Unfit::New)?;
+        let patches = differences(tables(&self.standing), new);
+        Ok(self.standing.prove(epoch, &patches)?)
+    }
+
+    /// Computes and proves routes as a whole, on the fabric as it is now; those in use will do again if what broke them is back.
+    fn replace(
+        &mut self,
+        topology: Topology,
+        change: &Change,
+        why: &dyn std::error::Error,
+    ) -> Result<Update, RepairError> {
+        let epoch = self.next_epoch();
+        let request = Request { routes_per_pair: self.routes_per_pair, epoch };
+        let in_use = self.standing.routes();
+        let prove = |kind| -> Result<Verified<RouteSet>, RepairError> {
+            Ok(verify(&topology, engine::compute(&topology, kind, request)?, Some(in_use))?)
+        };
+        let as_before = fits(in_use, &topology, change)
+            .then(|| verify(&topology, in_use.clone().with_epoch(epoch), None).ok())
+            .flatten();
+        let is_as_before = as_before.is_some();
+        let routes = match as_before {
+            Some(routes) => routes,
+            None => prove(self.kind).or_else(|error| prove(TopologyKind::Any).map_err(|_| error))?,
+        };
+        let all = || routes.tables().map_or(0, |tables| tables.layers().iter().map(|layer| layer.up.len()).sum());
+        let entries = if is_as_before { 0 } else { all() };
+        let again = again(&topology, &routes);
+        let standing = Standing::new(topology, routes)?;
+        self.before = Some(std::mem::replace(&mut self.standing, standing));
+        self.again = again;
+        let nodes = self.standing.topology().host_ids().filter(|_| !is_as_before).collect();
+        let changed = Changed { epoch, entries, ..Changed::default() };
+        Ok(Update { changed, nodes, whole: Some(why.to_string()) })
+    }
+}
+
+fn tables(standing: &Standing) -> &Tables {
+    standing.routes().tables().expect("routes that stand are tables")
+}
+
+/// True if tables know of all that has come.
+fn fits(routes: &RouteSet, topology: &Topology, change: &Change) -> bool {
+    let Some(tables) = routes.tables().filter(|_| change.hosts.is_empty()) else { return false };
+    change.come.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).all(|(end, peer)| match (end.node, peer.node) {
+        (NodeId::Crossbar(x), NodeId::Crossbar(y)) => {
+            let link = tables.link(x.0 as usize, end.port);
+            (link.crossbar, link.port) == (y.0, peer.port)
+        }
+        (NodeId::Host(host), _) => tables.attachment(host) == Attachment::of(topology, host),
+        _ => true,
+    })
+}
+
+/// What the Clos engine needs to go on from routes that it has made.
+fn again(topology: &Topology, routes: &RouteSet) -> Option<Again> {
+    routes.tables().filter(|_| routes.engine() == "clos").and_then(|tables| Again::of(topology, tables))
+}
+
+/// All entries of new tables, of as many alternates, that differ from those of old ones.
+fn differences(old: &Tables, new: &Tables) -> Vec<Patch> {
+    let crossbars = old.crossbars() as u32;
+    let hosts = old.layers().first().map_or(0, |layer| layer.up.len() / old.crossbars().max(1));
+    let mut patches = Vec::new();
+    for layer in 0..old.layers().len() as u8 {
+        for to in (0..hosts as u32).map(HostId) {
+            let entries = (0..crossbars).map(|crossbar| Entry { layer, to, after_down: false, crossbar });
+            let others = entries.filter(|&entry| new.holds(entry) && old.port(entry) != new.port(entry));
+            patches.extend(others.map(|entry| Patch { entry, port: new.port(entry) }));
+        }
+    }
+    patches
+}
