@@ -13,6 +13,7 @@ mod progress;
 mod report;
 mod routed;
 mod routes;
+mod serve;
 mod show;
 mod source;
 mod verify;
@@ -58,6 +59,8 @@ const EXAMPLES: &str = "Exit status: 0 if all is well; 1 if it failed, or found 
 enum Command {
     /// Proves the routes of a file: they all arrive, no pair is missing, and they cannot deadlock
     Verify(verify::VerifyArgs),
+    /// Watches a fabric, and keeps the routes of its nodes right
+    Serve(serve::ServeArgs),
     /// Prints the routes that leave a host
     Routes(routes::RoutesArgs),
     /// Explains routes hop by hop, the busiest cables, the longest routes, and what is plugged in where
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         None => map::run(&cli.map),
         Some(Command::Verify(args)) => verify::run(&args),
+        Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Routes(args)) => routes::run(&args),
         Some(Command::Show(args)) => show::run(&args),
         Some(Command::WhatIf(args)) => what_if::run(&args),

@@ -15,4 +15,5 @@ pub mod naming;
 pub mod output;
 pub mod repair;
 pub mod routes_file;
+pub mod serve;
 pub mod verify;

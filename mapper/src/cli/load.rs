@@ -15,7 +15,7 @@ use twowire_fabric::time::Time;
 use twowire_fabric::topology::Topology;
 
 /// In real time, how long a node may make no progress: it may wait for its turn on a processor.
-const REAL_TIME_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const REAL_TIME_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the loading went.
 #[derive(Debug, Serialize)]

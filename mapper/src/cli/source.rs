@@ -39,7 +39,7 @@ pub(super) struct Found {
 pub(super) struct Fabric {
     pub port: Box<dyn Port>,
     /// How long to wait for an answer at least.
-    timeout_floor: Duration,
+    pub timeout_floor: Duration,
     /// True if the fabric's time is this machine's.
     pub real_time: bool,
     /// What every random choice follows from. In real time each run has another one: the hosts are still there that

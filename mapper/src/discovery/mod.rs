@@ -44,7 +44,7 @@ mod ports;
 mod proof;
 mod radix;
 mod survey;
-mod window;
+pub(crate) mod window;
 
 pub use error::DiscoveryError;
 pub use model::Contradiction;

@@ -10,14 +10,14 @@ const FIRST_TIMEOUT: Duration = Duration::from_millis(2);
 
 /// How long to wait for an answer, from the round trips measured so far (RFC 6298's estimator).
 #[derive(Clone, Debug)]
-pub(super) struct RoundTrips {
+pub(crate) struct RoundTrips {
     floor: Duration,
     /// Smoothed round trip and its mean deviation, in nanoseconds; `None` before the first answer.
     estimate: Option<(f64, f64)>,
 }
 
 impl RoundTrips {
-    pub(super) fn new(floor: Duration) -> RoundTrips {
+    pub(crate) fn new(floor: Duration) -> RoundTrips {
         RoundTrips { floor, estimate: None }
     }
 
@@ -48,7 +48,7 @@ struct Outstanding<Q> {
 
 /// Probes on their way, and the hops of all that were ever sent. `Q` is what a probe asks.
 #[derive(Clone, Debug)]
-pub(super) struct Window<Q> {
+pub(crate) struct Window<Q> {
     size: usize,
     round_trips: RoundTrips,
     /// The probes not yet given up, in the order of sending; the first one's nonce is `first`.
@@ -62,7 +62,7 @@ pub(super) struct Window<Q> {
 }
 
 impl<Q> Window<Q> {
-    pub(super) fn new(size: usize, round_trips: RoundTrips) -> Window<Q> {
+    pub(crate) fn new(size: usize, round_trips: RoundTrips) -> Window<Q> {
         Window {
             size: size.max(1),
             round_trips,
@@ -75,17 +75,22 @@ impl<Q> Window<Q> {
         }
     }
 
-    pub(super) fn has_room(&self) -> bool {
+    /// What was measured, for the next probes.
+    pub(crate) fn into_round_trips(self) -> RoundTrips {
+        self.round_trips
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
         self.unanswered < self.size
     }
 
     /// How many probes are neither answered nor given up.
-    pub(super) fn unanswered(&self) -> usize {
+    pub(crate) fn unanswered(&self) -> usize {
         self.unanswered
     }
 
     /// Notes a probe that is being sent, and gives its nonce.
-    pub(super) fn sent(&mut self, now: Time, route: &Route, question: Q) -> u32 {
+    pub(crate) fn sent(&mut self, now: Time, route: &Route, question: Q) -> u32 {
         let nonce = self.ends.len() as u32;
         self.hops.extend_from_slice(route.as_bytes());
         self.ends.push(self.hops.len() as u32);
@@ -96,14 +101,14 @@ impl<Q> Window<Q> {
     }
 
     /// The hops of a probe that was sent; `None` if there was no such probe.
-    pub(super) fn route(&self, nonce: u32) -> Option<Route> {
+    pub(crate) fn route(&self, nonce: u32) -> Option<Route> {
         let end = *self.ends.get(nonce as usize)? as usize;
         let start = (nonce as usize).checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         Route::from_bytes(&self.hops[start..end]).ok()
     }
 
     /// Notes an answer; returns what was asked, unless it was answered or given up before.
-    pub(super) fn answered(&mut self, now: Time, nonce: u32) -> Option<Q> {
+    pub(crate) fn answered(&mut self, now: Time, nonce: u32) -> Option<Q> {
         let sent = *self.sent_at.get(nonce as usize)?;
         self.round_trips.measured(now - sent);
         let index = nonce.checked_sub(self.first)?;
@@ -113,7 +118,7 @@ impl<Q> Window<Q> {
     }
 
     /// The next probe whose time is over, if there is one: it is given up.
-    pub(super) fn expired(&mut self, now: Time) -> Option<(u32, Q)> {
+    pub(crate) fn expired(&mut self, now: Time) -> Option<(u32, Q)> {
         loop {
             let oldest = self.waiting.front()?;
             if oldest.question.is_some() && oldest.sent + self.round_trips.timeout() > now {
@@ -130,7 +135,7 @@ impl<Q> Window<Q> {
     }
 
     /// When the next unanswered probe's time is over.
-    pub(super) fn deadline(&self) -> Option<Time> {
+    pub(crate) fn deadline(&self) -> Option<Time> {
         let oldest = self.waiting.iter().find(|probe| probe.question.is_some())?;
         Some(oldest.sent + self.round_trips.timeout())
     }

@@ -126,7 +126,8 @@ impl<S: TableSource> Distributor<S> {
             }
         }
         let Progress { nodes, loaded, failed, .. } = self.progress;
-        if self.phase == LoadPhase::Loading && loaded > 0 && loaded + failed == nodes {
+        let may_lack = failed == 0 || !self.config.all_or_none;
+        if self.phase == LoadPhase::Loading && loaded > 0 && loaded + failed == nodes && may_lack {
             self.phase = LoadPhase::Committing;
             self.loaded_at = Some(now);
         }

@@ -48,6 +48,9 @@ pub struct DistributorConfig {
     pub patience: Duration,
     /// How long after a message was delivered it is sent again, if the node has not answered it.
     pub ask_again: Duration,
+    /// True if no node is to use its table unless every one holds its own: after a failure nothing goes on before
+    /// [`Distributor::abort`].
+    pub all_or_none: bool,
 }
 
 impl Default for DistributorConfig {
@@ -56,6 +59,7 @@ impl Default for DistributorConfig {
             tables_at_once: 64,
             patience: Duration::from_millis(500),
             ask_again: Duration::from_millis(50),
+            all_or_none: false,
         }
     }
 }

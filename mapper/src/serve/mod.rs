@@ -1,0 +1,464 @@
+//! Watches a mapped fabric, and keeps its routes right.
+//!
+//! [`Server`] is one state machine: a [sweep](sweep) looks whether all that is known is still there; what it finds changes the topology, the
+//! routes are [repaired](crate::repair) and proved, and the nodes that this touches are given theirs in two phases, or none is. Then, after
+//! an interval, comes the next sweep.
+
+mod event;
+mod publish;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod ways;
+
+pub use event::{Event, Proved, What};
+
+use crate::change::Change;
+use crate::discovery::window::RoundTrips;
+use crate::repair::Routing;
+use event::ms;
+use publish::{Outcome, Publication, left_behind};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+use sweep::{Answer, Findings, Known, Sweep};
+use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
+use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::map::FabricMap;
+use twowire_fabric::map::distribute::DistributorConfig;
+use twowire_fabric::protocol::{Protocol, Transmit};
+use twowire_fabric::time::Time;
+use twowire_fabric::topology::{Host, HostId, NodeId, PortId, Topology};
+use twowire_fabric::wire::probe::FIRST_SEARCH_SESSION;
+use twowire_fabric::wire::{Family, Header, Packet};
+use ways::{Cable, Walk, Ways};
+
+/// How often an epoch is given up because of a node before that node is taken out of the map.
+const STRIKES: u8 = 2;
+
+/// How a server goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServeConfig {
+    /// From the end of a sweep to the next.
+    pub interval: Duration,
+    /// Probes that may be on their way at once.
+    pub window: usize,
+    /// How long to wait for an answer at least.
+    pub timeout_floor: Duration,
+    /// Ports without a cable that a sweep looks at; the next one goes on with others.
+    pub ports_at_once: usize,
+    /// How long a node may make no progress while it is given routes.
+    pub patience: Duration,
+}
+
+impl Default for ServeConfig {
+    /// For a simulated fabric.
+    fn default() -> ServeConfig {
+        ServeConfig {
+            interval: Duration::from_secs(1),
+            window: 64,
+            timeout_floor: Duration::from_micros(40),
+            ports_at_once: 64,
+            patience: DistributorConfig::default().patience,
+        }
+    }
+}
+
+/// What it does at present.
+enum State {
+    Waiting,
+    Sweeping(Box<Sweep>, Time),
+    Publishing(Box<Publication>),
+}
+
+/// Watches a fabric.
+pub struct Server {
+    config: ServeConfig,
+    routing: Routing,
+    front_end: HostId,
+    endpoint: ReliableEndpoint,
+    session: u32,
+    round_trips: RoundTrips,
+    state: State,
+    begin: Time,
+    next_sweep: Time,
+    sweeps: u64,
+    /// The walks of a sweep, until the topology changes.
+    walks: Vec<Walk>,
+    /// Cables that were lost.
+    lost: Vec<Cable>,
+    /// For each host, the epoch of the routes that it was given.
+    held: Vec<u32>,
+    /// Where to go on among the ports without a cable.
+    next_port: usize,
+    /// Ports behind which a new crossbar was reported.
+    reported: BTreeSet<PortId>,
+    /// For each host, how many epochs were given up because of it.
+    strikes: BTreeMap<HostId, u8>,
+    /// True if the routes do not fit the topology, since there were none or they were given up.
+    is_open: bool,
+    /// True if there were none the last time.
+    is_refused: bool,
+    events: VecDeque<Event>,
+}
+
+impl Server {
+    /// A server that begins by giving all nodes their routes. The hosts are named by their numbers, in this order; `id` is the front end's card.
+    pub fn new(config: ServeConfig, now: Time, routing: Routing, front_end: HostId, id: UniqueId, seed: u64) -> Server {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let session = rng.u32(1..FIRST_SEARCH_SESSION / 2);
+        let topology = routing.standing().topology();
+        let (hosts, walks) = (topology.hosts().len(), Ways::of(topology, front_end, |_| true).walks(topology));
+        let mut server = Server {
+            config,
+            front_end,
+            endpoint: ReliableEndpoint::new(EndpointConfig::default(), id, rng.u64(..)),
+            session,
+            round_trips: RoundTrips::new(config.timeout_floor),
+            state: State::Waiting,
+            begin: now,
+            next_sweep: now + config.interval,
+            sweeps: 0,
+            walks,
+            lost: Vec::new(),
+            held: vec![0; hosts],
+            next_port: 0,
+            reported: BTreeSet::new(),
+            strikes: BTreeMap::new(),
+            is_open: false,
+            is_refused: false,
+            events: VecDeque::new(),
+            routing,
+        };
+        let nodes: Vec<HostId> = server.topology().host_ids().filter(|&host| host != front_end).collect();
+        server.publish(now, &nodes, true);
+        server
+    }
+
+    /// The fabric as it is known, and its routes.
+    pub fn routing(&self) -> &Routing {
+        &self.routing
+    }
+
+    fn topology(&self) -> &Topology {
+        self.routing.standing().topology()
+    }
+
+    /// How many sweeps have ended.
+    pub fn sweeps(&self) -> u64 {
+        self.sweeps
+    }
+
+    /// True while it waits for the next sweep: all that was found has been dealt with, as far as it can be.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, State::Waiting) && (!self.is_open || self.is_refused)
+    }
+
+    /// True if the routes in use do not fit the fabric: there are none that do.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// What has happened, the oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn report(&mut self, now: Time, what: What) {
+        tracing::debug!(%what, "mapper serve");
+        self.events.push_back(Event::new(self.begin, now, what));
+    }
+
+    fn advance(&mut self, now: Time) {
+        match &mut self.state {
+            State::Waiting if self.next_sweep <= now => self.sweep(now),
+            State::Waiting => {}
+            State::Sweeping(sweep, _) => {
+                sweep.advance(now, self.routing.standing().topology(), self.front_end);
+                if sweep.is_done() {
+                    self.swept(now);
+                }
+            }
+            State::Publishing(publication) => {
+                if let Some(outcome) = publication.outcome(now, &mut self.endpoint) {
+                    self.published(now, outcome);
+                }
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: Time) {
+        self.session = self.session % (FIRST_SEARCH_SESSION / 2 - 1) + 1;
+        let ports = self.ports_to_look_at();
+        let known = Known {
+            topology: self.routing.standing().topology(),
+            front_end: self.front_end,
+            lost: &self.lost,
+            ports,
+            walks: &self.walks,
+        };
+        let sweep = Sweep::new(self.session, self.config.window, self.round_trips.clone(), &known);
+        self.state = State::Sweeping(Box::new(sweep), now);
+    }
+
+    /// Where hosts were, and some of the other ports without a cable.
+    fn ports_to_look_at(&mut self) -> Vec<PortId> {
+        let topology = self.routing.standing().topology();
+        let ends = |x: twowire_fabric::topology::CrossbarId| {
+            (0..topology.crossbar(x).ports).map(move |port| PortId::new(x, port))
+        };
+        let lost: BTreeSet<PortId> = self.lost.iter().flat_map(|&(a, b)| [a, b]).collect();
+        let is_free = |end: &PortId| topology.peer(*end).is_none() && !lost.contains(end);
+        let free: Vec<PortId> = topology.crossbar_ids().flat_map(ends).filter(is_free).collect();
+        let some = free.iter().cycle().skip(self.next_port % free.len().max(1));
+        let mut ports: Vec<PortId> = some.take(self.config.ports_at_once.min(free.len())).copied().collect();
+        self.next_port = (self.next_port + ports.len()) % free.len().max(1);
+        ports.extend(
+            lost.into_iter().filter(|end| matches!(end.node, NodeId::Crossbar(_)) && topology.peer(*end).is_none()),
+        );
+        ports
+    }
+
+    fn swept(&mut self, now: Time) {
+        let State::Sweeping(sweep, since) = std::mem::replace(&mut self.state, State::Waiting) else { return };
+        let findings;
+        (findings, self.round_trips) = sweep.finish();
+        (self.sweeps, self.next_sweep) = (self.sweeps + 1, now + self.config.interval);
+        self.report(now, What::Sweep { probes: findings.probes, took_ms: ms(since, now) });
+        if findings.nothing {
+            return self.report(now, What::Silence);
+        }
+        let (change, mut cards) = self.understand(now, &findings);
+        let mut nodes = self.look_at_hosts(now, &findings);
+        let mut is_new = false;
+        if !change.is_empty() || self.is_open {
+            match self.routing.change(&change) {
+                Ok(update) => {
+                    let (epoch, entries) = (update.changed.epoch, update.changed.entries);
+                    let proved = Proved { epoch, entries, nodes: update.nodes.len(), whole: update.whole };
+                    self.report(now, What::Proved(proved));
+                    nodes.extend(update.nodes);
+                    (is_new, self.is_open, self.is_refused) = (true, false, false);
+                }
+                Err(error) => {
+                    (self.is_open, self.is_refused) = (true, true);
+                    self.report(now, What::Refused { reason: error.to_string() });
+                }
+            }
+            self.changed(&change);
+        }
+        cards.retain(|&(host, _)| (host.0 as usize) < self.topology().hosts().len());
+        cards.into_iter().for_each(|(host, id)| self.routing.set_unique_id(host, id));
+        nodes.retain(|&host| host != self.front_end);
+        if is_new || !nodes.is_empty() {
+            nodes.sort_unstable();
+            nodes.dedup();
+            self.publish(now, &nodes, is_new);
+        }
+    }
+
+    /// What findings say of the topology, and the cards of hosts that have come back.
+    fn understand(&mut self, now: Time, findings: &Findings) -> (Change, Vec<(HostId, UniqueId)>) {
+        let mut change = Change { gone: findings.gone.clone(), come: findings.back.clone(), ..Change::default() };
+        let mut cards = Vec::new();
+        for (&host, _) in self.strikes.iter().filter(|&(_, &strikes)| strikes >= STRIKES) {
+            let end = PortId::new(host, 0);
+            change
+                .gone
+                .extend(self.topology().peer(end).map(|at| (end, at)).filter(|cable| !findings.gone.contains(cable)));
+        }
+        self.strikes.retain(|_, strikes| *strikes < STRIKES);
+        let mut next = self.topology().hosts().len();
+        for &(port, answer) in &findings.new_hosts {
+            if let Some(node) = self.known_elsewhere(findings, answer.id) {
+                let port = self.topology().port_name(port).to_string();
+                self.report(now, What::Twice { node, port });
+                continue;
+            }
+            let was_here = self.lost.iter().find(|&&(a, b)| b == port && matches!(a.node, NodeId::Host(_)));
+            let host = match was_here {
+                Some(&(PortId { node: NodeId::Host(host), .. }, _)) => host,
+                _ => {
+                    change.hosts.push(Host {
+                        name: NodeNumber::from_index(self.number_after(change.hosts.len())).to_string(),
+                        id: answer.id,
+                        ports: 1,
+                    });
+                    next += 1;
+                    HostId(next as u32 - 1)
+                }
+            };
+            change.come.push((PortId::new(host, 0), port));
+            cards.push((host, answer.id));
+        }
+        for &port in
+            findings.new_cables.iter().filter(|port| !findings.back.iter().any(|(a, b)| a == *port || b == *port))
+        {
+            if self.reported.insert(port) {
+                let port = self.topology().port_name(port).to_string();
+                self.report(now, What::NewCable { port });
+            }
+        }
+        for &(a, b) in &change.gone {
+            let [a, b] = [a, b].map(|end| self.topology().port_name(end).to_string());
+            self.report(now, What::Gone { a, b });
+        }
+        for &(a, b) in &change.come {
+            let name = |end: PortId| match end.node {
+                NodeId::Host(host) if host.0 as usize >= self.topology().hosts().len() => {
+                    change.hosts[host.0 as usize - self.topology().hosts().len()].name.clone()
+                }
+                _ => self.topology().port_name(end).to_string(),
+            };
+            let [a, b] = [a, b].map(name);
+            self.report(now, What::Come { a, b });
+        }
+        (change, cards)
+    }
+
+    /// The index of the number that is so many behind the last.
+    fn number_after(&self, more: usize) -> usize {
+        let numbers = self.topology().hosts().iter().filter_map(|host| host.name.parse::<NodeNumber>().ok());
+        numbers.map(NodeNumber::index).max().unwrap_or(0) + 1 + more
+    }
+
+    /// The host that answers by this card where it is known to be.
+    fn known_elsewhere(&self, findings: &Findings, id: UniqueId) -> Option<String> {
+        let front_end = self.topology().host(self.front_end);
+        let own = (front_end.id == id).then(|| front_end.name.clone());
+        own.or_else(|| {
+            let (host, _) = findings.hosts.iter().find(|(_, answer)| answer.id == id)?;
+            Some(self.topology().host(*host).name.clone())
+        })
+    }
+
+    /// The hosts that have to be given the routes in use again.
+    fn look_at_hosts(&mut self, now: Time, findings: &Findings) -> Vec<HostId> {
+        let mut nodes = Vec::new();
+        for &(host, Answer { id, epoch }) in &findings.hosts {
+            let known = self.topology().host(host);
+            let (node, other_card) = (known.name.clone(), known.id != id);
+            if other_card {
+                self.endpoint.disconnect(known.id);
+                self.routing.set_unique_id(host, id);
+                self.report(now, What::CardReplaced { node });
+            } else if epoch != self.held[host.0 as usize] {
+                self.report(now, What::Restarted { node, epoch });
+            } else {
+                continue;
+            }
+            nodes.push(host);
+        }
+        nodes
+    }
+
+    /// Takes a change over into what is remembered.
+    fn changed(&mut self, change: &Change) {
+        let topology = self.routing.standing().topology();
+        let is_there = |&(a, b): &Cable| topology.peer(a) == Some(b);
+        self.lost.retain(|cable| !change.come.contains(cable) || !is_there(cable));
+        self.lost.extend(change.gone.iter().filter(|cable| !is_there(cable)));
+        self.walks = Ways::of(topology, self.front_end, |_| true).walks(topology);
+        self.held.resize(topology.hosts().len(), 0);
+        for host in change.come.iter().filter_map(|(a, _)| match a.node {
+            NodeId::Host(host) => Some(host),
+            NodeId::Crossbar(_) => None,
+        }) {
+            if let Some(held) = self.held.get_mut(host.0 as usize) {
+                *held = 0;
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Time, nodes: &[HostId], is_new: bool) {
+        let standing = self.routing.standing();
+        let map = FabricMap::from_topology(standing.topology().clone()).expect("hosts are named by their numbers");
+        let routes = standing.routes().clone();
+        let patience = self.config.patience;
+        let publication = Publication::begin(now, map, routes, nodes, patience, is_new, &mut self.endpoint);
+        self.state = State::Publishing(Box::new(publication));
+        self.advance(now);
+    }
+
+    fn published(&mut self, now: Time, outcome: Outcome) {
+        let State::Publishing(publication) = std::mem::replace(&mut self.state, State::Waiting) else { return };
+        let epoch = publication.epoch();
+        match outcome {
+            Outcome::InUse(hosts, failures) => {
+                for host in &hosts {
+                    self.held[host.0 as usize] = epoch;
+                    self.strikes.remove(host);
+                }
+                if publication.is_new {
+                    self.routing.retire();
+                }
+                let took_ms = ms(publication.seen, now);
+                self.report(now, What::InUse { epoch, nodes: hosts.len(), took_ms });
+                failures.iter().for_each(|failure| self.report(now, left_behind(failure)));
+            }
+            Outcome::RolledBack(failure) => {
+                self.routing.roll_back();
+                self.is_open = true;
+                if let Some(host) = publication.host(&failure) {
+                    *self.strikes.entry(host).or_default() += 1;
+                }
+                let (node, reason) = (failure.node.to_string(), format!("{}: {}", failure.stage, failure.reason));
+                self.report(now, What::RolledBack { epoch, node, reason });
+                self.next_sweep = now;
+            }
+        }
+    }
+
+    fn take_events(&mut self, now: Time) {
+        while let Some(event) = self.endpoint.poll_event() {
+            if let State::Publishing(publication) = &mut self.state {
+                publication.handle_event(now, &event, &mut self.endpoint);
+            }
+        }
+    }
+}
+
+impl Protocol for Server {
+    fn handle_packet(&mut self, now: Time, packet: &Packet) {
+        match (&packet.header, &mut self.state) {
+            (Header::Probe(probe), State::Sweeping(sweep, _)) => sweep.answer(now, probe.session, probe.nonce, None),
+            (Header::ProbeReply(reply), State::Sweeping(sweep, _)) => {
+                let answer = Answer { id: reply.id, epoch: reply.epoch };
+                sweep.answer(now, reply.session, reply.nonce, Some(answer));
+            }
+            (header, _) if header.kind().family() == Family::Endpoint => {
+                self.endpoint.handle_packet(now, packet);
+                self.take_events(now);
+            }
+            _ => {}
+        }
+        self.advance(now);
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            self.endpoint.handle_timeout(now);
+            self.take_events(now);
+        }
+        if let State::Publishing(publication) = &mut self.state {
+            publication.handle_timeout(now, &mut self.endpoint);
+        }
+        self.advance(now);
+    }
+
+    fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
+        let sweeping = match &mut self.state {
+            State::Sweeping(sweep, _) => sweep.next(now),
+            _ => None,
+        };
+        sweeping.or_else(|| self.endpoint.poll_transmit(now))
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        let own = match &self.state {
+            State::Waiting => Some(self.next_sweep),
+            State::Sweeping(sweep, _) => sweep.deadline(),
+            State::Publishing(publication) => publication.poll_timeout(),
+        };
+        [own, self.endpoint.poll_timeout()].into_iter().flatten().min()
+    }
+}
