@@ -65,6 +65,9 @@ pub(super) struct ServeArgs {
     seed: u64,
 }
 
+/// In real time, how long to wait for an answer at least: a host that waits for its turn on a processor is not gone.
+const REAL_TIME_FLOOR: Duration = Duration::from_millis(25);
+
 /// How long to run before looking whether Ctrl-C was pressed (fabric time).
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -109,7 +112,7 @@ fn server(args: &ServeArgs, fabric: &Fabric, found: Found) -> Result<Server, Fai
     let config = ServeConfig {
         interval: args.interval,
         window: args.window.into(),
-        timeout_floor: fabric.timeout_floor,
+        timeout_floor: if fabric.real_time { REAL_TIME_FLOOR } else { fabric.timeout_floor },
         patience: if fabric.real_time { REAL_TIME_PATIENCE } else { defaults.patience },
         ..defaults
     };

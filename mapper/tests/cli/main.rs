@@ -4,6 +4,7 @@ mod merge;
 mod outputs;
 mod pictures;
 mod sandbox;
+mod serve;
 mod show;
 mod what_if;
 
@@ -228,6 +229,7 @@ fn help_has_examples_and_completions_are_scripts() {
         "--help",
         "verify --help",
         "routes --help",
+        "serve --help",
         "show --help",
         "what-if --help",
         "merge --help",

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use twowire_fabric::protocol::Port;
 use twowire_fabric::routed_host::RoutedHost;
 use twowire_fabric::spec::{self, SimSpec};
-use twowire_fabric::xbar::{AttachOptions, Crowd, Server, ServerConfig, XbarPort, raise_file_limit};
+use twowire_fabric::xbar::{AttachOptions, Control, Crowd, Server, ServerConfig, XbarPort, raise_file_limit};
 
 /// A fabric at `x` in a directory of its own, all of whose hosts but the front end answer.
 struct Served {
@@ -115,6 +116,37 @@ fn routes_are_loaded_into_the_nodes() {
     }
     let simulated = served.mapper("--fabric sim:clos:hosts=64,radix=16,levels=2 --routes-per-pair 4 --load --json");
     assert_eq!(simulated["committed"].as_u64(), Some(63), "{simulated}");
+}
+
+/// A cable is cut and mended while `mapper serve` runs; each time the nodes get routes. Ctrl-C ends it.
+#[test]
+fn a_fabric_is_served_while_a_cable_is_cut_and_mended() {
+    let served = Served::new("clos:hosts=16,radix=4,levels=3");
+    let mut mapper = Command::new(env!("CARGO_BIN_EXE_mapper"));
+    let mapper = mapper.args("serve --fabric xbar:x --interval 50ms --json".split(' ')).current_dir(served.dir.path());
+    let mut mapper = mapper.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(mapper.stdout.take().unwrap()).lines();
+    let mut wait_for = |event: &str, end: &str| loop {
+        let line: Value = serde_json::from_str(&lines.next().expect("it runs").unwrap()).unwrap();
+        let has_end = || ["a", "b"].iter().any(|side| line[side] == end);
+        if line["event"] == event && (end.is_empty() || has_end()) {
+            return line;
+        }
+    };
+    let first = wait_for("in_use", "");
+    let mut control = Control::connect(&served.dir.path().join("x")).unwrap();
+    let mut epoch = first["epoch"].as_u64().unwrap();
+    for (strike, event) in [("cut:x1.1:2", "gone"), ("mend:x1.1:2", "come")] {
+        control.strike(strike).unwrap();
+        // Discovery gives crossbars names and ports of its own, which here are those of the topology.
+        wait_for(event, "x1.1:2");
+        let next = wait_for("in_use", "")["epoch"].as_u64().unwrap();
+        assert!(next > epoch, "{next} after {epoch}");
+        epoch = next;
+    }
+    let kill = Command::new("kill").args(["-INT", &mapper.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(mapper.wait().unwrap().code(), Some(130));
 }
 
 #[test]
