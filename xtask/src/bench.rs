@@ -50,8 +50,11 @@ pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest
         step::run(step::cargo(&args).args(rest))?;
         return if update_readme { show(Some(bench), true) } else { Ok(()) };
     }
+    if bench == "mapper" {
+        return run_mapper(against, rest);
+    }
     if bench != "boot" {
-        return Err(format!("--against is for the bench `boot`, not for `{bench}`"));
+        return Err(format!("--against is for the benches `boot` and `mapper`, not for `{bench}`"));
     }
     packages::install_rivals();
     let build = ["build", "--locked", "--release", "-p", "twowire-multicast-boot", "--bins"];
@@ -91,6 +94,17 @@ fn run_lab(rest: &[String]) -> Result<(), String> {
     let bootnode = phase1::bootnode()?;
     let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "lab-against", "--", "--programs"];
     step::run(step::cargo(&run).arg(step::target_dir().join("release")).arg("--bootnode").arg(bootnode).args(rest))
+}
+
+/// Runs the mapper against OpenSM on simulated subnets.
+fn run_mapper(against: &[String], rest: &[String]) -> Result<(), String> {
+    if against != ["opensm"] {
+        return Err(format!("the bench `mapper` goes against opensm, not against {}", against.join(",")));
+    }
+    packages::install_subnet_managers();
+    step::run(&mut step::cargo(&["build", "--locked", "--release", "-p", "twowire-mapper"]))?;
+    let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "mapper-against", "--", "--programs"];
+    step::run(step::cargo(&run).arg(step::target_dir().join("release")).args(rest))
 }
 
 /// Installs a Python package into an environment of its own; its programs are in `bin`.

@@ -22,6 +22,7 @@ use std::process::ExitCode;
     after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only clippy\n  cargo xtask bench --update-readme\n  \
         cargo xtask bench boot --against udpcast,uftp\n  \
         cargo xtask bench boot --against uftp -- --receivers 4 --mtu 9000 --loss 0 --rounds 1\n  \
+        cargo xtask bench mapper --against opensm -- --networks pink,11664\n  \
         cargo xtask bench mpi -- --libraries ours,mpich --what latency --rounds 11\n  \
         cargo xtask bench lab -- --nodes 1,8 --rounds 3\n  \
         cargo xtask sanitize address -- coll\n  \
@@ -47,7 +48,7 @@ enum Command {
         /// machines with PXE. The table is for --update-readme.
         #[arg(value_name = "BENCH")]
         only: Option<String>,
-        /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp.
+        /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp; or bench `mapper` against opensm.
         #[arg(long, value_name = "PROGRAMS", requires = "only", value_delimiter = ',')]
         against: Vec<String>,
         /// Writes the rows of the benches that were run into the table in README.md.

@@ -20,6 +20,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("ibsim", "ibsim-utils", "the tests of the mapper on simulated InfiniBand subnets"),
     ("/usr/sbin/opensm", "opensm", "the test that OpenSM reads the mapper's tables"),
     ("/usr/sbin/ibnetdiscover", "infiniband-diags", "the test of what InfiniBand's tools say of a subnet"),
+    ("dot", "graphviz", "the test that Graphviz reads the mapper's graphs"),
 ];
 
 /// What `cargo xtask bench boot --against` runs besides ours.
@@ -37,6 +38,13 @@ const MPIS: &[(&str, &str, &str)] = &[
     ("mpiexec.hydra", "mpich", "the comparison with MPICH"),
     ("mpicc.mpich", "libmpich-dev", "the comparison with MPICH"),
     ("python3", "python3-venv", "the comparison with libraries that come as wheels"),
+];
+
+/// What `cargo xtask bench mapper --against opensm` runs besides ours.
+const SUBNET_MANAGERS: &[(&str, &str, &str)] = &[
+    ("ibsim", "ibsim-utils", "all of it"),
+    ("/usr/sbin/opensm", "opensm", "the comparison with OpenSM"),
+    ("/usr/sbin/ibnetdiscover", "infiniband-diags", "the comparison of discovery"),
 ];
 
 /// What `cargo xtask bench lab` runs besides ours.
@@ -64,6 +72,11 @@ pub(crate) fn install_for_programs() {
 /// Installs what the tests need, or says what is skipped for want of it.
 pub(crate) fn install() {
     install_missing(NEEDED);
+}
+
+/// Installs what the mapper is compared with.
+pub(crate) fn install_subnet_managers() {
+    install_missing(SUBNET_MANAGERS);
 }
 
 /// Installs what the comparison needs.

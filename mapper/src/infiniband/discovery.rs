@@ -128,6 +128,11 @@ impl Discovery {
 
     /// A node answered through a port.
     fn behind(&mut self, from: usize, port: u8, info: &NodeInfo) -> Result<(), InfinibandError> {
+        if info.local_port == 0 {
+            // No cable leads to the port of a switch's management.
+            let NodeInfo { node_guid: guid, ports, local_port, .. } = *info;
+            return Err(InfinibandError::NodePorts { guid, ports, local_port });
+        }
         let route = self.beyond(from, port);
         let (node, found) = match self.by_guid.get(&info.node_guid) {
             Some(&node) => (node, false),

@@ -1,0 +1,73 @@
+//! The mapper against OpenSM and `ibnetdiscover` on the same simulated InfiniBand subnets, and how its own routes and proof grow
+//! with the fabric. `cargo xtask bench mapper --against opensm` builds what it needs and runs it.
+
+mod ours;
+mod run;
+mod subnet;
+mod table;
+mod theirs;
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use subnet::Network;
+use table::Table;
+use twowire_fabric::program::{Failure, interrupt};
+
+/// Times the mapper and its rivals, in turns.
+///
+/// Every round starts an ibsim of its own for each program that brings a subnet up, so all begin with ports that are down.
+#[derive(Parser, Debug)]
+#[command(
+    name = "mapper-against",
+    after_help = "Examples:\n  mapper-against --networks pink --rounds 5\n  mapper-against --networks 11664 --engines ftree --rounds 1\n  \
+                  mapper-against --networks pink --growth 1024,11664,39366,93312"
+)]
+struct Args {
+    /// The subnets: `pink`, or the hosts of a Clos of three levels, of crossbars of the least ports that will do
+    #[arg(long, value_name = "NETWORKS", value_delimiter = ',', default_value = "pink")]
+    networks: Vec<String>,
+    /// OpenSM's engines
+    #[arg(long, value_name = "ENGINES", value_delimiter = ',', default_value = "minhop,updn,ftree")]
+    engines: Vec<String>,
+    /// Numbers of hosts for which routes and proof alone are timed
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',', default_value = "1024,11664,39366,93312")]
+    growth: Vec<u64>,
+    /// How often each program runs; the table has medians
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+    /// The folder of the program mapper
+    #[arg(long, value_name = "DIR", default_value = "target/release")]
+    programs: PathBuf,
+}
+
+fn main() -> ExitCode {
+    run(&Args::parse()).map_or_else(|failure| failure.report("mapper-against"), |()| ExitCode::SUCCESS)
+}
+
+fn run(args: &Args) -> Result<(), Failure> {
+    interrupt::catch();
+    let work = tempfile::tempdir().map_err(Failure::failed)?;
+    let mapper = std::path::absolute(args.programs.join("mapper")).map_err(Failure::failed)?;
+    let mut table = Table::default();
+    for name in args.networks.iter().filter(|name| !name.is_empty()) {
+        let network = Network::prepare(work.path(), name, &mapper)?;
+        for _ in 0..args.rounds {
+            ours::discover(&network, &mapper, &mut table)?;
+            theirs::discover(&network, &mut table)?;
+            ours::install(&network, &mapper, &mut table)?;
+            for engine in &args.engines {
+                theirs::install(&network, engine, &mut table)?;
+            }
+        }
+    }
+    for &hosts in &args.growth {
+        let topology = subnet::clos(hosts)?;
+        let file = work.path().join("growth.topo");
+        std::fs::write(&file, topology.to_string()).map_err(Failure::failed)?;
+        for _ in 0..args.rounds {
+            ours::route(hosts, &file, &mapper, &mut table)?;
+        }
+    }
+    table.print()
+}
