@@ -1,6 +1,7 @@
 //! How long the routes are.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::topology::{HostId, Topology};
@@ -44,24 +45,27 @@ pub struct LongRoute {
 /// Counts a set's routes by length.
 pub fn lengths(topology: &Topology, routes: &RouteSet) -> Lengths {
     let mut counts: Vec<[u64; 2]> = Vec::new();
-    let mut longest: Vec<(HostId, HostId, usize, Vec<u8>)> = Vec::new();
-    for from in topology.host_ids() {
-        routes.for_each_from(from, |route| {
-            let hops = route.hops.len();
-            if hops >= counts.len() {
-                counts.resize(hops + 1, [0, 0]);
-                longest.clear();
+    let mut longest: BTreeMap<(HostId, HostId, usize), Vec<u8>> = BTreeMap::new();
+    routes.for_each(|from, route| {
+        let hops = route.hops.len();
+        if hops >= counts.len() {
+            counts.resize(hops + 1, [0, 0]);
+            longest.clear();
+        }
+        counts[hops][0] += u64::from(route.alternate == 0);
+        counts[hops][1] += 1;
+        let which = (from, route.to, route.alternate);
+        let is_early = longest.len() < LISTED || longest.last_key_value().is_some_and(|(last, _)| which < *last);
+        if hops + 1 == counts.len() && is_early {
+            longest.insert(which, route.hops.to_vec());
+            if longest.len() > LISTED {
+                longest.pop_last();
             }
-            counts[hops][0] += u64::from(route.alternate == 0);
-            counts[hops][1] += 1;
-            if hops + 1 == counts.len() && longest.len() < LISTED {
-                longest.push((from, route.to, route.alternate, route.hops.to_vec()));
-            }
-        });
-    }
+        }
+    });
     let name = |host: HostId| topology.host(host).name.clone();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let longest = longest.into_iter().map(|(from, to, alternate, hops)| LongRoute {
+    let longest = longest.into_iter().map(|((from, to, alternate), hops)| LongRoute {
         from: name(from),
         to: name(to),
         alternate,

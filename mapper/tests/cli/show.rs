@@ -33,6 +33,9 @@ fn a_wrong_route_is_shown_as_far_as_it_goes() {
     let shown = sandbox.ok("show --topo m.topo --routes wrong.routes --from n3 --to n14");
     assert!(shown.contains("it does not arrive: it ends at n4"), "{shown}");
     assert!(shown.contains("it does not arrive: it is lost behind the last line"), "{shown}");
+    sandbox.write("wrong.routes", &wrong.replace("\nn3 n14 81\n", "\nn3 n14 e0\n"));
+    let conflicts = sandbox.ok("show --topo m.topo --routes wrong.routes --conflicts --top 1000");
+    assert!(conflicts.contains(" -> "), "{conflicts}");
 }
 
 #[test]
