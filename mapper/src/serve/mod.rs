@@ -5,6 +5,7 @@
 //! an interval, comes the next sweep.
 
 mod event;
+mod findings;
 mod publish;
 mod sweep;
 #[cfg(test)]
@@ -20,14 +21,14 @@ use event::ms;
 use publish::{Outcome, Publication, left_behind};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use sweep::{Answer, Findings, Known, Sweep};
+use sweep::{Answer, Known, Sweep};
 use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
-use twowire_fabric::id::{NodeNumber, UniqueId};
+use twowire_fabric::id::UniqueId;
 use twowire_fabric::map::FabricMap;
 use twowire_fabric::map::distribute::DistributorConfig;
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::time::Time;
-use twowire_fabric::topology::{Host, HostId, NodeId, PortId, Topology};
+use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
 use twowire_fabric::wire::probe::FIRST_SEARCH_SESSION;
 use twowire_fabric::wire::{Family, Header, Packet};
 use ways::{Cable, Walk, Ways};
@@ -254,101 +255,6 @@ impl Server {
             nodes.dedup();
             self.publish(now, &nodes, is_new);
         }
-    }
-
-    /// What findings say of the topology, and the cards of hosts that have come back.
-    fn understand(&mut self, now: Time, findings: &Findings) -> (Change, Vec<(HostId, UniqueId)>) {
-        let mut change = Change { gone: findings.gone.clone(), come: findings.back.clone(), ..Change::default() };
-        let mut cards = Vec::new();
-        for (&host, _) in self.strikes.iter().filter(|&(_, &strikes)| strikes >= STRIKES) {
-            let end = PortId::new(host, 0);
-            change
-                .gone
-                .extend(self.topology().peer(end).map(|at| (end, at)).filter(|cable| !findings.gone.contains(cable)));
-        }
-        self.strikes.retain(|_, strikes| *strikes < STRIKES);
-        let mut next = self.topology().hosts().len();
-        for &(port, answer) in &findings.new_hosts {
-            if let Some(node) = self.known_elsewhere(findings, answer.id) {
-                let port = self.topology().port_name(port).to_string();
-                self.report(now, What::Twice { node, port });
-                continue;
-            }
-            let was_here = self.lost.iter().find(|&&(a, b)| b == port && matches!(a.node, NodeId::Host(_)));
-            let host = match was_here {
-                Some(&(PortId { node: NodeId::Host(host), .. }, _)) => host,
-                _ => {
-                    change.hosts.push(Host {
-                        name: NodeNumber::from_index(self.number_after(change.hosts.len())).to_string(),
-                        id: answer.id,
-                        ports: 1,
-                    });
-                    next += 1;
-                    HostId(next as u32 - 1)
-                }
-            };
-            change.come.push((PortId::new(host, 0), port));
-            cards.push((host, answer.id));
-        }
-        for &port in
-            findings.new_cables.iter().filter(|port| !findings.back.iter().any(|(a, b)| a == *port || b == *port))
-        {
-            if self.reported.insert(port) {
-                let port = self.topology().port_name(port).to_string();
-                self.report(now, What::NewCable { port });
-            }
-        }
-        for &(a, b) in &change.gone {
-            let [a, b] = [a, b].map(|end| self.topology().port_name(end).to_string());
-            self.report(now, What::Gone { a, b });
-        }
-        for &(a, b) in &change.come {
-            let name = |end: PortId| match end.node {
-                NodeId::Host(host) if host.0 as usize >= self.topology().hosts().len() => {
-                    change.hosts[host.0 as usize - self.topology().hosts().len()].name.clone()
-                }
-                _ => self.topology().port_name(end).to_string(),
-            };
-            let [a, b] = [a, b].map(name);
-            self.report(now, What::Come { a, b });
-        }
-        (change, cards)
-    }
-
-    /// The index of the number that is so many behind the last.
-    fn number_after(&self, more: usize) -> usize {
-        let numbers = self.topology().hosts().iter().filter_map(|host| host.name.parse::<NodeNumber>().ok());
-        numbers.map(NodeNumber::index).max().unwrap_or(0) + 1 + more
-    }
-
-    /// The host that answers by this card where it is known to be.
-    fn known_elsewhere(&self, findings: &Findings, id: UniqueId) -> Option<String> {
-        let front_end = self.topology().host(self.front_end);
-        let own = (front_end.id == id).then(|| front_end.name.clone());
-        own.or_else(|| {
-            let (host, _) = findings.hosts.iter().find(|(_, answer)| answer.id == id)?;
-            Some(self.topology().host(*host).name.clone())
-        })
-    }
-
-    /// The hosts that have to be given the routes in use again.
-    fn look_at_hosts(&mut self, now: Time, findings: &Findings) -> Vec<HostId> {
-        let mut nodes = Vec::new();
-        for &(host, Answer { id, epoch }) in &findings.hosts {
-            let known = self.topology().host(host);
-            let (node, other_card) = (known.name.clone(), known.id != id);
-            if other_card {
-                self.endpoint.disconnect(known.id);
-                self.routing.set_unique_id(host, id);
-                self.report(now, What::CardReplaced { node });
-            } else if epoch != self.held[host.0 as usize] {
-                self.report(now, What::Restarted { node, epoch });
-            } else {
-                continue;
-            }
-            nodes.push(host);
-        }
-        nodes
     }
 
     /// Takes a change over into what is remembered.

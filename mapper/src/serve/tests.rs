@@ -4,6 +4,7 @@ mod rig;
 
 use super::*;
 use rig::Rig;
+use twowire_fabric::id::NodeNumber;
 use twowire_fabric::topology::CrossbarId;
 use twowire_fabric::topology::generate::{Random, Torus, pink, xgft};
 use twowire_fabric::topology::transform::without;

@@ -104,16 +104,6 @@ impl Standing {
         self.turns == other.turns && self.senders.at == other.senders.at && self.broken == other.broken
     }
 
-    #[cfg(test)]
-    pub(crate) fn explain(&self, other: &Standing) -> String {
-        format!(
-            "senders {} broken {:?} turns {:?}",
-            self.senders.at == other.senders.at,
-            other.broken,
-            self.turns.diff(&other.turns)
-        )
-    }
-
     /// Takes in a change of the fabric. Frames that come to a cable that is gone are lost there.
     ///
     /// # Errors

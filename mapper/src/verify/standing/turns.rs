@@ -178,13 +178,3 @@ impl PartialEq for Turns {
         self.counts == other.counts
     }
 }
-
-#[cfg(test)]
-impl Turns {
-    pub(super) fn diff(&self, o: &Turns) -> Vec<(usize, u32, u32)> {
-        (0..self.counts.len())
-            .filter(|&i| self.counts[i] != o.counts[i])
-            .map(|i| (i, self.counts[i], o.counts[i]))
-            .collect()
-    }
-}
