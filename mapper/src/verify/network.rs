@@ -22,6 +22,8 @@ pub(super) struct Network {
     ends: Vec<End>,
     /// For each port, its crossbar.
     crossbars: Vec<u32>,
+    /// For each port, the crossbar and the port at the other end of its cable, if that is what is there.
+    across: Vec<Option<(u32, u8)>>,
     /// For each host, what each of its ports leads to.
     hosts: Vec<Vec<End>>,
 }
@@ -43,6 +45,14 @@ pub(super) enum Lost {
     OtherHost { host: u32 },
 }
 
+/// The crossbar and the port that an end is, if it is one; `crossbars` are those of all ports.
+fn across(end: End, crossbars: &[u32]) -> Option<(u32, u8)> {
+    match end {
+        End::Crossbar { first, port } => Some((crossbars[first as usize], port)),
+        End::Nothing | End::Host(_) => None,
+    }
+}
+
 impl Network {
     pub(super) fn of(topology: &Topology) -> Network {
         let mut first = vec![0];
@@ -54,10 +64,12 @@ impl Network {
             Some(PortId { node: NodeId::Host(host), .. }) => End::Host(host.0),
             Some(PortId { node: NodeId::Crossbar(x), port }) => End::Crossbar { first: first[x.0 as usize], port },
         };
-        let ends = topology.crossbar_ids().flat_map(|x| topology.peers(x.into()).iter().map(end)).collect();
-        let crossbars = topology.crossbar_ids().flat_map(|x| vec![x.0; topology.crossbar(x).ports.into()]).collect();
+        let ends: Vec<End> = topology.crossbar_ids().flat_map(|x| topology.peers(x.into()).iter().map(end)).collect();
+        let crossbars: Vec<u32> =
+            topology.crossbar_ids().flat_map(|x| vec![x.0; topology.crossbar(x).ports.into()]).collect();
         let hosts = topology.host_ids().map(|h| topology.peers(h.into()).iter().map(end).collect()).collect();
-        Network { first, ends, crossbars, hosts }
+        let across = ends.iter().map(|&end| across(end, &crossbars)).collect();
+        Network { first, ends, crossbars, across, hosts }
     }
 
     /// Takes over where a port leads now; hosts may be new.
@@ -71,6 +83,7 @@ impl Network {
             NodeId::Crossbar(x) => {
                 let channel = self.first(x.0) + u32::from(port.port);
                 self.ends[channel as usize] = end;
+                self.across[channel as usize] = across(end, &self.crossbars);
             }
             NodeId::Host(host) => {
                 for new in self.hosts()..=host.0 {
@@ -86,6 +99,7 @@ impl Network {
         if let NodeId::Crossbar(x) = port.node {
             let channel = self.first(x.0) + u32::from(port.port);
             self.ends[channel as usize] = End::Nothing;
+            self.across[channel as usize] = None;
         }
     }
 
@@ -103,6 +117,12 @@ impl Network {
     pub(super) fn port(&self, number: u32) -> PortId {
         let x = self.crossbar_of(number);
         PortId::new(CrossbarId(x), (number - self.first(x)) as u8)
+    }
+
+    /// The crossbar and the port at the other end of the cable at a port, if that is what is there.
+    #[inline]
+    pub(super) fn across(&self, port: u32) -> Option<(u32, u8)> {
+        self.across[port as usize]
     }
 
     /// The number of crossbars.

@@ -118,19 +118,19 @@ impl<'a> Tree<'a> {
         None
     }
 
-    /// The states that lead to one, each with the port where its frames arrive.
-    fn children(&self, at: State) -> impl Iterator<Item = (State, u32)> + '_ {
-        self.network
-            .ports_of(at.crossbar)
-            .filter_map(move |arrival| match self.network.end(arrival) {
-                End::Crossbar { first, port } => Some((arrival, self.network.crossbar_of(first), port)),
-                _ => None,
-            })
-            .flat_map(move |(arrival, crossbar, port)| {
-                let leads_here =
-                    move |&child: &State| self.out(child) == port && self.goes_down(child, port) == at.after_down;
-                self.states(crossbar).filter(leads_here).map(move |child| (child, arrival))
-            })
+    /// True if `is_it` says so of a state that leads to one; it is also given the port where frames arrive from there.
+    #[inline]
+    fn any_child(&self, at: State, mut is_it: impl FnMut(State, u32) -> bool) -> bool {
+        for arrival in self.network.ports_of(at.crossbar) {
+            let Some((crossbar, port)) = self.network.across(arrival) else { continue };
+            for after_down in [false, true].into_iter().take(1 + usize::from(self.two_phases)) {
+                let child = State { crossbar, after_down };
+                if self.out(child) == port && self.goes_down(child, port) == at.after_down && is_it(child, arrival) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// How many hosts send from a crossbar, without the destination itself.
@@ -150,7 +150,7 @@ impl<'a> Tree<'a> {
 
     /// True if frames come to a state over a cable, but not from `except`.
     pub(super) fn is_passed(&self, at: State, except: Option<State>) -> bool {
-        self.children(at).any(|(child, _)| Some(child) != except && self.is_reached(child))
+        self.any_child(at, |child, _| Some(child) != except && self.is_reached(child))
     }
 
     /// The turn from a port at a state, if it leads to a crossbar.
@@ -163,9 +163,12 @@ impl<'a> Tree<'a> {
         if !matches!(self.next(at), Next::On { .. }) || !self.is_reached(at) {
             return;
         }
-        for (_, arrival) in self.children(at).filter(|&(child, _)| self.is_reached(child)) {
-            self.turn(arrival, at).into_iter().for_each(&mut *visit);
-        }
+        self.any_child(at, |child, arrival| {
+            if self.is_reached(child) {
+                self.turn(arrival, at).into_iter().for_each(&mut *visit);
+            }
+            false
+        });
         self.turns_behind(at, visit);
     }
 
@@ -185,6 +188,9 @@ impl<'a> Tree<'a> {
         if self.sends(at) {
             visit(at.crossbar, cables);
         }
-        self.children(at).for_each(|(child, _)| self.sources(child, cables + 1, visit));
+        self.any_child(at, |child, _| {
+            self.sources(child, cables + 1, visit);
+            false
+        });
     }
 }
