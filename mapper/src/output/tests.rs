@@ -103,7 +103,9 @@ fn groups_are_what_one_sees_in_the_fabric() {
         counts
     };
     assert_eq!(shape(&pink()), [1, 16, 128], "16 subtrees of 8 crossbars with hosts");
-    assert_eq!(shape(&Torus { dimensions: vec![4, 3, 5], hosts_per: 2 }.build().unwrap()).iter().max(), Some(&60));
+    let torus = shape(&Torus { dimensions: vec![4, 3, 5], hosts_per: 2 }.build().unwrap());
+    assert_eq!((torus.len(), torus.last()), (5, Some(&60)), "a ring of four is two dimensions: {torus:?}");
+    assert!(torus.windows(2).all(|two| two[1] % two[0] == 0), "rows and planes are alike: {torus:?}");
     assert_eq!(shape(&xgft(&[4, 3], &[1, 2]).unwrap()), [1, 3]);
     let mut halves = pink();
     for x in (256..320).map(CrossbarId) {
