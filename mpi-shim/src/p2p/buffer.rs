@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::datatype::Datatype;
-use crate::transport::shm::{CopyError, Segment, read_from};
+use crate::transport::shm::{CopyError, Segment, copy_past_caches, read_from};
 use std::sync::Arc;
 
 /// What does not lie in one piece is copied through memory of our own, that much at a time.
@@ -78,6 +78,18 @@ impl Buffer {
         // SAFETY: as above; `len` is within both.
         unsafe { copy(self.address.add(position), out.as_mut_ptr(), len) };
         len
+    }
+
+    /// The same, past the caches where the data is one run: for memory that the other process has in its cache.
+    #[inline]
+    pub(super) fn read_past_caches(&self, position: usize, out: &mut [u8]) {
+        let Some(address) = self.run() else {
+            self.read(position, out);
+            return;
+        };
+        let len = self.bytes.saturating_sub(position).min(out.len());
+        // SAFETY: as above.
+        unsafe { copy_past_caches(address.add(position), out.as_mut_ptr(), len) };
     }
 
     /// Copies `input` to the data's place from `position` on; how many bytes.

@@ -13,6 +13,9 @@ use std::ops::Range;
 
 /// From this many bytes on a message goes in a cell, if there is one.
 const PARCEL: usize = 64;
+/// From so many bytes on data is written into the ring past the caches. It goes there while nothing comes back: the reader still has the
+/// lines in its cache, and to get them from there takes longer than to write them anew.
+const STREAMED: usize = 2 << 10;
 
 /// The way to a process.
 #[derive(Debug)]
@@ -243,7 +246,13 @@ impl Link {
         buffer: &Buffer,
         range: Range<usize>,
     ) -> Result<bool> {
+        let past_caches = range.len() >= STREAMED && matches!(self.way, Way::Ring { .. });
         self.write(remote, kind, key, numbers, range.len(), |first, second| {
+            if past_caches {
+                buffer.read_past_caches(range.start, first);
+                buffer.read_past_caches(range.start + first.len(), second);
+                return;
+            }
             buffer.read(range.start, first);
             if !second.is_empty() {
                 buffer.read(range.start + first.len(), second);

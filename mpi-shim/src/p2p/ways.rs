@@ -20,7 +20,7 @@ pub(super) const EAGER: usize = 16 << 10;
 /// and over a fabric, where asking costs a round trip.
 pub(super) const EAGER_REMOTE: usize = 64 << 10;
 /// From so many bytes on a message is copied by both sides, if the sender waits for that.
-const TOGETHER: usize = 64 << 10;
+const TOGETHER: usize = 24 << 10;
 /// A process of another node, in the table of places.
 const ELSEWHERE: u32 = u32::MAX;
 

@@ -3,6 +3,7 @@
 use super::area::write_part;
 use crate::coll::memory;
 use crate::coll::schedule::Data;
+use crate::transport::shm::copy_past_caches;
 use std::ptr;
 
 /// From so many bytes on, read and written by all members of a call, writing past the caches is faster: what is written there displaces
@@ -34,7 +35,7 @@ impl Way {
             Some(run) => {
                 let to = ptr::with_exposed_provenance_mut(run.address + position);
                 // SAFETY: the caller's promise; the run has all the values' bytes.
-                unsafe { stream(from, to, len.min(run.count.saturating_sub(position))) };
+                unsafe { copy_past_caches(from, to, len.min(run.count.saturating_sub(position))) };
             }
             // SAFETY: the caller's promise.
             None => unsafe { write_part(data, position, from, len) },
@@ -49,38 +50,6 @@ impl Way {
             None => memory::copy(from, to),
         }
     }
-}
-
-/// Copies bytes past the caches.
-///
-/// # Safety
-/// `len` bytes must be readable at `from` and writable at `to`, and not overlap.
-#[cfg(target_arch = "x86_64")]
-unsafe fn stream(from: *const u8, to: *mut u8, len: usize) {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
-    const LINE: usize = 64;
-    let head = to.align_offset(LINE).min(len);
-    let whole = (len - head) / LINE * LINE;
-    // SAFETY: the caller's promise; the lines written are aligned.
-    unsafe {
-        ptr::copy_nonoverlapping(from, to, head);
-        for at in (head..head + whole).step_by(LINE) {
-            let (from, to) = (from.add(at).cast::<__m128i>(), to.add(at).cast::<__m128i>());
-            let line = [0, 1, 2, 3].map(|index| _mm_loadu_si128(from.add(index)));
-            for (index, quarter) in line.into_iter().enumerate() {
-                _mm_stream_si128(to.add(index), quarter);
-            }
-        }
-        // Before anybody is told of it.
-        _mm_sfence();
-        ptr::copy_nonoverlapping(from.add(head + whole), to.add(head + whole), len - head - whole);
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-unsafe fn stream(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { ptr::copy_nonoverlapping(from, to, len) };
 }
 
 #[cfg(test)]
