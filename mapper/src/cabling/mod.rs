@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Instruction`] | one thing to do |
 //! | [`instructions`] | all that is to be done, in an order in which it can be done |
-//! | [`suspects`] | which components explain the dead cables |
+//! | [`suspects()`] | which components explain the dead cables |
 //!
 //! Everything is said in the names of the intended cabling. Ports of what it does not have are said in the found map's.
 

@@ -1,6 +1,6 @@
 //! Watches a mapped fabric, and keeps its routes right.
 //!
-//! [`Server`] is one state machine: a [sweep](sweep) looks whether all that is known is still there; what it finds changes the topology, the
+//! [`Server`] is one state machine: a sweep looks whether all that is known is still there; what it finds changes the topology, the
 //! routes are [repaired](crate::repair) and proved, and the nodes that this touches are given theirs in two phases, or none is. Then, after
 //! an interval, comes the next sweep.
 
