@@ -105,12 +105,15 @@ impl Machines for On<'_> {
         let lab = self.way.lab();
         let has = |node: &&String| {
             let console = lab.console(node).unwrap_or_default();
+            let is_ready = console.contains("noded: ready");
+            // The first one is that of phase 1.
+            let starts = is_ready || console.matches(KERNEL).count() > 1;
+            // What a program says may be torn by what the kernel says, so who has come further has also come so far.
             match milestone {
-                Milestone::FirstFrame => console.contains("route read"),
-                Milestone::Image => console.contains("] verified"),
-                // The first one is that of phase 1.
-                Milestone::Kernel => console.matches(KERNEL).count() > 1,
-                Milestone::Ready => console.contains("noded: ready"),
+                Milestone::FirstFrame => starts || console.contains("route read"),
+                Milestone::Image => starts || console.contains("] verified"),
+                Milestone::Kernel => starts,
+                Milestone::Ready => is_ready,
             }
         };
         lab.plan().nodes.iter().filter(has).count()
