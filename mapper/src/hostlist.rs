@@ -54,12 +54,12 @@ fn word(Family { stem, width }: &Family<'_>, mut numbers: Vec<u64>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// Takes a list apart, as its readers do.
-    fn expand(list: &str) -> Vec<String> {
+    pub(crate) fn expand(list: &str) -> Vec<String> {
         let mut names = Vec::new();
         let mut rest = list;
         while !rest.is_empty() {

@@ -4,6 +4,7 @@ use super::slurm::topology_conf;
 use super::svg::{CableState, Picture};
 use super::{dot, svg};
 use crate::engine::{Request, TopologyKind, compute};
+use crate::hostlist::tests::expand;
 use crate::verify::loads;
 use std::collections::{BTreeMap, BTreeSet};
 use twowire_fabric::topology::generate::{Random, Torus, hypercube, pink, xgft};
@@ -19,33 +20,6 @@ fn several() -> Vec<Topology> {
         hypercube(5).unwrap(),
         random.build().unwrap(),
     ]
-}
-
-/// Takes a list apart, as Slurm does.
-fn expand(list: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = list;
-    while !rest.is_empty() {
-        let end = rest.find([',', '[']).unwrap_or(rest.len());
-        let stem = &rest[..end];
-        rest = match rest[end..].strip_prefix('[') {
-            None => {
-                names.push(stem.to_owned());
-                &rest[end..]
-            }
-            Some(inside) => {
-                let (ranges, after) = inside.split_once(']').unwrap();
-                for range in ranges.split(',') {
-                    let (first, last) = range.split_once('-').unwrap_or((range, range));
-                    let numbers = first.parse::<u64>().unwrap()..=last.parse().unwrap();
-                    names.extend(numbers.map(|n| format!("{stem}{n:0width$}", width = first.len())));
-                }
-                after
-            }
-        };
-        rest = rest.trim_start_matches(',');
-    }
-    names
 }
 
 /// What Slurm reads: for each switch its nodes or its switches. It refuses what is named twice, or is not there.

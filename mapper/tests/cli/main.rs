@@ -144,15 +144,19 @@ fn one_way(names: [&str; 4]) -> String {
     text
 }
 
-#[test]
-fn a_deadlock_is_explained_by_verify() {
-    let sandbox = Sandbox::new();
-    // A ring of crossbars with the host at port 0, the next crossbar at port 1, and the one before at port 2.
+/// A ring of crossbars with the host at port 0, the next crossbar at port 1, and the one before at port 2.
+fn ring_of_four() -> String {
     let mut topo = "topo 1\n".to_owned();
     (0..4).for_each(|i| topo += &format!("crossbar x{i} 3\n"));
     (0..4).for_each(|i| topo += &format!("host n{i} {:#018x}\n", i + 1));
     (0..4).for_each(|i| topo += &format!("cable n{i} x{i}:0\ncable x{i}:1 x{}:2\n", (i + 1) % 4));
-    sandbox.write("ring.topo", &topo);
+    topo
+}
+
+#[test]
+fn a_deadlock_is_explained_by_verify() {
+    let sandbox = Sandbox::new();
+    sandbox.write("ring.topo", &ring_of_four());
     sandbox.write("ring.routes", &one_way(["n0", "n1", "n2", "n3"]));
     let output = sandbox.run("verify --topo ring.topo --routes ring.routes");
     let table = String::from_utf8_lossy(&output.stdout).into_owned();

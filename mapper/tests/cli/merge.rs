@@ -30,11 +30,7 @@ fn two_halves_are_the_whole_again() {
 #[test]
 fn halves_that_deadlock_together_are_refused_with_the_cycle() {
     let sandbox = Sandbox::new();
-    let mut topo = "topo 1\n".to_owned();
-    (0..4).for_each(|i| topo += &format!("crossbar x{i} 3\n"));
-    (0..4).for_each(|i| topo += &format!("host n{i} {:#018x}\n", i + 1));
-    (0..4).for_each(|i| topo += &format!("cable n{i} x{i}:0\ncable x{i}:1 x{}:2\n", (i + 1) % 4));
-    sandbox.write("ring.topo", &topo);
+    sandbox.write("ring.topo", &crate::ring_of_four());
     // Two steps on from each crossbar: any three of the four together hold, all four wait for one another.
     let routes = |sources: &[usize]| {
         let lines = sources.iter().flat_map(|&i| [1, 2].map(|steps| (i, steps)));
