@@ -6,17 +6,24 @@
 //! cable needs no such crossbar: all routes go round the other way.
 //!
 //! Where crossbars or cables are missing otherwise, routes are led round; and alternates take other turns. Both take a turn only if
-//! together with all that were taken before it can close no cycle.
+//! together with all that were taken before it can close no cycle. So that every destination stays within reach, the turns of a spanning
+//! tree are taken first; which tree leaves the others the most room is tried out.
 
 #[cfg(test)]
 mod tests;
 
 use super::cabling::Cabling;
+use super::escape::Escape;
 use super::grid::{Dimension, Grid, NONE, Neighbours};
 use super::turns::Turns;
 use super::{EngineError, Request};
 use twowire_fabric::map::{Layer, RouteSet, Tables};
-use twowire_fabric::topology::{HostId, Topology};
+use twowire_fabric::topology::Topology;
+
+/// How many trees are tried out on a damaged grid, and on one that is large.
+const ATTEMPTS: usize = 8;
+const FEW_ATTEMPTS: usize = 2;
+const MANY_CROSSBARS: usize = 1_024;
 
 /// Routes a grid of which `suits` says that it is one for this engine.
 pub(super) fn compute(
@@ -28,34 +35,52 @@ pub(super) fn compute(
     let cabling = Cabling::of(topology);
     let neighbours = Neighbours::of(&cabling);
     let grid = Grid::of(&neighbours).filter(suits).ok_or(EngineError::NotGrid { engine })?;
-    let layers = usize::from(request.routes_per_pair.get());
-    let dimensions = grid.dimensions.len();
-    let mut filler = Filler {
-        trees: vec![vec![NONE; cabling.crossbars()]; layers],
-        onward: vec![NONE; cabling.crossbars()],
-        layers: vec![Layer::empty(cabling.crossbars(), topology.hosts().len(), false); layers],
-        turns: Turns::none(&neighbours),
-        cabling: &cabling,
-        neighbours: &neighbours,
-        grid: &grid,
-        order: (0..dimensions).collect(),
-        prefers_onwards: true,
+    let fill = |attempt: &Attempt| Filler::new(topology, &cabling, &neighbours, &grid, request, attempt).fill_all();
+    let as_if_whole = fill(&Attempt { first: 0, root: None, prefers_onwards: true });
+    let filled = match as_if_whole {
+        Some(filled) if filled.is_straight => filled,
+        damaged => attempts(&grid)
+            .iter()
+            .filter_map(fill)
+            .chain(damaged)
+            .min_by_key(|filled| filled.load_max)
+            .expect("a spanning tree leads everywhere"),
     };
-    // Which turns a damaged grid leaves depends on the order of the dimensions: another one may do where one does not.
-    let mut filled = filler.fill_all();
-    for attempt in 1..2 * dimensions {
-        if filled.is_ok() {
-            break;
-        }
-        filler.order.rotate_left(1);
-        filler.prefers_onwards = attempt < dimensions;
-        filled = filler.fill_all();
-    }
-    filled.map_err(|(from, to)| {
-        let host = |x: u32| topology.host(HostId(cabling.hosts_at[x as usize][0].0)).name.clone();
-        EngineError::NoDetour { engine, from: host(from), to: host(to) }
-    })?;
-    Ok(RouteSet::from_tables(request.epoch, engine, Tables::new(topology, filler.layers, |_, _| false)))
+    Ok(RouteSet::from_tables(request.epoch, engine, Tables::new(topology, filled.layers, |_, _| false)))
+}
+
+/// How the tables of a damaged grid are tried to be filled in.
+struct Attempt {
+    /// The dimension that routes take first; the others follow in their order.
+    first: usize,
+    /// Where the spanning tree begins that is always left; `None` if none is kept free.
+    root: Option<u32>,
+    /// True if what is led round rather goes on onwards than back.
+    prefers_onwards: bool,
+}
+
+/// Attempts with trees from several roots: each leaves room for other turns.
+fn attempts(grid: &Grid) -> Vec<Attempt> {
+    let crossbars = grid.places.len();
+    let dimensions = grid.dimensions.len();
+    let count = if crossbars > MANY_CROSSBARS { FEW_ATTEMPTS } else { ATTEMPTS };
+    let roots = (0..count).map(|i| (crossbars * i / count) as u32).zip(0..);
+    roots
+        .map(|(root, i)| Attempt {
+            first: i % dimensions,
+            root: Some(root),
+            prefers_onwards: (i / dimensions).is_multiple_of(2),
+        })
+        .collect()
+}
+
+/// A filled table, and what it is worth.
+struct Filled {
+    layers: Vec<Layer>,
+    /// Routes on the busiest edge, for one route from each host to each leaf.
+    load_max: u32,
+    /// True if nothing had to be led round.
+    is_straight: bool,
 }
 
 /// Fills in the tables, destination leaf by destination leaf.
@@ -69,44 +94,89 @@ struct Filler<'a> {
     /// For each crossbar, the one to which dimension order leads it towards the present leaf, or [`NONE`].
     onward: Vec<u32>,
     layers: Vec<Layer>,
+    /// The ways that are always left.
+    escape: Option<Escape>,
     /// The dimensions, in the order in which routes take them.
     order: Vec<usize>,
-    /// True if what is led round rather goes on onwards than back.
     prefers_onwards: bool,
+    /// For each edge, the routes on it.
+    loads: Vec<u32>,
 }
 
-impl Filler<'_> {
-    /// Fills in all tables; an error names two leaves between which no route was found.
-    fn fill_all(&mut self) -> Result<(), (u32, u32)> {
-        self.turns = Turns::none(self.neighbours);
-        // What is led round must not take the turns away that the others need.
-        self.cabling.leaves().for_each(|leaf| self.go_straight(leaf));
-        self.cabling.leaves().try_for_each(|leaf| self.fill(leaf).map_err(|from| (from, leaf)))
+impl<'a> Filler<'a> {
+    fn new(
+        topology: &Topology,
+        cabling: &'a Cabling,
+        neighbours: &'a Neighbours,
+        grid: &'a Grid,
+        request: Request,
+        attempt: &Attempt,
+    ) -> Filler<'a> {
+        let (crossbars, layers) = (cabling.crossbars(), usize::from(request.routes_per_pair.get()));
+        let mut order: Vec<usize> = (0..grid.dimensions.len()).collect();
+        order.rotate_left(attempt.first);
+        let mut filler = Filler {
+            cabling,
+            neighbours,
+            grid,
+            turns: Turns::none(neighbours),
+            trees: vec![vec![NONE; crossbars]; layers],
+            onward: vec![NONE; crossbars],
+            layers: vec![Layer::empty(crossbars, topology.hosts().len(), false); layers],
+            escape: None,
+            order,
+            prefers_onwards: attempt.prefers_onwards,
+            loads: vec![0; neighbours.to.len()],
+        };
+        if let Some(root) = attempt.root {
+            filler.aim_at(root);
+            let escape = Escape::spanning(neighbours, root, &filler.onward);
+            let is_reserved = escape.reserve(neighbours, &mut filler.turns);
+            debug_assert!(is_reserved, "a tree has no cycles");
+            filler.escape = Some(escape);
+        }
+        filler
     }
 
-    /// Fills in the entries of all crossbars for the hosts of one leaf; an error names a leaf that no route leads from.
-    fn fill(&mut self, leaf: u32) -> Result<(), u32> {
+    /// Fills in all tables; `None` if there is no route between two leaves that are connected.
+    fn fill_all(mut self) -> Option<Filled> {
+        // What is led round must not take the turns away that the others need.
+        self.cabling.leaves().for_each(|leaf| self.go_straight(leaf));
+        let mut is_straight = true;
+        for leaf in self.cabling.leaves() {
+            is_straight &= self.fill(leaf)?;
+        }
+        let load_max = self.loads.into_iter().max().unwrap_or(0);
+        Some(Filled { layers: self.layers, load_max, is_straight })
+    }
+
+    /// Fills in the entries of all crossbars for the hosts of one leaf, and says whether nothing had to be led round; `None` if
+    /// a connected leaf is left without a route.
+    fn fill(&mut self, leaf: u32) -> Option<bool> {
         let distance = self.cabling.distances([leaf].into_iter());
         self.go_straight(leaf);
-        self.lead_round(leaf, &distance);
+        let is_straight = self.lead_round(leaf, &distance)?;
         let is_connected = |&x: &u32| x != leaf && distance[x as usize] != u32::MAX;
-        if let Some(from) = self.cabling.leaves().filter(is_connected).find(|&x| self.trees[0][x as usize] == NONE) {
-            return Err(from);
-        }
         let mut sequence: Vec<u32> = (0..self.neighbours.crossbars()).filter(is_connected).collect();
         sequence.sort_by_key(|&x| distance[x as usize]);
         for layer in 1..self.layers.len() {
             self.find_alternates(layer, leaf, &sequence, &distance);
         }
+        self.add_loads(leaf);
         self.write(leaf);
-        Ok(())
+        Some(is_straight)
+    }
+
+    /// Points every crossbar to the one that is next towards a leaf, by the order of dimensions.
+    fn aim_at(&mut self, leaf: u32) {
+        let onward = (0..self.neighbours.crossbars()).map(|x| self.next(x, leaf)).collect();
+        self.onward = onward;
     }
 
     /// The tree of the routes that find all cables on their way, and no turn that could close a cycle.
     fn go_straight(&mut self, leaf: u32) {
         self.trees[0].fill(NONE);
-        let onward = (0..self.neighbours.crossbars()).map(|x| self.next(x, leaf)).collect();
-        self.onward = onward;
+        self.aim_at(leaf);
         let mut found = vec![leaf];
         let mut next = 0;
         while let Some(&y) = found.get(next) {
@@ -121,31 +191,51 @@ impl Filler<'_> {
         }
     }
 
-    /// Leads the crossbars that are in no tree yet to one that is, nearest first.
-    fn lead_round(&mut self, leaf: u32, distance: &[u32]) {
-        let in_tree = |filler: &Self, x: u32| x == leaf || filler.trees[0][x as usize] != NONE;
-        let mut left: Vec<u32> = (0..self.neighbours.crossbars())
-            .filter(|&x| distance[x as usize] != u32::MAX && !in_tree(self, x))
-            .collect();
+    /// Leads the crossbars that are in no tree yet to one that is, nearest first, or all over the tree that is always left. True
+    /// if there were none; `None` if there is no way.
+    fn lead_round(&mut self, leaf: u32, distance: &[u32]) -> Option<bool> {
+        let is_left = |tree: &[u32], x: u32| x != leaf && tree[x as usize] == NONE && distance[x as usize] != u32::MAX;
+        let mut left: Vec<u32> = (0..self.neighbours.crossbars()).filter(|&x| is_left(&self.trees[0], x)).collect();
         left.sort_by_key(|&x| distance[x as usize]);
-        loop {
+        let is_straight = left.is_empty();
+        while !left.is_empty() {
             let before = left.len();
-            left.retain(|&x| {
-                let mut edges: Vec<u32> = self.neighbours.edges(x).collect();
-                // Turns that all go on the same way close no cycle with each other.
-                edges.sort_by_key(|&edge| {
-                    (
-                        distance[self.neighbours.to[edge as usize] as usize],
-                        self.is_onwards(edge) != self.prefers_onwards,
-                    )
-                });
-                let found = edges
-                    .into_iter()
-                    .find(|&edge| in_tree(self, self.neighbours.to[edge as usize]) && self.turn(0, edge));
-                found.inspect(|&edge| self.trees[0][x as usize] = edge).is_none()
-            });
-            if left.is_empty() || left.len() == before {
-                return;
+            left.retain(|&x| !self.hang_up(x, leaf, distance));
+            if left.len() == before {
+                self.trees[0] = self.escape.as_ref()?.lead(self.neighbours, leaf);
+                break;
+            }
+        }
+        Some(is_straight)
+    }
+
+    /// Leads one crossbar to a neighbour that is in the tree; false if no turn allows it.
+    fn hang_up(&mut self, x: u32, leaf: u32, distance: &[u32]) -> bool {
+        let end = |edge: u32| self.neighbours.to[edge as usize] as usize;
+        let leads_on = |&edge: &u32| end(edge) == leaf as usize || self.trees[0][end(edge)] != NONE;
+        let mut edges: Vec<u32> = self.neighbours.edges(x).filter(leads_on).collect();
+        // Turns that all go on the same way close no cycle with each other.
+        edges.sort_by_key(|&edge| (distance[end(edge)], self.is_onwards(edge) != self.prefers_onwards));
+        let found = edges.into_iter().find(|&edge| self.turn(0, edge));
+        found.inspect(|&edge| self.trees[0][x as usize] = edge).is_some()
+    }
+
+    /// Counts the routes to a leaf on each edge of its tree, from the far ends on.
+    fn add_loads(&mut self, leaf: u32) {
+        let tree = &self.trees[0];
+        let hosts = |x: usize| self.cabling.hosts_at[x].len() as u32;
+        let mut routes: Vec<u32> = (0..tree.len()).map(hosts).collect();
+        let end = |edge: u32| self.neighbours.to[edge as usize] as usize;
+        let mut before = vec![0u32; tree.len()];
+        tree.iter().filter(|&&edge| edge != NONE).for_each(|&edge| before[end(edge)] += 1);
+        let mut ready: Vec<usize> = (0..tree.len()).filter(|&x| before[x] == 0 && tree[x] != NONE).collect();
+        while let Some(x) = ready.pop() {
+            let (edge, next) = (tree[x], end(tree[x]));
+            self.loads[edge as usize] += routes[x];
+            routes[next] += routes[x];
+            before[next] -= 1;
+            if before[next] == 0 && next != leaf as usize {
+                ready.push(next);
             }
         }
     }
@@ -189,10 +279,10 @@ impl Filler<'_> {
 
     /// The crossbar to which dimension order leads from one crossbar towards another.
     fn next(&self, x: u32, leaf: u32) -> u32 {
-        if [x, leaf].iter().any(|&x| self.neighbours.edges(x).is_empty()) {
+        let (from, to) = (&self.grid.places[x as usize], &self.grid.places[leaf as usize]);
+        if from.is_empty() || to.is_empty() {
             return NONE;
         }
-        let (from, to) = (&self.grid.places[x as usize], &self.grid.places[leaf as usize]);
         let dimension = self.order.iter().copied().find(|&d| from[d] != to[d]);
         dimension.map_or(NONE, |d| {
             let gap = self.grid.gap(from, d);

@@ -79,7 +79,7 @@ pub(super) struct Dimension {
 #[derive(Debug)]
 pub(super) struct Grid {
     pub dimensions: Vec<Dimension>,
-    /// For each crossbar, its place in each dimension; empty for those without neighbours.
+    /// For each crossbar, its place in each dimension; empty where that is not to be seen.
     pub places: Vec<Vec<u32>>,
     /// The crossbar at each place, [`NONE`] if it is missing; the last dimension varies fastest.
     at: Vec<u32>,
@@ -101,7 +101,7 @@ impl Grid {
         }
         let places = steps.places(neighbours, &rows)?;
         let mut grid = Grid { dimensions, places, at: vec![NONE; size], gaps: Vec::new() };
-        for x in (0..neighbours.crossbars()).filter(|&x| !neighbours.edges(x).is_empty()) {
+        for x in (0..neighbours.crossbars()).filter(|&x| !grid.places[x as usize].is_empty()) {
             let place = grid.index(&grid.places[x as usize]);
             if std::mem::replace(&mut grid.at[place], x) != NONE {
                 return None;
@@ -273,7 +273,8 @@ impl Steps {
         (mutual(&on, &from), mutual(&from, &on))
     }
 
-    /// Where each crossbar is, by what most of its edges say; none if that is not known of all.
+    /// Where each crossbar is, by what its edges say; empty where they say too little. None if they contradict each other, or if
+    /// too little is known.
     fn places(&self, neighbours: &Neighbours, rows: &[Row]) -> Option<Vec<Vec<u32>>> {
         // For each step, its dimension, and the places where it starts and ends.
         let mut meaning = vec![None; self.of.len()];
@@ -311,8 +312,10 @@ impl Steps {
                 }
             }
         }
-        let known = |x: u32| neighbours.edges(x).is_empty() || !places[x as usize].contains(&NONE);
-        (0..neighbours.crossbars()).all(known).then_some(places)
+        places.iter_mut().filter(|place| place.contains(&NONE)).for_each(Vec::clear);
+        let is_unknown = |x: u32| places[x as usize].is_empty() && !neighbours.edges(x).is_empty();
+        let unknown = (0..neighbours.crossbars()).filter(|&x| is_unknown(x)).count();
+        (10 * unknown <= places.len()).then_some(places)
     }
 }
 

@@ -13,6 +13,7 @@ mod cabling;
 pub(crate) mod clos;
 mod detour;
 mod dimension_order;
+mod escape;
 mod fat_tree;
 mod grid;
 mod hypercube;
@@ -78,19 +79,6 @@ pub enum EngineError {
         /// The engine.
         engine: &'static str,
     },
-    /// Two hosts are connected, but the engine finds no route between them that is free of cycles with all others.
-    #[error(
-        "too damaged for the {engine} engine: {from} and {to} are connected, but by no path that it finds and that could not \
-         deadlock; repair cables, or use `--topology any`"
-    )]
-    NoDetour {
-        /// The engine.
-        engine: &'static str,
-        /// A host.
-        from: String,
-        /// A host that it cannot reach.
-        to: String,
-    },
     /// Two hosts are connected, but no route between them is free of cycles with all others.
     #[error(
         "too damaged for the Clos engine: {from} and {to} are connected, but by no path that goes up and then down, and by \
@@ -129,9 +117,9 @@ pub trait Engine {
 pub enum TopologyKind {
     /// A fat tree: d-mod-k routes, or an error if it is none
     Clos,
-    /// A torus or a mesh: dimension order; up*/down* where it is none, or too damaged
+    /// A torus or a mesh: dimension order; up*/down* where it is none
     Torus,
-    /// A hypercube: dimension order; up*/down* where it is none, or too damaged
+    /// A hypercube: dimension order; up*/down* where it is none
     Hypercube,
     /// Anything: as for what it is, up*/down* otherwise
     Any,

@@ -51,41 +51,52 @@ impl Turns {
     /// Changes the order so that `from` comes before `to`; false if `to` leads to `from`.
     fn reorder(&mut self, neighbours: &Neighbours, from: u32, to: u32) -> bool {
         let (lowest, highest) = (self.rank[to as usize], self.rank[from as usize]);
-        let after = self.reached(to, |turns, edge| turns.next(neighbours, edge), |rank| rank <= highest);
-        if after.contains(&from) {
+        let mut after = vec![to];
+        let mut reaches = false;
+        let mut next = 0;
+        while let Some(&edge) = after.get(next).filter(|_| !reaches) {
+            next += 1;
+            let first = neighbours.edges(neighbours.to[edge as usize]).start;
+            for other in bits(self.taken[edge as usize]).map(|bit| first + bit) {
+                reaches |= other == from;
+                self.reach(other, |rank| rank <= highest, &mut after);
+            }
+        }
+        after.iter().for_each(|&edge| self.seen[edge as usize] = false);
+        if reaches {
             return false;
         }
-        let before = self.reached(from, |turns, edge| turns.before[edge as usize].clone(), |rank| rank >= lowest);
-        let [mut after, mut edges] = [after, before];
+        let mut before = vec![from];
+        let mut next = 0;
+        while let Some(&edge) = before.get(next) {
+            next += 1;
+            for i in 0..self.before[edge as usize].len() {
+                self.reach(self.before[edge as usize][i], |rank| rank >= lowest, &mut before);
+            }
+        }
+        before.iter().for_each(|&edge| self.seen[edge as usize] = false);
         after.sort_unstable_by_key(|&edge| self.rank[edge as usize]);
-        edges.sort_unstable_by_key(|&edge| self.rank[edge as usize]);
-        edges.append(&mut after);
-        let mut ranks: Vec<u32> = edges.iter().map(|&edge| self.rank[edge as usize]).collect();
+        before.sort_unstable_by_key(|&edge| self.rank[edge as usize]);
+        before.append(&mut after);
+        let mut ranks: Vec<u32> = before.iter().map(|&edge| self.rank[edge as usize]).collect();
         ranks.sort_unstable();
-        edges.into_iter().zip(ranks).for_each(|(edge, rank)| self.rank[edge as usize] = rank);
+        before.into_iter().zip(ranks).for_each(|(edge, rank)| self.rank[edge as usize] = rank);
         true
     }
 
-    /// The edges that turns lead to.
-    fn next(&self, neighbours: &Neighbours, edge: u32) -> Vec<u32> {
-        let (first, taken) = (neighbours.edges(neighbours.to[edge as usize]).start, self.taken[edge as usize]);
-        (0..128).filter(|bit| taken >> bit & 1 == 1).map(|bit| first + bit).collect()
-    }
-
-    /// All edges that a search reaches, over those whose rank is `near`.
-    fn reached(&mut self, start: u32, on: impl Fn(&Turns, u32) -> Vec<u32>, near: impl Fn(u32) -> bool) -> Vec<u32> {
-        let mut reached = vec![start];
-        self.seen[start as usize] = true;
-        let mut next = 0;
-        while let Some(&edge) = reached.get(next) {
-            next += 1;
-            for other in on(self, edge) {
-                if near(self.rank[other as usize]) && !std::mem::replace(&mut self.seen[other as usize], true) {
-                    reached.push(other);
-                }
-            }
+    /// Adds an edge to those that a search has reached, once, and if its rank is `near`.
+    fn reach(&mut self, edge: u32, near: impl Fn(u32) -> bool, reached: &mut Vec<u32>) {
+        if near(self.rank[edge as usize]) && !std::mem::replace(&mut self.seen[edge as usize], true) {
+            reached.push(edge);
         }
-        reached.iter().for_each(|&edge| self.seen[edge as usize] = false);
-        reached
     }
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut set: u128) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let bit = set.trailing_zeros();
+        set &= set.wrapping_sub(1);
+        (bit < u128::BITS).then_some(bit)
+    })
 }
