@@ -24,6 +24,8 @@ pub struct Table<T> {
 #[derive(Debug)]
 struct Slot<T> {
     generation: u32,
+    /// There is an object with a handle here. What lies in a place that is not used was left for the next.
+    used: bool,
     value: Option<T>,
 }
 
@@ -49,11 +51,11 @@ impl<T> Table<T> {
     pub fn get(&self, handle: impl Into<usize>) -> Result<&T> {
         let handle = handle.into();
         let found = if handle < FIRST {
-            self.predefined.get(handle.wrapping_sub(self.base)).and_then(Option::as_ref)
+            self.predefined.get(handle.wrapping_sub(self.base))
         } else {
-            self.slot(handle).and_then(|index| self.slots[index].value.as_ref())
+            self.slots.get(place(handle)).filter(|slot| slot.is_named(self.kind.number, handle)).map(|slot| &slot.value)
         };
-        found.ok_or_else(|| self.bad(handle))
+        found.and_then(Option::as_ref).ok_or_else(|| self.bad(handle))
     }
 
     /// The same, to change it.
@@ -64,8 +66,9 @@ impl<T> Table<T> {
         if handle < FIRST {
             self.predefined.get_mut(handle.wrapping_sub(self.base)).and_then(Option::as_mut).ok_or_else(bad)
         } else {
-            let index = self.slot(handle).ok_or_else(bad)?;
-            self.slots[index].value.as_mut().ok_or_else(bad)
+            let number = self.kind.number;
+            let slot = self.slots.get_mut(place(handle)).filter(|slot| slot.is_named(number, handle));
+            slot.and_then(|slot| slot.value.as_mut()).ok_or_else(bad)
         }
     }
 
@@ -73,12 +76,38 @@ impl<T> Table<T> {
     #[inline(always)]
     pub fn insert<H: From<usize>>(&mut self, value: T) -> H {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, value: None });
+            self.slots.push(Slot { generation: 0, used: false, value: None });
             self.slots.len() as u32 - 1
         });
         let slot = &mut self.slots[index as usize];
         slot.value = Some(value);
+        slot.used = true;
         H::from(self.handle(index, self.slots[index as usize].generation))
+    }
+
+    /// A free place with the object that [`Table::leave`] left there, to be made a new one: its handle, and the object. None if the next free
+    /// place is empty. An object that is made over in its place need not be written elsewhere and copied there.
+    #[inline(always)]
+    pub fn reuse<H: From<usize>>(&mut self) -> Option<(H, &mut T)> {
+        let index = *self.free.last()?;
+        let handle = self.handle(index, self.slots[index as usize].generation);
+        let slot = &mut self.slots[index as usize];
+        let left = slot.value.as_mut()?;
+        slot.used = true;
+        self.free.pop();
+        Some((H::from(handle), left))
+    }
+
+    /// Makes a handle bad. The object stays in its place for [`Table::reuse`], if `strip` has made it fit for that; else it is dropped.
+    /// Predefined ones stay.
+    #[inline(always)]
+    pub fn leave(&mut self, handle: impl Into<usize>, strip: impl FnOnce(&mut T) -> bool) -> Result<()> {
+        let index = self.retire(handle.into())?;
+        let value = &mut self.slots[index].value;
+        if !value.as_mut().is_some_and(strip) {
+            *value = None;
+        }
+        Ok(())
     }
 
     /// Takes an object out: its handle is bad from now on. Predefined ones stay.
@@ -100,9 +129,12 @@ impl<T> Table<T> {
     /// Makes a handle bad, and its place free; the object there is the caller's to take.
     #[inline]
     fn retire(&mut self, handle: usize) -> Result<usize> {
-        let index = self.slot(handle).ok_or_else(|| self.not_to_be_freed(handle))?;
-        let slot = &mut self.slots[index];
+        let (index, number) = (place(handle), self.kind.number);
+        let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.is_named(number, handle)) else {
+            return Err(self.not_to_be_freed(handle));
+        };
         slot.generation = (slot.generation + 1) & GENERATIONS;
+        slot.used = false;
         self.free.push(index as u32);
         Ok(index)
     }
@@ -138,19 +170,12 @@ impl<T> Table<T> {
 
     /// All objects that are not predefined, by handle.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        let used = self.slots.iter().enumerate();
+        let used = self.slots.iter().enumerate().filter(|(_, slot)| slot.used);
         used.filter_map(|(index, slot)| Some((self.handle(index as u32, slot.generation), slot.value.as_ref()?)))
     }
 
     fn handle(&self, index: u32, generation: u32) -> usize {
         usize::from(self.kind.number) << 56 | (generation as usize) << 32 | (index as usize + FIRST)
-    }
-
-    #[inline]
-    fn slot(&self, handle: usize) -> Option<usize> {
-        let index = (handle & 0xffff_ffff).wrapping_sub(FIRST);
-        let slot = self.slots.get(index)?;
-        (handle >> 32 == usize::from(self.kind.number) << 24 | slot.generation as usize).then_some(index)
     }
 
     #[cold]
@@ -159,10 +184,70 @@ impl<T> Table<T> {
     }
 }
 
+impl<T> Slot<T> {
+    /// True if a handle of this kind is the object's here.
+    #[inline]
+    fn is_named(&self, kind: u8, handle: usize) -> bool {
+        handle >> 32 == usize::from(kind) << 24 | self.generation as usize && self.used
+    }
+}
+
+/// The place among the slots that a handle names; for that of a predefined object one where there is no slot.
+#[inline]
+fn place(handle: usize) -> usize {
+    (handle & 0xffff_ffff).wrapping_sub(FIRST)
+}
+
 impl Kind {
     #[cold]
     fn bad(self, handle: usize) -> Error {
         let what = if handle < FIRST { "a null or unknown" } else { "a freed or foreign" };
         Error::new(self.class, format!("{what} handle {handle:#x} where a {} is expected", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table<String> {
+        Table::new(Kind { number: 5, class: 1, name: "text" }, 0x180, vec![])
+    }
+
+    fn left(table: &mut Table<String>, text: &str) -> usize {
+        let handle: usize = table.insert(text.into());
+        table.leave(handle, |_| true).unwrap();
+        handle
+    }
+
+    #[test]
+    fn an_object_that_was_left_is_out_of_reach() {
+        let mut table = table();
+        let old = left(&mut table, "old");
+        assert!(table.get(old).is_err() && table.get_mut(old).is_err() && table.leave(old, |_| true).is_err());
+        let next = table.handle(0, 1);
+        assert!(table.get(next).is_err(), "nobody was given the handle that comes next");
+        assert_eq!(table.iter().count(), 0);
+    }
+
+    #[test]
+    fn a_place_is_reused_with_what_was_left_there() {
+        let mut table = table();
+        let old = left(&mut table, "old");
+        let (new, text) = table.reuse::<usize>().unwrap();
+        text.push_str(" and new");
+        assert_eq!(table.get(new).unwrap(), "old and new");
+        assert!(new != old && table.get(old).is_err());
+        assert!(table.reuse::<usize>().is_none(), "the only place is in use");
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_cannot_be_stripped() {
+        let mut table = table();
+        let handle: usize = table.insert("old".into());
+        table.leave(handle, |_| false).unwrap();
+        assert!(table.reuse::<usize>().is_none());
+        let other: usize = table.insert("new".into());
+        assert_eq!((table.get(other).unwrap().as_str(), table.slots.len()), ("new", 1));
     }
 }

@@ -35,17 +35,31 @@ impl MPI_Status {
 
     /// A message of so many bytes.
     pub fn message(source: c_int, tag: c_int, bytes: u64) -> MPI_Status {
-        let mut status = MPI_Status { MPI_SOURCE: source, MPI_TAG: tag, ..MPI_Status::EMPTY };
-        status.set_bytes(bytes);
+        let mut status = MPI_Status::EMPTY;
+        status.set_message(source, tag, bytes);
         status
     }
 
+    /// Says that it is a message of so many bytes.
+    #[inline]
+    pub fn set_message(&mut self, source: c_int, tag: c_int, bytes: u64) {
+        // Field by field: a whole status made elsewhere would be read again in other widths than it was just written, for which a
+        // processor waits until all earlier writes are done.
+        self.MPI_SOURCE = source;
+        self.MPI_TAG = tag;
+        self.MPI_ERROR = MPI_SUCCESS;
+        self.set_bytes(bytes);
+        self.set_cancelled(false);
+    }
+
     /// Bytes of the message, as its sender's datatype counts them.
+    #[inline]
     pub fn bytes(&self) -> u64 {
         u64::from(self.internal[0] as u32) | u64::from(self.internal[1] as u32) << 32
     }
 
     /// Sets the bytes of the message.
+    #[inline]
     pub fn set_bytes(&mut self, bytes: u64) {
         self.internal[0] = bytes as u32 as c_int;
         self.internal[1] = (bytes >> 32) as u32 as c_int;
@@ -57,6 +71,7 @@ impl MPI_Status {
     }
 
     /// Says whether the operation was cancelled.
+    #[inline]
     pub fn set_cancelled(&mut self, cancelled: bool) {
         self.internal[2] = cancelled.into();
     }

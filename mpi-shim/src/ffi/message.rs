@@ -5,7 +5,7 @@ use crate::abi::{
     MPI_Request, MPI_Status,
 };
 use crate::error::{Error, Result};
-use crate::p2p::{self, Buffer, COMPLETE, Engine, Mode, Plane};
+use crate::p2p::{self, Buffer, COMPLETE, Engine, Mode, Naming, Plane};
 use crate::state::{self, State};
 use std::ffi::{c_int, c_void};
 
@@ -53,12 +53,18 @@ impl Arguments {
     /// The same arguments, checked as a send's.
     #[inline(always)]
     pub(super) fn checked_send(&self, state: &State) -> Result<Buffer> {
-        if !(0..=p2p::TAG_UB).contains(&self.tag) {
-            let text = format!("tag {}, where 0 to {} (MPI_TAG_UB) is expected", self.tag, p2p::TAG_UB);
-            return Err(Error::new(MPI_ERR_TAG, text));
-        }
+        self.check_send_tag()?;
         state.comm(self.comm)?;
         self.buffer(state)
+    }
+
+    #[inline(always)]
+    fn check_send_tag(&self) -> Result<()> {
+        if (0..=p2p::TAG_UB).contains(&self.tag) {
+            return Ok(());
+        }
+        let text = format!("tag {}, where 0 to {} (MPI_TAG_UB) is expected", self.tag, p2p::TAG_UB);
+        Err(Error::new(MPI_ERR_TAG, text))
     }
 
     /// The same arguments, checked as a receive's.
@@ -81,31 +87,31 @@ impl Arguments {
     #[inline]
     pub(super) fn send(&self, mode: Mode) -> Result<Option<MPI_Request>> {
         let mut state = state::enter();
-        let buffer = self.checked_send(&state)?;
+        self.check_send_tag()?;
+        let comm = &state.comm(self.comm)?.comm;
+        let buffer = self.buffer(&state)?;
         if self.rank == MPI_PROC_NULL {
             return Ok(None);
         }
-        let state = &mut *state;
-        let comm = &state.comms.get(self.comm)?.comm;
         let to = comm.process(self.rank)?;
-        let Some(engine) = &mut state.engine else { return Err(state::not_running()) };
-        let key = Engine::key(comm, Plane::User, engine.me() as i32, self.tag);
-        engine.send(&mut state.requests, to, key, buffer, mode)
+        let Some(me) = state.engine.as_ref().map(|engine| engine.me()) else { return Err(state::not_running()) };
+        let key = Engine::key(comm, Plane::User, me as i32, self.tag);
+        let (engine, requests) = state.messages()?;
+        engine.send(requests, to, &key, &buffer, mode)
     }
 
     /// Receives, if the message is the next one from its sender and is here; what came.
     #[inline]
     pub(super) fn receive_now(&self) -> Result<Option<MPI_Status>> {
         let mut state = state::enter();
-        let buffer = self.checked_receive(&state)?;
+        check_tag(self.tag)?;
+        let comm = &state.comm(self.comm)?.comm;
+        let buffer = self.buffer(&state)?;
         if self.rank < 0 {
             return Ok(None);
         }
-        let state = &mut *state;
-        let comm = &state.comms.get(self.comm)?.comm;
         let asked = p2p::asked(comm, self.rank, self.tag)?;
-        let Some(engine) = &mut state.engine else { return Err(state::not_running()) };
-        let got = engine.receive_now(&asked, &buffer);
+        let got = state.messages()?.0.receive_now(&asked, &buffer);
         Ok(got.map(|(key, len)| MPI_Status::message(self.rank, key.tag, len as u64)))
     }
 
@@ -113,15 +119,20 @@ impl Arguments {
     #[inline]
     pub(super) fn receive(&self) -> Result<MPI_Request> {
         let mut state = state::enter();
-        let buffer = self.checked_receive(&state)?;
+        check_tag(self.tag)?;
+        let comm = &state.comm(self.comm)?.comm;
+        let buffer = self.buffer(&state)?;
+        if self.rank >= 0 {
+            let asked = p2p::asked(comm, self.rank, self.tag)?;
+            let (engine, requests) = state.messages()?;
+            return engine.receive(requests, asked, buffer, Naming::Rank(self.rank));
+        }
         if self.rank == MPI_PROC_NULL {
             return Ok(p2p::FROM_NOBODY);
         }
-        let state = &mut *state;
-        let comm = &state.comms.get(self.comm)?.comm;
         let (asked, naming) = p2p::asking(comm, Plane::User, self.rank, self.tag)?;
-        let Some(engine) = &mut state.engine else { return Err(state::not_running()) };
-        engine.receive(&mut state.requests, asked, buffer, naming)
+        let (engine, requests) = state.messages()?;
+        engine.receive(requests, asked, buffer, naming)
     }
 }
 

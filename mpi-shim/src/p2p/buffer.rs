@@ -49,6 +49,12 @@ impl Buffer {
         Buffer { address: bytes.as_mut_ptr(), bytes: bytes.len(), layout: None }
     }
 
+    /// Lets go of the datatype: nothing is read or written here any more.
+    #[inline]
+    pub(super) fn release_layout(&mut self) {
+        self.layout = None;
+    }
+
     /// Bytes of data.
     #[inline]
     pub fn len(&self) -> usize {

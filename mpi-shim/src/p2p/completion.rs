@@ -94,7 +94,7 @@ pub fn conclude(request: MPI_Request) -> Concluded {
         }
         _ => {
             let (status, outcome) = (found.status, found.result());
-            let _ = state.requests.discard(request);
+            let _ = request::remove(&mut state.requests, request);
             Concluded { status, outcome, stays: false }
         }
     }
@@ -118,7 +118,7 @@ pub fn take_message(state: &mut State, request: MPI_Request, see: impl FnOnce(&M
         Ok(found) if found.is_done_message() => see(&found.status),
         _ => return false,
     }
-    state.requests.discard(request).is_ok()
+    request::remove(&mut state.requests, request).is_ok()
 }
 
 /// If a request of the library's own is complete, takes it out of the table.
@@ -132,7 +132,7 @@ pub fn test(state: &mut State, request: MPI_Request) -> Result<Option<MPI_Status
         return Ok(None);
     }
     let (status, outcome) = (found.status, found.result());
-    state.requests.discard(request)?;
+    request::remove(&mut state.requests, request)?;
     outcome.map(|()| Some(status))
 }
 
@@ -194,7 +194,7 @@ pub fn free(state: &mut State, request: MPI_Request) -> Result<Option<Arc<dyn Ge
             state.requests.discard(request)?;
             Ok(Some(generalized))
         }
-        _ if found.is_complete() => state.requests.discard(request).map(|()| None),
+        _ if found.is_complete() => request::remove(&mut state.requests, request).map(|()| None),
         _ => {
             found.detached = true;
             Ok(None)

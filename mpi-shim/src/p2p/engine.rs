@@ -122,26 +122,27 @@ impl Engine {
         &mut self,
         requests: &mut Requests,
         to: u32,
-        key: Key,
-        buffer: Buffer,
+        key: &Key,
+        buffer: &Buffer,
         mode: Mode,
     ) -> Result<Option<MPI_Request>> {
         if to == self.me {
-            return Ok(self.send_to_self(requests, key, buffer, mode));
+            return Ok(self.send_to_self(requests, *key, buffer, mode));
         }
-        if mode != Mode::Synchronous && self.ways.send_now(to, key, &buffer)? {
+        if mode != Mode::Synchronous && self.ways.send_now(to, key, buffer)? {
             return Ok(None);
         }
-        self.send_later(requests, to, key, buffer, mode).map(Some)
+        self.send_later(requests, to, *key, buffer, mode).map(Some)
     }
 
     /// Sends what waits for the receiver, or for room.
+    #[inline(never)]
     fn send_later(
         &mut self,
         requests: &mut Requests,
         to: u32,
         key: Key,
-        buffer: Buffer,
+        buffer: &Buffer,
         mode: Mode,
     ) -> Result<MPI_Request> {
         let announce = self.ways.must_announce(to, buffer.len())?;
@@ -158,16 +159,17 @@ impl Engine {
             let numbers = [len as u64, address.map_or(0, |address| address as u64), number(request)];
             Outgoing::control(Kind::Announced, key, &numbers)
         } else {
-            Outgoing::Eager { key, buffer, request, synchronous: mode == Mode::Synchronous }
+            Outgoing::Eager { key, buffer: buffer.clone(), request, synchronous: mode == Mode::Synchronous }
         };
         self.ways.post(requests, to, outgoing)?;
         Ok(request)
     }
 
-    fn send_to_self(&mut self, requests: &mut Requests, key: Key, buffer: Buffer, mode: Mode) -> Option<MPI_Request> {
+    #[inline(never)]
+    fn send_to_self(&mut self, requests: &mut Requests, key: Key, buffer: &Buffer, mode: Mode) -> Option<MPI_Request> {
         self.own.add(key.plane(), Way::Eager, buffer.len());
         if let Some(receive) = self.posted.take(&key) {
-            self.deliver_from(requests, receive, &key, &buffer);
+            self.deliver_from(requests, receive, &key, buffer);
             return None;
         }
         if buffer.len() <= OWN_EAGER && mode != Mode::Synchronous {
@@ -176,8 +178,12 @@ impl Engine {
             return None;
         }
         let bytes = buffer.len() as u64;
-        let request: MPI_Request =
-            requests.insert(Request::new(request::Kind::Send { to: self.me, key, buffer, packed: None }));
+        let request: MPI_Request = requests.insert(Request::new(request::Kind::Send {
+            to: self.me,
+            key,
+            buffer: buffer.clone(),
+            packed: None,
+        }));
         let body = Body::Announced(Announced { bytes, address: 0, request });
         self.unexpected.add(key, Message { sender: Sender::Oneself, body, synchronous: None });
         Some(request)
@@ -244,15 +250,26 @@ impl Engine {
         buffer: Buffer,
         naming: request::Naming,
     ) -> Result<MPI_Request> {
-        let request: MPI_Request = requests.insert(Request::receive(buffer, asked, naming));
-        if !self.unexpected.is_empty()
-            && let Some((key, message)) = self.unexpected.take(&asked)
-        {
-            self.accept(requests, request, &key, message)?;
+        let request = match requests.reuse() {
+            Some((request, left)) => {
+                left.renew(buffer, asked, naming);
+                request
+            }
+            None => insert_receive(requests, buffer, asked, naming),
+        };
+        if !self.unexpected.is_empty() && self.accept_unexpected(requests, request, asked)? {
             return Ok(request);
         }
         self.posted.post(asked, request);
         Ok(request)
+    }
+
+    /// A new receive takes a message that nobody had asked for; false if there is none for it.
+    #[inline(never)]
+    fn accept_unexpected(&mut self, requests: &mut Requests, receive: MPI_Request, asked: Key) -> Result<bool> {
+        let Some((key, message)) = self.unexpected.take(&asked) else { return Ok(false) };
+        self.accept(requests, receive, &key, message)?;
+        Ok(true)
     }
 
     /// The earliest message that a receive would take.
@@ -382,6 +399,11 @@ impl Engine {
         }
         request::complete(requests, send, MPI_Status::EMPTY);
     }
+}
+
+#[inline(never)]
+fn insert_receive(requests: &mut Requests, buffer: Buffer, asked: Key, naming: request::Naming) -> MPI_Request {
+    requests.insert(Request::receive(buffer, asked, naming))
 }
 
 /// The next message of a ring, if it comes within so many looks.

@@ -68,7 +68,10 @@ impl Engine {
             let Some(head) = source.ring.peek() else { return Ok(turn > 0) };
             let (first, second) = head.payload();
             let key = Key { context: head.context, source: source.process as i32, tag: head.word.tag };
-            let numbers = if head.word.prefix == 0 { [0; 3] } else { [0, 1, 2].map(|index| head.prefix(index)) };
+            let mut numbers = [0; 3];
+            for (index, number) in numbers.iter_mut().enumerate().take(usize::from(head.word.prefix) / 8) {
+                *number = head.prefix(index);
+            }
             let from = source.process;
             self.take_in(requests, &Incoming { from, kind: head.word.kind, key, numbers, first, second })?;
             self.sources.list[index].ring.consume(&head);

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 /// From this many bytes on a message goes in a cell, if there is one.
-const PARCEL: usize = 64;
+const PARCEL: usize = 128;
 /// From so many bytes on data is written into the ring past the caches. It goes there while nothing comes back: the reader still has the
 /// lines in its cache, and to get them from there takes longer than to write them anew.
 const STREAMED: usize = 2 << 10;
@@ -172,22 +172,27 @@ impl Link {
         }
     }
 
-    /// Writes a whole message, if it may go before anybody has asked for it, and there is room.
+    /// Writes a whole message, if it may go before anybody has asked for it, and there is room. The key comes by reference: read as a whole
+    /// just after its parts were written, it would make the processor wait for all earlier writes, those to the ring among them.
     #[inline(always)]
-    pub(super) fn push_eager(&mut self, remote: &mut Option<Remote>, key: Key, buffer: &Buffer) -> Result<bool> {
+    pub(super) fn push_eager(&mut self, remote: &mut Option<Remote>, key: &Key, buffer: &Buffer) -> Result<bool> {
+        if let (Way::Ring { ring, .. }, 0..PARCEL) = (&mut self.way, buffer.len()) {
+            let word = Word { kind: Kind::Eager as u8, prefix: 0, payload: buffer.len() as u16, tag: key.tag };
+            return Ok(ring.push(word, key.context, &[], |first, second| fill(buffer, 0, first, second)));
+        }
         if buffer.len() >= PARCEL && self.push_parcel(key, buffer) {
             return Ok(true);
         }
         if buffer.len() > self.eager {
             return Ok(false);
         }
-        self.push_data(remote, Kind::Eager, key, &[], buffer, 0..buffer.len())
+        self.push_data(remote, Kind::Eager, *key, &[], buffer, 0..buffer.len())
     }
 
     /// Writes as much of something as there is room for.
     pub(super) fn push(&mut self, remote: &mut Option<Remote>, outgoing: &Outgoing) -> Result<Pushed> {
         let pushed = match outgoing {
-            Outgoing::Eager { key, buffer, synchronous: false, .. } => self.push_eager(remote, *key, buffer)?,
+            Outgoing::Eager { key, buffer, synchronous: false, .. } => self.push_eager(remote, key, buffer)?,
             Outgoing::Eager { key, buffer, request, .. } => {
                 let numbers = [usize::from(*request) as u64];
                 self.push_data(remote, Kind::Synchronous, *key, &numbers, buffer, 0..buffer.len())?
@@ -212,7 +217,7 @@ impl Link {
     }
 
     /// Writes a whole message into a cell, and its number into the ring; false if there is no cell or no room.
-    fn push_parcel(&mut self, key: Key, buffer: &Buffer) -> bool {
+    fn push_parcel(&mut self, key: &Key, buffer: &Buffer) -> bool {
         let Way::Ring { ring, cells, .. } = &mut self.way else { return false };
         let Some(parcel) = cells.take(buffer.len()) else { return false };
         let write = |position, place: &mut [u8]| {
@@ -253,10 +258,7 @@ impl Link {
                 buffer.read_past_caches(range.start + first.len(), second);
                 return;
             }
-            buffer.read(range.start, first);
-            if !second.is_empty() {
-                buffer.read(range.start + first.len(), second);
-            }
+            fill(buffer, range.start, first, second);
         })
     }
 
@@ -286,5 +288,14 @@ impl Link {
                 remote.send(*process, header, len, |payload| fill(payload, &mut []))
             }
         }
+    }
+}
+
+/// Reads a buffer from `position` on into the two pieces of a payload's place.
+#[inline(always)]
+fn fill(buffer: &Buffer, position: usize, first: &mut [u8], second: &mut [u8]) {
+    buffer.read(position, first);
+    if !second.is_empty() {
+        buffer.read(position + first.len(), second);
     }
 }

@@ -96,7 +96,7 @@ pub fn send(
     let to = comm.process(dest)?;
     let (engine, requests) = state.messages()?;
     let key = Engine::key(comm, plane, engine.me() as i32, tag);
-    engine.send(requests, to, key, buffer, mode)
+    engine.send(requests, to, &key, &buffer, mode)
 }
 
 /// Begins to receive from `source`, a rank or `MPI_ANY_SOURCE`, with `tag`, a tag or `MPI_ANY_TAG`.

@@ -148,6 +148,34 @@ impl Request {
         Request { status, ..Request::new(Kind::Receive { buffer, asked, peers, received: 0 }) }
     }
 
+    /// Makes a new receive of one that [`Request::strip`] has left.
+    #[inline(always)]
+    pub(super) fn renew(&mut self, buffer: Buffer, asked: Key, naming: Naming) {
+        let (rank, peers) = match naming {
+            Naming::Rank(rank) => (rank, None),
+            Naming::Group(group) => (MPI_ANY_SOURCE, Some(group)),
+        };
+        self.status.set_message(rank, MPI_ANY_TAG, 0);
+        self.complete = false;
+        self.detached = false;
+        if let Kind::Receive { buffer: place, asked: key, peers: group, received } = &mut self.kind {
+            *place = buffer;
+            *key = asked;
+            *group = peers;
+            *received = 0;
+        }
+    }
+
+    /// Lets go of what a receive holds, so that it can be made a new one; false if it is something else.
+    #[inline(always)]
+    fn strip(&mut self) -> bool {
+        let Kind::Receive { buffer, peers, .. } = &mut self.kind else { return false };
+        buffer.release_layout();
+        *peers = None;
+        self.error = None;
+        true
+    }
+
     /// True once it is done, well or not.
     #[inline]
     pub fn is_complete(&self) -> bool {
@@ -183,7 +211,7 @@ impl Request {
     fn meet(&mut self, key: &Key, bytes: usize) {
         let Kind::Receive { peers, .. } = &self.kind else { return };
         let rank = peers.as_ref().map_or(self.status.MPI_SOURCE, |peers| rank_of(peers, key.source));
-        self.status = MPI_Status::message(rank, key.tag, bytes as u64);
+        self.status.set_message(rank, key.tag, bytes as u64);
     }
 
     /// A receive has all that it gets.
@@ -200,11 +228,17 @@ fn rank_of(peers: &Group, process: i32) -> i32 {
     peers.rank_of(process as u32).map_or(MPI_ANY_SOURCE, |rank| rank as i32)
 }
 
+/// Takes an operation out of the table: its handle is bad from now on.
+#[inline(always)]
+pub(super) fn remove(requests: &mut Requests, request: MPI_Request) -> Result<()> {
+    requests.leave(request, Request::strip)
+}
+
 /// Lets go of a complete operation whose handle nobody holds.
 #[inline]
 fn settle(requests: &mut Requests, request: MPI_Request, detached: bool) {
     if detached {
-        let _ = requests.discard(request);
+        let _ = remove(requests, request);
     }
 }
 

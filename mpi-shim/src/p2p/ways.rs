@@ -97,8 +97,10 @@ impl Ways {
 
     /// Sends a message at once, if it is short and there is room; false if not.
     #[inline(always)]
-    pub(super) fn send_now(&mut self, to: u32, key: Key, buffer: &Buffer) -> Result<bool> {
-        self.link(to)?;
+    pub(super) fn send_now(&mut self, to: u32, key: &Key, buffer: &Buffer) -> Result<bool> {
+        if self.links[to as usize].is_none() {
+            self.link(to)?;
+        }
         let Some(link) = &mut self.links[to as usize] else { return Ok(false) };
         if !link.is_free() || !link.push_eager(&mut self.remote, key, buffer)? {
             return Ok(false);

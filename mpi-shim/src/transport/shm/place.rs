@@ -22,6 +22,8 @@ pub trait Memory: Copy {
     fn set_read(&self, units: u64);
     /// A unit will be read soon.
     fn prefetch(&self, unit: u64);
+    /// A unit will be written soon.
+    fn prefetch_to_write(&self, unit: u64);
 }
 
 /// What the two sides share beside the units: the pair's tail.
@@ -123,6 +125,15 @@ impl Memory for Place {
         // SAFETY: a hint, which reads nothing.
         unsafe {
             std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(self.at(unit).as_ptr().cast());
+        }
+    }
+
+    #[inline]
+    fn prefetch_to_write(&self, unit: u64) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint, which reads and writes nothing; processors without it take it for no operation.
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) self.at(unit).as_ptr(), options(nostack, preserves_flags, readonly));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The ring under every interleaving of its two sides, and every order in which the memory model lets one see the other's writes.
 
-use super::{Consumer, HEADER, Producer, UNIT, Word};
+use super::{Consumer, HEADER, LINE, Producer, SHORT_HEADER, UNIT, Word};
 use crate::transport::shm::place::Memory;
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::AtomicU64;
@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 
 /// Units of the ring: few, so that it is soon full and laps are short.
-const COUNT: usize = 4;
+const COUNT: usize = 8;
 const NUMBERS: usize = UNIT / 8;
 
 /// The first eight bytes of a unit may be a word that the other side looks at; the rest must never be touched by both sides at once, which loom
@@ -84,12 +84,18 @@ impl Memory for &Model {
     }
 
     fn prefetch(&self, _unit: u64) {}
+    fn prefetch_to_write(&self, _unit: u64) {}
 }
 
 /// A message that says its number, with so many numbers behind it.
 fn message(number: u64, numbers: usize) -> (Word, Vec<u64>) {
     let prefix = (0..numbers as u64).map(|index| 100 * number + index).collect();
     (Word { kind: 1, prefix: 8 * numbers as u8, payload: 0, tag: number as i32 }, prefix)
+}
+
+/// The context of a message: every other one has that of the one before it.
+fn context(number: u64) -> u64 {
+    number / 2
 }
 
 /// Sends messages with so many numbers each through a ring, under all interleavings.
@@ -103,7 +109,7 @@ fn all_arrive(messages: &'static [usize]) {
             let mut ring = Producer::new(memory);
             for (number, &numbers) in (1..).zip(messages) {
                 let (word, prefix) = message(number, numbers);
-                while !ring.push(word, number + 7, &prefix, |_, _| {}) {
+                while !ring.push(word, context(number), &prefix, |_, _| {}) {
                     loom::thread::yield_now();
                 }
             }
@@ -118,7 +124,7 @@ fn all_arrive(messages: &'static [usize]) {
             };
             let (word, prefix) = message(number, numbers);
             let got: Vec<u64> = (0..numbers).map(|index| head.prefix(index)).collect();
-            assert_eq!((head.word, head.context, got), (word, number + 7, prefix));
+            assert_eq!((head.word, head.context, got), (word, context(number), prefix));
             ring.consume(&head);
         }
         writer.join().unwrap();
@@ -132,7 +138,29 @@ fn messages_of_one_unit_arrive_over_two_laps() {
 
 #[test]
 fn what_a_longer_message_left_is_no_header() {
-    // Numbers of the first lie where the second lap's headers are looked for.
-    assert_eq!((HEADER + 3 * 8).div_ceil(UNIT), 2);
-    all_arrive(&[3, 0, 3, 0, 3]);
+    // The last number of the first lies where the header of the last is looked for, in the second lap.
+    assert_eq!(HEADER + 2 * 8, 2 * UNIT);
+    let ends: Vec<u64> = ends(&[(24, true), (0, true), (24, false), (0, true), (24, false), (0, true)]);
+    assert_eq!(ends[4], COUNT as u64 + 2);
+    all_arrive(&[3, 0, 3, 0, 3, 0]);
+}
+
+/// Where messages of so many bytes end, each with its context or without.
+fn ends(messages: &[(u8, bool)]) -> Vec<u64> {
+    let end = |start: &mut u64, &(prefix, with_context): &(u8, bool)| {
+        let word = Word { kind: 1, prefix, payload: 0, tag: 0 };
+        *start = word.end(*start, if with_context { HEADER } else { SHORT_HEADER });
+        Some(*start)
+    };
+    messages.iter().scan(0, end).collect()
+}
+
+#[test]
+fn messages_touch_as_few_lines_as_they_can() {
+    let of = |bytes: u8| ends(&[(bytes, false); 6]);
+    assert_eq!(of(8), [1, 2, 3, 4, 5, 6], "four to a line");
+    assert_eq!(of(24), [2, 4, 6, 8, 10, 12], "two to a line");
+    assert_eq!(of(56), [1, 2, 3, 4, 5, 6].map(|line| line * LINE), "one to a line");
+    assert_eq!(of(64), [2, 4, 6, 8, 10, 12].map(|line| line * LINE), "two lines, none of them shared");
+    assert_eq!(ends(&[(8, false), (24, false), (24, false)]), [1, 3, 2 * LINE], "what begins late ends with a line");
 }
