@@ -7,11 +7,15 @@ use crate::coll::schedule::{Data, share};
 use crate::datatype::Datatype;
 use crate::error::Result;
 use crate::op::{self, Op};
+use crate::transport::shm::copy_past_caches;
 use std::ptr;
 
-/// Bytes that are folded at a time: they stay in the innermost cache. Where one member fills slots that another one folds at the same time,
-/// the slots stay there too.
+/// Bytes that are folded at a time: they stay in the innermost cache.
 const PIECE: usize = 8 << 10;
+/// Bytes that one of two members puts into a slot while the other one folds another slot.
+const HANDED: usize = 64 << 10;
+/// From so many bytes on they are written past the caches: the other member has the slot's lines in its own.
+const PAST_CACHES: usize = 4 << 10;
 
 /// Elements of all members: those of a type, under an operation.
 #[derive(Clone, Copy)]
@@ -55,7 +59,8 @@ impl Shared {
     pub(super) fn reduce(&self, mine: &Data, result: Option<&Data>, op: &Op, root: usize) -> Result<()> {
         let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
         let mut outcome = Ok(());
-        let chunk = if self.size() == 2 && !self.is_crowded() { PIECE } else { self.chunk() };
+        let beside = self.size() == 2 && !self.is_crowded();
+        let chunk = if beside { HANDED.min(self.chunk()) } else { self.chunk() };
         for (begin, len) in chunks(mine.bytes(), whole(chunk, datatype.size())) {
             let number = self.begin();
             match result.filter(|_| self.rank() == root) {
@@ -72,7 +77,10 @@ impl Shared {
                 }
                 None => {
                     self.claim(number);
-                    self.deposit(number, mine.address + begin, len);
+                    match beside && len >= PAST_CACHES {
+                        true => self.deposit_past_caches(number, mine.address + begin, len),
+                        false => _ = self.deposit(number, mine.address + begin, len),
+                    }
                     self.publish(number);
                 }
             }
@@ -167,6 +175,13 @@ impl Shared {
         // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
         unsafe { ptr::copy_nonoverlapping(ptr::with_exposed_provenance(from), place, len) };
         place
+    }
+
+    /// The same, past the caches.
+    fn deposit_past_caches(&self, number: u64, from: usize, len: usize) {
+        let place = self.contribution(self.rank(), number, len);
+        // SAFETY: as above.
+        unsafe { copy_past_caches(ptr::with_exposed_provenance(from), place, len) };
     }
 
     /// Folds the contributions of all members to `result`.
