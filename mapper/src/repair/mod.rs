@@ -7,8 +7,10 @@
 //! | `torus`, `hypercube` | computing them anew, and what comes out as before stays; where that does not go together with the routes in use, by leading round what is broken |
 //!
 //! Each repair is proved, together with the epoch before. Where none is possible, or none holds, the routes are computed as a
-//! whole, by any engine that the fabric suits, and proved as a whole: [`Update::whole`] says why.
+//! whole, by any engine that the fabric suits, and proved as a whole: [`Update::whole`] says why. Routes that hold, but not together with
+//! those in use, come with an epoch that goes before them: [`Update::between`].
 
+mod between;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +44,9 @@ pub struct Update {
     pub nodes: Vec<HostId>,
     /// Why the routes were computed as a whole, if they were.
     pub whole: Option<String>,
+    /// The routes that all nodes must use before any uses the new ones, where the new ones and those in use could deadlock together:
+    /// what both have in common.
+    pub between: Option<RouteSet>,
 }
 
 /// Why there are no routes. The fabric has changed all the same, and the routes are those of before.
@@ -123,7 +128,7 @@ impl Routing {
             return self.replace(topology, change, &why);
         }
         match self.repair(change) {
-            Ok(changed) => Ok(self.update(changed, None)),
+            Ok(changed) => Ok(self.update(changed)),
             Err(why) => self.replace(self.standing.topology().clone(), change, &why),
         }
     }
@@ -146,8 +151,8 @@ impl Routing {
         self.again.iter_mut().for_each(Again::differs);
     }
 
-    fn update(&self, changed: Changed, whole: Option<String>) -> Update {
-        Update { nodes: changed.nodes(self.standing.topology()), changed, whole }
+    fn update(&self, changed: Changed) -> Update {
+        Update { nodes: changed.nodes(self.standing.topology()), changed, whole: None, between: None }
     }
 
     fn next_epoch(&mut self) -> u32 {
@@ -192,20 +197,13 @@ impl Routing {
         change: &Change,
         why: &dyn std::error::Error,
     ) -> Result<Update, RepairError> {
-        let epoch = self.next_epoch();
-        let request = Request { routes_per_pair: self.routes_per_pair, epoch };
-        let in_use = self.standing.routes();
-        let prove = |kind| -> Result<Verified<RouteSet>, RepairError> {
-            Ok(verify(&topology, engine::compute(&topology, kind, request)?, Some(in_use))?)
-        };
-        let as_before = fits(in_use, &topology, change)
-            .then(|| verify(&topology, in_use.clone().with_epoch(epoch), None).ok())
-            .flatten();
+        let as_before = self.as_before(&topology, change);
         let is_as_before = as_before.is_some();
-        let routes = match as_before {
-            Some(routes) => routes,
-            None => prove(self.kind).or_else(|error| prove(TopologyKind::Any).map_err(|_| error))?,
+        let (routes, between) = match as_before {
+            Some(routes) => (routes, None),
+            None => self.anew(&topology)?,
         };
+        let epoch = routes.epoch();
         let all = || routes.tables().map_or(0, |tables| tables.layers().iter().map(|layer| layer.up.len()).sum());
         let entries = if is_as_before { 0 } else { all() };
         let again = again(&topology, &routes);
@@ -214,7 +212,37 @@ impl Routing {
         self.again = again;
         let nodes = self.standing.topology().host_ids().filter(|_| !is_as_before).collect();
         let changed = Changed { epoch, entries, ..Changed::default() };
-        Ok(Update { changed, nodes, whole: Some(why.to_string()) })
+        Ok(Update { changed, nodes, whole: Some(why.to_string()), between })
+    }
+
+    /// The routes in use as another epoch, if they hold on the fabric as it is now.
+    fn as_before(&mut self, topology: &Topology, change: &Change) -> Option<Verified<RouteSet>> {
+        let epoch = self.next_epoch();
+        let in_use = self.standing.routes();
+        fits(in_use, topology, change).then(|| verify(topology, in_use.clone().with_epoch(epoch), None).ok()).flatten()
+    }
+
+    /// New routes, and what goes before them if they do not go together with those in use.
+    fn anew(&mut self, topology: &Topology) -> Result<(Verified<RouteSet>, Option<RouteSet>), RepairError> {
+        let first = self.next_epoch();
+        let kinds = if self.kind == TopologyKind::Any { vec![self.kind] } else { vec![self.kind, TopologyKind::Any] };
+        let in_use = self.standing.routes();
+        let compute =
+            |kind, epoch| engine::compute(topology, kind, Request { routes_per_pair: self.routes_per_pair, epoch });
+        let mut error = None;
+        for &kind in &kinds {
+            match compute(kind, first).map_err(RepairError::from).map(|new| verify(topology, new, Some(in_use))) {
+                Ok(Ok(routes)) => return Ok((routes, None)),
+                Ok(Err(refused)) => error = error.or(Some(refused.into())),
+                Err(none) => error = error.or(Some(none)),
+            }
+        }
+        let second = first + 1;
+        let alone = kinds.iter().find_map(|&kind| verify(topology, compute(kind, second).ok()?, None).ok());
+        let Some(routes) = alone else { return Err(error.expect("some kind was tried")) };
+        let between = between::between(topology, in_use, &routes, first)?;
+        self.epoch = second;
+        Ok((routes, Some(between)))
     }
 }
 

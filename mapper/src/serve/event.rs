@@ -111,6 +111,9 @@ pub struct Proved {
     /// Why they were computed as a whole, if they were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whole: Option<String>,
+    /// The epoch that all nodes use first, where the new routes and those in use could deadlock together: it has the routes that stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub between: Option<u32>,
 }
 
 impl Event {
@@ -145,9 +148,15 @@ impl fmt::Display for What {
             What::Twice { node, port } => {
                 write!(f, "the card of {node} answers at {port} too: give one of the two another unique id")
             }
-            What::Proved(Proved { epoch, entries, nodes, whole }) => {
+            What::Proved(Proved { epoch, entries, nodes, whole, between }) => {
                 write!(f, "epoch {epoch} proved: {entries} entries, routes of {nodes} nodes")?;
-                whole.iter().try_for_each(|why| write!(f, "; computed as a whole, since {why}"))
+                whole.iter().try_for_each(|why| write!(f, "; computed as a whole, since {why}"))?;
+                between.iter().try_for_each(|first| {
+                    write!(
+                        f,
+                        "; after epoch {first}, which has what stays the same, as the two could deadlock together"
+                    )
+                })
             }
             What::InUse { epoch, nodes, took_ms } => {
                 write!(f, "epoch {epoch} in use: {nodes} nodes were sent routes, {took_ms:.3} ms after it was seen")

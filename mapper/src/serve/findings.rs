@@ -4,6 +4,7 @@ use super::event::What;
 use super::sweep::{Answer, Findings};
 use super::{STRIKES, Server};
 use crate::change::Change;
+use std::collections::BTreeSet;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{Host, HostId, NodeId, PortId};
@@ -12,7 +13,7 @@ impl Server {
     /// What has changed in the topology, and the cards of hosts that have come.
     pub(super) fn understand(&mut self, now: Time, findings: &Findings) -> (Change, Vec<(HostId, UniqueId)>) {
         let mut change = Change { gone: findings.gone.clone(), come: findings.back.clone(), ..Change::default() };
-        self.take_out(&mut change);
+        let struck = self.take_out(&mut change);
         let mut cards = Vec::new();
         for &(port, answer) in &findings.new_hosts {
             if let Some(node) = self.known_elsewhere(findings, answer.id) {
@@ -21,6 +22,12 @@ impl Server {
                 continue;
             }
             let host = self.host_at(port, answer.id, &mut change);
+            if struck.contains(&host) {
+                if host.0 as usize >= self.topology().hosts().len() {
+                    change.hosts.pop();
+                }
+                continue;
+            }
             change.come.push((PortId::new(host, 0), port));
             cards.push((host, answer.id));
         }
@@ -35,14 +42,18 @@ impl Server {
         (change, cards)
     }
 
-    /// Hosts that answer probes, but take no routes, are lost too.
-    fn take_out(&mut self, change: &mut Change) {
-        for (&host, _) in self.strikes.iter().filter(|&(_, &strikes)| strikes >= STRIKES) {
+    /// Hosts that answer probes, but take no routes, are lost too, and for this time not taken in again.
+    fn take_out(&mut self, change: &mut Change) -> BTreeSet<HostId> {
+        let struck: BTreeSet<HostId> =
+            self.strikes.iter().filter(|&(_, &strikes)| strikes >= STRIKES).map(|(&host, _)| host).collect();
+        // One that was new when it was struck is not in the map any more.
+        for &host in struck.iter().filter(|host| (host.0 as usize) < self.topology().hosts().len()) {
             let end = PortId::new(host, 0);
             let cable = self.topology().peer(end).map(|at| (end, at)).filter(|cable| !change.gone.contains(cable));
             change.gone.extend(cable);
         }
-        self.strikes.retain(|_, strikes| *strikes < STRIKES);
+        self.strikes.retain(|host, _| !struck.contains(host));
+        struck
     }
 
     /// The host at a port: the one that was lost there, or a new one, which is added.

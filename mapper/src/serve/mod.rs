@@ -18,14 +18,14 @@ use crate::change::Change;
 use crate::discovery::window::RoundTrips;
 use crate::repair::Routing;
 use event::ms;
-use publish::{Outcome, Publication, left_behind};
+use publish::{Outcome, Publication, Purpose, left_behind};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use sweep::{Answer, Known, Sweep};
 use twowire_fabric::endpoint::{EndpointConfig, ReliableEndpoint};
 use twowire_fabric::id::UniqueId;
-use twowire_fabric::map::FabricMap;
-use twowire_fabric::map::distribute::DistributorConfig;
+use twowire_fabric::map::distribute::{DistributorConfig, Failure};
+use twowire_fabric::map::{FabricMap, RouteSet};
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
@@ -35,6 +35,9 @@ use ways::{Cable, Walk, Ways};
 
 /// How often an epoch is given up because of a node before that node is taken out of the map.
 const STRIKES: u8 = 2;
+
+/// After so many epochs in a row that were given up, the next sweep waits for its time.
+const MANY_GIVEN_UP: u32 = 6;
 
 /// How a server goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +92,18 @@ pub struct Server {
     lost: Vec<Cable>,
     /// For each host, the epoch of the routes that it was given.
     held: Vec<u32>,
+    /// The nodes that the epoch on its way is for, and the new one if it goes before that.
+    waiting: Vec<HostId>,
+    /// The last epoch between that was in use, if no other has been since.
+    between: Option<u32>,
     /// Where to go on among the ports without a cable.
     next_port: usize,
     /// Ports behind which a new crossbar was reported.
     reported: BTreeSet<PortId>,
     /// For each host, how many epochs were given up because of it.
     strikes: BTreeMap<HostId, u8>,
+    /// How many epochs in a row were given up.
+    given_up: u32,
     /// True if the routes do not fit the topology, since there were none or they were given up.
     is_open: bool,
     /// True if there were none the last time.
@@ -122,16 +131,19 @@ impl Server {
             walks,
             lost: Vec::new(),
             held: vec![0; hosts],
+            waiting: Vec::new(),
+            between: None,
             next_port: 0,
             reported: BTreeSet::new(),
             strikes: BTreeMap::new(),
+            given_up: 0,
             is_open: false,
             is_refused: false,
             events: VecDeque::new(),
             routing,
         };
         let nodes: Vec<HostId> = server.topology().host_ids().filter(|&host| host != front_end).collect();
-        server.publish(now, &nodes, true);
+        server.publish(now, nodes, Purpose::New);
         server
     }
 
@@ -230,15 +242,17 @@ impl Server {
         }
         let (change, mut cards) = self.understand(now, &findings);
         let mut nodes = self.look_at_hosts(now, &findings);
-        let mut is_new = false;
+        let mut purpose = Purpose::Again;
         if !change.is_empty() || self.is_open {
             match self.routing.change(&change) {
                 Ok(update) => {
                     let (epoch, entries) = (update.changed.epoch, update.changed.entries);
-                    let proved = Proved { epoch, entries, nodes: update.nodes.len(), whole: update.whole };
+                    let between = update.between.as_ref().map(RouteSet::epoch);
+                    let proved = Proved { epoch, entries, nodes: update.nodes.len(), whole: update.whole, between };
                     self.report(now, What::Proved(proved));
                     nodes.extend(update.nodes);
-                    (is_new, self.is_open, self.is_refused) = (true, false, false);
+                    purpose = update.between.map_or(Purpose::New, Purpose::Between);
+                    (self.is_open, self.is_refused) = (false, false);
                 }
                 Err(error) => {
                     (self.is_open, self.is_refused) = (true, true);
@@ -249,11 +263,15 @@ impl Server {
         }
         cards.retain(|&(host, _)| (host.0 as usize) < self.topology().hosts().len());
         cards.into_iter().for_each(|(host, id)| self.routing.set_unique_id(host, id));
+        let is_new = !matches!(purpose, Purpose::Again);
+        if is_new {
+            nodes.extend(self.topology().host_ids().filter(|host| self.between == Some(self.held[host.0 as usize])));
+        }
         nodes.retain(|&host| host != self.front_end);
+        nodes.sort_unstable();
+        nodes.dedup();
         if is_new || !nodes.is_empty() {
-            nodes.sort_unstable();
-            nodes.dedup();
-            self.publish(now, &nodes, is_new);
+            self.publish(now, nodes, purpose);
         }
     }
 
@@ -275,42 +293,66 @@ impl Server {
         }
     }
 
-    fn publish(&mut self, now: Time, nodes: &[HostId], is_new: bool) {
+    fn publish(&mut self, now: Time, nodes: Vec<HostId>, purpose: Purpose) {
         let standing = self.routing.standing();
         let map = FabricMap::from_topology(standing.topology().clone()).expect("hosts are named by their numbers");
         let routes = standing.routes().clone();
         let patience = self.config.patience;
-        let publication = Publication::begin(now, map, routes, nodes, patience, is_new, &mut self.endpoint);
+        let publication = Publication::begin(now, map, routes, &nodes, patience, purpose, &mut self.endpoint);
+        self.waiting = nodes;
         self.state = State::Publishing(Box::new(publication));
         self.advance(now);
     }
 
     fn published(&mut self, now: Time, outcome: Outcome) {
         let State::Publishing(publication) = std::mem::replace(&mut self.state, State::Waiting) else { return };
-        let epoch = publication.epoch();
         match outcome {
-            Outcome::InUse(hosts, failures) => {
-                for host in &hosts {
-                    self.held[host.0 as usize] = epoch;
-                    self.strikes.remove(host);
-                }
-                if publication.is_new {
-                    self.routing.retire();
-                }
-                let took_ms = ms(publication.seen, now);
-                self.report(now, What::InUse { epoch, nodes: hosts.len(), took_ms });
-                failures.iter().for_each(|failure| self.report(now, left_behind(failure)));
+            Outcome::InUse(hosts, failures) => self.in_use(now, &publication, &hosts, &failures),
+            Outcome::RolledBack(failure) => self.rolled_back(now, &publication, &failure),
+        }
+    }
+
+    /// These hosts use an epoch; others that hold it could not be reached any more.
+    fn in_use(&mut self, now: Time, publication: &Publication, hosts: &[HostId], failures: &[Failure]) {
+        let epoch = publication.epoch();
+        // One that holds another epoch when it is asked again is given its routes again.
+        let all = failures.iter().filter_map(|failure| publication.host(failure)).chain(hosts.iter().copied());
+        all.for_each(|host| self.held[host.0 as usize] = epoch);
+        self.strikes.retain(|host, _| !hosts.contains(host));
+        let took_ms = ms(publication.seen, now);
+        self.report(now, What::InUse { epoch, nodes: hosts.len(), took_ms });
+        failures.iter().for_each(|failure| self.report(now, left_behind(failure)));
+        match &publication.purpose {
+            Purpose::Again => {}
+            Purpose::New => {
+                (self.between, self.given_up) = (None, 0);
+                self.routing.retire();
             }
-            Outcome::RolledBack(failure) => {
-                self.routing.roll_back();
-                self.is_open = true;
-                if let Some(host) = publication.host(&failure) {
-                    *self.strikes.entry(host).or_default() += 1;
+            Purpose::Between(_) => {
+                self.between = Some(epoch);
+                match failures.first() {
+                    // It may use the routes of before, with which the new ones do not go together.
+                    Some(failure) => self.rolled_back(now, publication, failure),
+                    None => {
+                        let nodes = std::mem::take(&mut self.waiting);
+                        self.publish(now, nodes, Purpose::New);
+                    }
                 }
-                let (node, reason) = (failure.node.to_string(), format!("{}: {}", failure.stage, failure.reason));
-                self.report(now, What::RolledBack { epoch, node, reason });
-                self.next_sweep = now;
             }
+        }
+    }
+
+    fn rolled_back(&mut self, now: Time, publication: &Publication, failure: &Failure) {
+        self.routing.roll_back();
+        self.is_open = true;
+        if let Some(host) = publication.host(failure) {
+            *self.strikes.entry(host).or_default() += 1;
+        }
+        let (node, reason) = (failure.node.to_string(), format!("{}: {}", failure.stage, failure.reason));
+        self.report(now, What::RolledBack { epoch: publication.epoch(), node, reason });
+        self.given_up += 1;
+        if self.given_up < MANY_GIVEN_UP {
+            self.next_sweep = now;
         }
     }
 

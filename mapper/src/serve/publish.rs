@@ -26,14 +26,24 @@ impl TableSource for Tables {
     }
 }
 
+/// What an epoch is sent for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// Nodes that have lost their routes are given those that are in use.
+    Again,
+    /// All nodes take the new routes, or none does.
+    New,
+    /// All nodes take these before the new ones, or none does.
+    Between(RouteSet),
+}
+
 /// One epoch on its way to some nodes.
 pub(super) struct Publication {
     distributor: Distributor<Tables>,
     map: Arc<FabricMap>,
     /// When what made it necessary was seen.
     pub seen: Time,
-    /// True if all nodes take it or none does; nodes that have lost their routes are given those that are in use in any case.
-    pub is_new: bool,
+    pub purpose: Purpose,
 }
 
 /// How a publication has ended.
@@ -45,17 +55,17 @@ pub(super) enum Outcome {
 }
 
 impl Publication {
-    /// Begins to send the routes of these nodes.
+    /// Begins to send the routes of these nodes, over the routes that are the newest.
     pub(super) fn begin(
         now: Time,
         map: FabricMap,
         routes: RouteSet,
         nodes: &[HostId],
         patience: Duration,
-        is_new: bool,
+        purpose: Purpose,
         endpoint: &mut ReliableEndpoint,
     ) -> Publication {
-        let (map, routes) = (Arc::new(map), Arc::new(routes));
+        let map = Arc::new(map);
         let tables = MapTables::new(&map, &routes);
         let wanted: BTreeSet<NodeNumber> = nodes.iter().map(|&host| map.number(host)).collect();
         let is_here = |node| map.host(node).is_some_and(|h| map.topology().peer(PortId::new(h, 0)).is_some());
@@ -64,11 +74,15 @@ impl Publication {
             .targets()
             .filter(|target| wanted.contains(&target.node) && is_here(target.node) && !target.paths.is_empty())
             .collect();
-        let config = DistributorConfig { patience, all_or_none: is_new, ..DistributorConfig::default() };
-        let source = Tables { map: map.clone(), routes: routes.clone() };
-        let mut distributor = Distributor::new(config, routes.epoch(), source);
+        let all_or_none = !matches!(purpose, Purpose::Again);
+        let config = DistributorConfig { patience, all_or_none, ..DistributorConfig::default() };
+        let routes = Arc::new(match &purpose {
+            Purpose::Between(between) => between.clone(),
+            Purpose::Again | Purpose::New => routes,
+        });
+        let mut distributor = Distributor::new(config, routes.epoch(), Tables { map: map.clone(), routes });
         distributor.load_all(now, targets, endpoint);
-        Publication { distributor, map, seen: now, is_new }
+        Publication { distributor, map, seen: now, purpose }
     }
 
     pub(super) fn epoch(&self) -> u32 {
@@ -89,7 +103,7 @@ impl Publication {
 
     /// How it has ended, if it has. One that a node does not take is given up.
     pub(super) fn outcome(&mut self, now: Time, endpoint: &mut ReliableEndpoint) -> Option<Outcome> {
-        if self.is_new && self.distributor.phase() == LoadPhase::Loading {
+        if !matches!(self.purpose, Purpose::Again) && self.distributor.phase() == LoadPhase::Loading {
             let failure = self.distributor.failures().next();
             if let Some(failure) = failure {
                 self.distributor.abort(now, endpoint);

@@ -43,14 +43,6 @@ pub enum NotStanding {
     /// A host has several cables, or one to another host.
     #[error("{0} has several cables, or one that leads to no crossbar")]
     Rails(String),
-    /// Frames somewhere lead nowhere, on no route.
-    #[error("the tables have entries of {crossbar} for {to} that do not lead there")]
-    Loose {
-        /// The crossbar.
-        crossbar: String,
-        /// The destination.
-        to: String,
-    },
     /// A cable came back before the routes that it broke were repaired.
     #[error("a cable at {0} has come back before its routes were repaired")]
     Returned(String),

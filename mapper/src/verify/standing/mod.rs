@@ -63,17 +63,18 @@ impl Standing {
     /// A proof that goes on from a full one of the same topology.
     ///
     /// # Errors
-    /// Routes that were listed one by one, hosts of several cables, or tables with entries that lead nowhere.
+    /// Routes that were listed one by one, or hosts of several cables.
     ///
     /// # Panics
     /// If the routes were proved on another topology.
     pub fn new(topology: Topology, routes: Verified<RouteSet>) -> Result<Standing, NotStanding> {
-        let routes = routes.into_inner();
+        let mut routes = routes.into_inner();
         let network = Network::of(&topology);
-        let tables = routes.tables().ok_or(NotStanding::Listed)?;
+        let (tables, _) = routes.tables_mut().ok_or(NotStanding::Listed)?;
         assert_eq!(tables.crossbars(), network.crossbars(), "the routes are of another topology");
         let senders = senders(&topology, &network)?;
-        let turns = counted(&topology, tables, &network, &senders)?;
+        clear_loose_entries(&topology, tables, &network, &senders);
+        let turns = counted(&topology, tables, &network, &senders);
         let (broken, joining) = (BTreeSet::new(), Vec::new());
         Ok(Standing { topology, routes, network, senders, turns, broken, joining, joined_parts: false, pending: None })
     }
@@ -251,17 +252,25 @@ fn senders(topology: &Topology, network: &Network) -> Result<Senders, NotStandin
     Ok(senders)
 }
 
+/// Takes out the entries that do not lead to their destination: no route comes by them.
+fn clear_loose_entries(topology: &Topology, tables: &mut Tables, network: &Network, senders: &Senders) {
+    let mut leads = vec![[false; 2]; network.crossbars()];
+    for to in topology.host_ids() {
+        for layer in 0..tables.layers().len() as u8 {
+            while let Some(state) = loose_entry(&Tree::of(tables, network, senders, layer, to), &mut leads) {
+                tables.set_port(Entry { layer, to, after_down: state.after_down, crossbar: state.crossbar }, NO_PORT);
+            }
+        }
+    }
+}
+
 /// Counts the turns of all trees.
-fn counted(topology: &Topology, tables: &Tables, network: &Network, senders: &Senders) -> Result<Turns, NotStanding> {
+fn counted(topology: &Topology, tables: &Tables, network: &Network, senders: &Senders) -> Turns {
     let mut turns = Turns::none(network);
     let mut seen = vec![[false; 2]; network.crossbars()];
     for to in topology.host_ids() {
         for layer in 0..tables.layers().len() as u8 {
             let tree = Tree::of(tables, network, senders, layer, to);
-            if let Some(crossbar) = loose_entry(&tree, &mut seen) {
-                let crossbar = topology.crossbars()[crossbar as usize].name.clone();
-                return Err(NotStanding::Loose { crossbar, to: topology.host(to).name.clone() });
-            }
             seen.fill([false; 2]);
             for leaf in (0..network.crossbars() as u32).filter(|&x| tree.senders(x) > 0) {
                 let mut at = State { crossbar: leaf, after_down: false };
@@ -275,11 +284,11 @@ fn counted(topology: &Topology, tables: &Tables, network: &Network, senders: &Se
         }
     }
     assert!(turns.sort(network), "the full proof has found no cycle");
-    Ok(turns)
+    turns
 }
 
-/// A crossbar with an entry that does not lead to the destination; `seen` is for the states that do.
-fn loose_entry(tree: &Tree, seen: &mut [[bool; 2]]) -> Option<u32> {
+/// An entry that does not lead to the destination; `seen` is for the states that do.
+fn loose_entry(tree: &Tree, seen: &mut [[bool; 2]]) -> Option<State> {
     seen.fill([false; 2]);
     let mut way = Vec::new();
     for crossbar in 0..seen.len() as u32 {
@@ -290,7 +299,7 @@ fn loose_entry(tree: &Tree, seen: &mut [[bool; 2]]) -> Option<u32> {
                 match tree.next(at) {
                     Next::Arrives => break,
                     Next::On { state, .. } if way.len() <= 2 * seen.len() => at = state,
-                    _ => return Some(crossbar),
+                    _ => return Some(start),
                 }
             }
             way.drain(..).for_each(|state| seen[state.crossbar as usize][usize::from(state.after_down)] = true);
