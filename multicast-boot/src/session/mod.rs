@@ -43,6 +43,8 @@ mod membership_tests;
 #[cfg(test)]
 mod reuse_tests;
 #[cfg(test)]
+mod staggered_tests;
+#[cfg(test)]
 mod storms;
 #[cfg(test)]
 pub(crate) mod testing;

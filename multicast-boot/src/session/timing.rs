@@ -37,7 +37,8 @@ pub struct Timing {
     pub relay_spacing: Duration,
     /// Between two rounds of offers to those that are silent after the transfer has started.
     pub late_offer_retry: Duration,
-    /// The transfer starts without those that have not joined by then.
+    /// The transfer starts without those that have not joined for so long after the last one that has, and four times as long after the
+    /// first one at most.
     pub join_timeout: Duration,
     /// How often a node that has routes asks for an offer: first, and at most.
     pub ask_first: Duration,
@@ -126,12 +127,12 @@ impl Timing {
             repeat_min: Duration::from_millis(20),
             pulse_first: Duration::from_millis(5),
             pulse_max: Duration::from_millis(30),
-            parent_silence: Duration::from_millis(500),
-            attach_retry: Duration::from_millis(50),
-            attach_attempts: 3,
-            starvation: Duration::from_secs(1),
+            parent_silence: Duration::from_millis(1500),
+            attach_retry: Duration::from_millis(300),
+            attach_attempts: 6,
+            starvation: Duration::from_secs(3),
             receipt_interval: Duration::from_millis(100),
-            child_silence: Duration::from_secs(2),
+            child_silence: Duration::from_secs(5),
             relay_delay: Duration::from_millis(2),
             offer_retry: Duration::from_millis(20),
             relay_spacing: Duration::from_millis(5),

@@ -2,14 +2,11 @@
 //! processor time that nobody else wants: nothing waits for it.
 
 use crate::image::{ImageError, PackedImage};
-use rustix::process::setpriority_process;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
 use twowire_fabric::program::Failure;
-
-/// The lowest of the kernel's priorities: its `nice` value.
-const LOWEST_PRIORITY: i32 = 19;
 
 /// A check that goes on by itself.
 pub(crate) struct ImageCheck {
@@ -22,8 +19,7 @@ impl ImageCheck {
     pub(crate) fn start(file: &Path, image: PackedImage) -> ImageCheck {
         let (tell, found) = channel();
         thread::spawn(move || {
-            // In Linux each thread has a priority of its own. Without the lowest one the check only takes time from the transfer.
-            let _ = setpriority_process(None, LOWEST_PRIORITY);
+            only_when_idle();
             image.check().map_err(|error| tell.send(error))
         });
         ImageCheck { file: file.to_owned(), found }
@@ -36,4 +32,15 @@ impl ImageCheck {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// This thread runs where no other wants to. The lowest `nice` value is not enough: a processor that such a thread has to itself counts as
+/// busy, and the transfer stays on those that are left. If it is refused, the check only takes time from the transfer.
+fn only_when_idle() {
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let _ = thread_priority::set_thread_priority_and_policy(
+        thread_priority::thread_native_id(),
+        ThreadPriority::Min,
+        policy,
+    );
 }

@@ -131,6 +131,7 @@ impl Control {
         if self.is_sending() {
             self.joins_late(index);
         } else {
+            self.wait_for_others(now);
             self.begin_when_all_have_joined(now);
         }
     }

@@ -16,10 +16,18 @@ use twowire_fabric::id::NodeNumber;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Call, Offering, Stage};
 
+/// How many times the time for joining the first node waits for others at most.
+const JOIN_WAITS: u32 = 4;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Idle,
-    Joining { until: Time },
+    /// The image is offered. Once somebody has joined, the transfer begins no later than `latest`, and no later than `until` unless
+    /// somebody else joins before: what is sent to nodes that join one after another is sent once.
+    Joining {
+        until: Time,
+        latest: Time,
+    },
     Sending,
     Done,
 }
@@ -146,7 +154,7 @@ impl Control {
     }
 
     pub(super) fn start(&mut self, now: Time) {
-        self.phase = Phase::Joining { until: now + self.timing.join_timeout };
+        self.phase = Phase::Joining { until: Time::MAX, latest: Time::MAX };
         self.outcome.started = now;
         for index in 0..self.members.len() {
             self.members[index].progress_at = now;
@@ -300,9 +308,22 @@ impl Control {
         self.changes.push_back(Change::Joined(index));
     }
 
+    /// A node has joined: others may follow soon.
+    pub(super) fn wait_for_others(&mut self, now: Time) {
+        if let Phase::Joining { until, latest } = &mut self.phase {
+            *latest = (*latest).min(now + JOIN_WAITS * self.timing.join_timeout);
+            *until = (*latest).min(now + self.timing.join_timeout);
+        }
+    }
+
+    /// All who are to take part are known from the start.
+    pub(super) fn knows_all(&self) -> bool {
+        self.expected == 0
+    }
+
     pub(super) fn begin_when_all_have_joined(&mut self, now: Time) {
-        if let Phase::Joining { until } = self.phase
-            && self.has_enough(now >= until)
+        if let Phase::Joining { until, .. } = self.phase
+            && (now >= until || self.has_all())
         {
             self.phase = Phase::Sending;
             self.outcome.laid = now;
@@ -312,15 +333,10 @@ impl Control {
         }
     }
 
-    /// True if those that take part are enough to begin.
-    fn has_enough(&self, is_late: bool) -> bool {
-        let waits = Member::is_awaited;
-        let joined = || self.members.iter().filter(|m| m.takes_part()).count();
-        if is_late {
-            joined() >= self.expected.min(1)
-        } else {
-            !self.members.iter().any(waits) && joined() >= self.expected
-        }
+    /// True if nobody else is waited for.
+    fn has_all(&self) -> bool {
+        let joined = self.members.iter().filter(|m| m.takes_part()).count();
+        joined >= self.expected && !self.members.iter().any(|m| m.is_awaited() || m.has_not_answered())
     }
 
     /// Ends the transfer when nothing is expected any more, and no node that was lost may still come back.
@@ -335,6 +351,12 @@ impl Control {
     pub(super) fn is_settled(&self, now: Time) -> bool {
         let is_missing = self.members.iter().any(|member| member.failed.is_some());
         let wait_over = !is_missing || self.last_loss.is_none_or(|at| now - at >= self.timing.rejoin_wait);
-        self.is_sending() && wait_over && self.members.iter().all(Member::is_settled)
+        let has_begun = match self.phase {
+            Phase::Sending => true,
+            // Nobody has come at all.
+            Phase::Joining { .. } => is_missing && self.knows_all(),
+            Phase::Idle | Phase::Done => false,
+        };
+        has_begun && wait_over && self.members.iter().all(Member::is_settled)
     }
 }

@@ -1,6 +1,6 @@
 //! What the root keeps of each node, however the image gets to it.
 
-use super::super::progress::{NodeFailure, Reached};
+use super::super::progress::{FailureReason, NodeFailure, Reached};
 use super::super::strangers::Distrust;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::Path;
@@ -129,6 +129,12 @@ impl Member {
     /// Nobody knows yet whether it takes part.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_invited && self.incarnation.is_none() && self.failed.is_none()
+    }
+
+    /// It was given up because it did not answer the offer.
+    pub(crate) fn has_not_answered(&self) -> bool {
+        let reason = self.failed.as_ref().map(|failure| &failure.reason);
+        matches!(reason, Some(FailureReason::DidNotJoin(_) | FailureReason::NotProven(..)))
     }
 
     /// The path for the next frame.

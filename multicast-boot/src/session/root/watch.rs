@@ -46,11 +46,13 @@ impl Control {
 
     /// A node has not joined yet: it is offered the image again, and given up in the end.
     fn await_join(&mut self, now: Time, index: usize) {
-        let (timing, sending, nodes) = (self.timing, self.is_sending(), self.members.len());
+        let (timing, nodes) = (self.timing, self.members.len());
+        let is_late = self.is_sending() || now - self.outcome.started >= timing.join_timeout;
+        let gives_up = self.is_sending() || self.knows_all();
         let member = &mut self.members[index];
         let idle = now - member.progress_at;
-        let retry = if sending { timing.late_offer_retry } else { timing.retry_after(member.tries, nodes) };
-        if sending && idle >= timing.no_progress {
+        let retry = if is_late { timing.late_offer_retry } else { timing.retry_after(member.tries, nodes) };
+        if gives_up && idle >= timing.no_progress {
             let reason =
                 member.distrust.map_or(FailureReason::DidNotJoin(idle), |why| FailureReason::NotProven(idle, why));
             self.fail(now, index, reason);

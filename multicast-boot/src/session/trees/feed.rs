@@ -300,6 +300,7 @@ pub(crate) fn is_newer(a: u16, b: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twowire_fabric::id::UniqueId;
 
     /// A feed whose parent answers the first receipt and is heard from then on, but hears nothing more. Says after how many more
     /// receipts the feed attaches anew, if it does within so many.
@@ -319,5 +320,31 @@ mod tests {
     fn a_few_lost_receipts_in_a_row_are_no_reason_for_other_routes_but_many_are() {
         assert_eq!(attaches_anew_after(UNHEARD - 1), None, "a lossy fabric loses so many");
         assert_eq!(attaches_anew_after(2 * UNHEARD), Some(UNHEARD));
+    }
+
+    /// An emulated machine beside others, or one that does something else, answers late. If its children went elsewhere, what is on its
+    /// way to them would be sent once more by somebody else, who is as slow.
+    #[test]
+    fn a_real_machine_may_be_slow_to_answer() {
+        const EDGE: u16 = 1;
+        let timing = Timing::real();
+        let mut feed = Feed::new(NodeNumber::from_index(1), 0, false, EDGE);
+        let passes = |feed: &mut Feed, from_ms: u64, to_ms: u64| {
+            for now in (from_ms..to_ms).step_by(50).map(|ms| Time::from_nanos(ms * 1_000_000)) {
+                if feed.attach_due {
+                    feed.attach_sent(now, Path::Card(UniqueId(1)));
+                }
+                if feed.on_timeout(now, &timing) {
+                    feed.try_again(EDGE + 2);
+                }
+            }
+        };
+        passes(&mut feed, 0, 800);
+        assert_eq!((feed.edge, feed.is_orphaned(&timing)), (EDGE, false), "no answer for 0.8 s");
+        feed.on_pulse(Time::from_nanos(800_000_000), 0, 0, &timing);
+        passes(&mut feed, 800, 2_200);
+        assert_eq!((feed.edge, feed.is_orphaned(&timing)), (EDGE, false), "nothing was heard for 1.4 s more");
+        passes(&mut feed, 2_200, 8_000);
+        assert!(feed.edge != EDGE && feed.is_orphaned(&timing), "it is not waited for without end");
     }
 }
