@@ -111,7 +111,10 @@ impl Machines for On<'_> {
             // What a program says may be torn by what the kernel says, so who has come further has also come so far.
             match milestone {
                 Milestone::FirstFrame => starts || console.contains("route read"),
-                Milestone::Image => starts || console.contains("] verified"),
+                // One that may hand over at once does not say before that it has verified the image.
+                Milestone::Image => {
+                    starts || ["] verified", "] handing over"].iter().any(|text| console.contains(text))
+                }
                 Milestone::Kernel => starts,
                 Milestone::Ready => is_ready,
             }
