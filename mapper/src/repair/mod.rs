@@ -18,7 +18,7 @@ use crate::change::Change;
 use crate::engine::clos::{Again, Unfit};
 use crate::engine::{self, EngineError, Request, TopologyKind, mend, updown};
 use crate::verify::standing::{Changed, NotStanding, Patch, Refusal, Standing};
-use crate::verify::{Refused, Verified, verify};
+use crate::verify::{Refused, Verified, check, verify};
 use std::num::NonZeroU8;
 use twowire_fabric::map::{Attachment, Entry, RouteSet, Tables};
 use twowire_fabric::topology::{HostId, NodeId, Topology, TopologyError};
@@ -31,6 +31,10 @@ pub struct Routing {
     again: Option<Again>,
     /// The epoch before, if the present one was proved as a whole and is pending.
     before: Option<Standing>,
+    /// What goes between to the pending epoch.
+    between: Option<RouteSet>,
+    /// What went between to an epoch that was rolled back: nodes may use it still.
+    lingering: Option<RouteSet>,
     /// The last epoch that was proved; one that was rolled back is not given again.
     epoch: u32,
 }
@@ -95,7 +99,7 @@ impl Routing {
         let epoch = routes.epoch();
         let again = again(&topology, &routes);
         let standing = Standing::new(topology, routes)?;
-        Ok(Routing { kind, routes_per_pair, standing, again, before: None, epoch })
+        Ok(Routing { kind, routes_per_pair, standing, again, before: None, between: None, lingering: None, epoch })
     }
 
     /// The fabric and its routes.
@@ -122,6 +126,21 @@ impl Routing {
     /// If an epoch is pending.
     pub fn change(&mut self, change: &Change) -> Result<Update, RepairError> {
         assert!(self.before.is_none(), "the epoch before is neither retired nor rolled back");
+        let update = self.follow(change)?;
+        self.between = update.between.clone();
+        if let Some(lingering) = &self.lingering {
+            let next = update.between.as_ref().unwrap_or(self.standing.routes());
+            let report = check(self.standing.topology(), next, Some(lingering));
+            if !report.deadlock_free {
+                self.roll_back();
+                return Err(Refused(Box::new(report)).into());
+            }
+        }
+        Ok(update)
+    }
+
+    /// Takes in a change, and proves what comes out together with the epoch before.
+    fn follow(&mut self, change: &Change) -> Result<Update, RepairError> {
         if let Err(why) = self.standing.change(change) {
             let mut topology = self.standing.topology().clone();
             change.make(&mut topology)?;
@@ -135,12 +154,13 @@ impl Routing {
 
     /// The epoch before is not in use any more.
     pub fn retire(&mut self) {
-        self.before = None;
+        (self.before, self.between, self.lingering) = (None, None, None);
         self.standing.retire();
     }
 
     /// The last epoch is not used after all. The routes are those of before, on the fabric as it is now.
     pub fn roll_back(&mut self) {
+        self.lingering = self.between.take().or(self.lingering.take());
         match self.before.take() {
             Some(before) => {
                 self.standing = before;

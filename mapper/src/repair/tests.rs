@@ -1,5 +1,5 @@
 use super::*;
-use crate::verify::{Report, check};
+use crate::verify::Report;
 use fastrand::Rng;
 use twowire_fabric::topology::generate::{Random, Torus, xgft};
 use twowire_fabric::topology::{CrossbarId, Host, PortId};
@@ -131,6 +131,33 @@ fn what_goes_between_is_the_same_before_and_after_and_leads_to_the_front_end() {
         }
     }
     assert!(seen > 10, "{seen}");
+}
+
+#[test]
+fn what_went_between_to_an_epoch_that_was_rolled_back_is_still_in_use() {
+    let mut seen = 0;
+    for (topology, seed) in networks().iter().flat_map(|topology| (0..60).map(move |seed| (topology, seed))) {
+        let (mut rng, mut routing, mut lost) = (Rng::with_seed(seed), routing(topology, 1), Vec::new());
+        let mut lingering: Option<RouteSet> = None;
+        for _ in 0..24 {
+            let change = happening(routing.standing().topology(), &mut lost, &mut rng);
+            let Ok(update) = routing.change(&change) else { continue };
+            let next = update.between.clone().unwrap_or(routing.standing().routes().clone());
+            if let Some(lingering) = &lingering {
+                seen += 1;
+                let report = check(routing.standing().topology(), &next, Some(lingering));
+                assert!(report.deadlock_free, "{}: {}", topology.name, report.verdict());
+            }
+            if update.between.is_some() && lingering.is_none() {
+                lingering = update.between;
+                routing.roll_back();
+            } else {
+                lingering = None;
+                routing.retire();
+            }
+        }
+    }
+    assert!(seen > 3, "{seen}");
 }
 
 /// The preferred routes from a host: where to, and the hops.
