@@ -24,6 +24,25 @@ fn networks() -> Vec<Topology> {
     all
 }
 
+#[test]
+fn entries_that_no_route_comes_by_and_that_lead_nowhere_are_cleared() {
+    let topology = xgft(&[2, 3, 3], &[1, 2, 2]).unwrap();
+    let request = Request { routes_per_pair: NonZeroU8::MIN, epoch: 1 };
+    let routes = engine::compute(&topology, TopologyKind::Clos, request).unwrap();
+    let mut cleared = 0;
+    for crossbar in topology.crossbar_ids().map(|x| x.0) {
+        let mut spoilt = routes.clone();
+        let entry = Entry { layer: 0, to: HostId(0), after_down: false, crossbar };
+        spoilt.tables_mut().unwrap().0.set_port(entry, NO_PORT - 1);
+        // Where a route comes by, the full proof says so.
+        let Ok(proved) = verify(&topology, spoilt, None) else { continue };
+        let standing = Standing::new(topology.clone(), proved).unwrap();
+        assert_eq!(standing.tables().port(entry), NO_PORT, "{crossbar}");
+        cleared += 1;
+    }
+    assert!(cleared > 0);
+}
+
 /// What a repair would do about a cut, by whatever engine the routes are from.
 fn repair(standing: &Standing, mut again: Option<Again>, cut: &Change) -> Option<Vec<Patch>> {
     let (topology, tables) = (standing.topology(), standing.tables());
