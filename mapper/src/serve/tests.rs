@@ -138,6 +138,35 @@ fn a_node_that_is_plugged_in_elsewhere_has_the_number_of_its_new_place() {
 }
 
 #[test]
+fn a_new_host_that_takes_no_routes_is_left_out_until_it_does() {
+    let last = HostId(35);
+    let mut rig = Rig::without(tree(), last, 5);
+    rig.settle();
+    rig.set_deaf(last, true);
+    rig.mend(PortId::new(last, 0));
+    let seen = rig.settle();
+    let given_up = seen.iter().filter(|what| matches!(what, What::RolledBack { node, .. } if node == "n34")).count();
+    assert_eq!(given_up, usize::from(STRIKES), "{seen:?}");
+    assert_eq!(rig.server.topology().peer(PortId::new(last, 0)), None);
+    rig.set_deaf(last, false);
+    rig.settle();
+    assert_eq!(rig.number(last), Some(NodeNumber(34)));
+    rig.check();
+}
+
+#[test]
+fn a_new_host_that_was_struck_may_not_be_in_the_map_any_more() {
+    let mut rig = Rig::new(tree(), 1, 12);
+    rig.settle();
+    // So it is if the epoch with which it came was computed as a whole, and was given up.
+    rig.server.strikes.insert(HostId(36), STRIKES);
+    rig.cut(up_of(&tree(), 7));
+    rig.settle();
+    rig.check();
+    assert_eq!(rig.server.strikes.len(), 0);
+}
+
+#[test]
 fn a_node_that_starts_anew_is_given_its_routes_again() {
     let mut rig = Rig::new(tree(), 1, 6);
     rig.settle();
