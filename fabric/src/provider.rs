@@ -45,7 +45,7 @@ pub fn open_for_messages(fabric: &FabricSpec, host: Option<&str>, lane: u16) -> 
 fn open_port(fabric: &FabricSpec, host: Option<&str>, options: RawOptions) -> Result<Box<dyn Port>, OpenError> {
     match fabric {
         FabricSpec::Sim(_) => Err(OpenError::Simulated(fabric.clone())),
-        FabricSpec::Ibsim(_) => Err(OpenError::Managed(fabric.clone())),
+        FabricSpec::Ibsim(_) | FabricSpec::Umad(_) => Err(OpenError::Managed(fabric.clone())),
         FabricSpec::Xbar(spec) => {
             if let Some(host) = host
                 && spec.host.as_ref().is_some_and(|other| other != host)

@@ -3,7 +3,8 @@
 //! `PROVIDER:WHAT`, where the provider decides what `WHAT` is: `sim:pink`, `sim:clos:hosts=11664,radix=36,levels=3`,
 //! `sim:torus:8x8x8,hosts-per=2`, `sim:hypercube:7`, `sim:random:crossbars=40,radix=16,hosts=100,seed=1`, `sim:FILE`;
 //! `xbar:PATH` or `xbar:PATH,host=n17` is a host of a running `xbar serve`; `raw:eth1` is a network device, and `wire:eth0` one
-//! whose cable leads to crossbars; `ibsim:H0` is a node of the InfiniBand subnet that a running ibsim simulates.
+//! whose cable leads to crossbars; `umad:mlx5_0/1` is an InfiniBand port of this machine, and `ibsim:H0` a node of the subnet
+//! that a running ibsim simulates.
 
 use crate::topology::generate::{Clos, GenerateError, Random, Torus, hypercube, pink};
 use crate::topology::{HostId, NodeId, TopoFileError, Topology, read_file};
@@ -11,6 +12,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+pub use umad::UmadSpec;
+
+mod umad;
 
 /// A way to reach a fabric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +52,12 @@ pub const PROVIDERS: [Provider; 7] = [
         available: cfg!(target_os = "linux"),
     },
     Provider { name: "verbs", what: "an RDMA device, through libibverbs", expects: RDMA, available: false },
-    Provider { name: "umad", what: "InfiniBand directed-route management packets", expects: RDMA, available: false },
+    Provider {
+        name: "umad",
+        what: "InfiniBand ports of this machine, for the mapper",
+        expects: UMAD,
+        available: cfg!(target_os = "linux"),
+    },
     Provider {
         name: "ibsim",
         what: "the InfiniBand fabric simulator ibsim, for the mapper",
@@ -70,8 +80,11 @@ const CABLE: &str = "the name of a network device, as in `wire:eth0`";
 /// What may follow `ibsim:`.
 const NODE: &str = "the name of a node in ibsim's network file, as in `ibsim:H0`";
 
-/// What may follow `verbs:` and `umad:`.
+/// What may follow `verbs:`.
 const RDMA: &str = "a device and its port, as in `mlx5_0/1`";
+
+/// What may follow `umad:`.
+const UMAD: &str = "a device and its port, as in `umad:mlx5_0/1`, or nothing for the first that is active";
 
 /// The longest name that Linux gives a network device, in bytes.
 const MAX_DEVICE_NAME: usize = 15;
@@ -92,6 +105,8 @@ pub enum FabricSpec {
     Raw(String),
     /// The network device of this name, whose cable leads to crossbars.
     Wire(String),
+    /// The InfiniBand subnet that a port of this machine has a cable to.
+    Umad(UmadSpec),
     /// The InfiniBand subnet of a running ibsim, from its node of this name.
     Ibsim(String),
 }
@@ -140,6 +155,9 @@ pub enum FabricSpecError {
     /// An `xbar` without a path or a host's name, or with something else.
     #[error("xbar: `{0}` is not understood: expected {SERVED}")]
     Xbar(String),
+    /// A `umad` with something else than a device and its port.
+    #[error("umad: `{0}` is not understood: expected {UMAD}")]
+    Umad(String),
     /// A name that no network device can have.
     #[error("`{name}` is not {expects}", name = .0, expects = .1.expects)]
     Device(String, &'static Provider),
@@ -193,6 +211,7 @@ impl FromStr for FabricSpec {
     fn from_str(text: &str) -> Result<FabricSpec, FabricSpecError> {
         let (provider, what) = text.split_once(':').unwrap_or((text, ""));
         match PROVIDERS.iter().find(|p| p.name == provider) {
+            Some(p) if p.available && p.name == "umad" => what.parse().map(FabricSpec::Umad),
             Some(p) if p.available && what.is_empty() => Err(FabricSpecError::Nothing(p)),
             Some(p) if p.available && p.name == "sim" => what.parse().map(FabricSpec::Sim),
             Some(p) if p.available && p.name == "xbar" => what.parse().map(FabricSpec::Xbar),
@@ -212,6 +231,7 @@ impl fmt::Display for FabricSpec {
             FabricSpec::Xbar(what) => write!(f, "xbar:{what}"),
             FabricSpec::Raw(device) => write!(f, "raw:{device}"),
             FabricSpec::Wire(device) => write!(f, "wire:{device}"),
+            FabricSpec::Umad(port) => write!(f, "umad:{port}"),
             FabricSpec::Ibsim(node) => write!(f, "ibsim:{node}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use twowire_mapper::engine::{Request, TopologyKind, compute};
 use twowire_mapper::infiniband::discovery::{Ask, Discovery};
-use twowire_mapper::infiniband::exchange::{Answer, Conversation};
+use twowire_mapper::infiniband::exchange::{Answer, Arrival, Conversation, TIMED_OUT};
 use twowire_mapper::infiniband::forwarding::ForwardingTables;
 use twowire_mapper::infiniband::lids::Lids;
 use twowire_mapper::infiniband::smp::{DATA, NodeInfo, PortInfo, SMP_SIZE, Smp, SwitchInfo, node_description};
@@ -45,6 +45,8 @@ fn packet(data: &[u8]) {
     let len = data.len().min(SMP_SIZE);
     bytes[..len].copy_from_slice(&data[..len]);
     for bytes in [&bytes[..], data] {
+        let header = bytes.len() >= 16;
+        assert_eq!(matches!(Arrival::read(TIMED_OUT, bytes), Some(Arrival::Undeliverable(_))), header);
         if let Some(smp) = Smp::parse_answer(bytes) {
             assert!(smp.route().len() <= 63 && !smp.writes(), "an answer writes nothing");
             if let Ok(info) = NodeInfo::parse(&smp.data) {
@@ -59,7 +61,8 @@ fn packet(data: &[u8]) {
 
 /// Lets a discovery ask until it is done or fails.
 pub(crate) fn discover(data: &[u8]) -> Option<Subnet> {
-    let mut discovery = Discovery::default();
+    // In each of its two orders.
+    let mut discovery = Discovery::new(data.len() % ANSWER == 1);
     let mut answers = data.chunks_exact(ANSWER).take(ANSWERS);
     while let Some((ask, request)) = discovery.next() {
         assert!(request.smp.route().len() <= 63, "no longer than a directed route may be");

@@ -46,6 +46,7 @@ const EXAMPLES: &str = "Exit status: 0 if all is well; 1 if it failed, or found 
     mapper --fabric sim:pink --topo-out pink.topo --routes-out pink.routes --routes-per-pair 8\n  \
     mapper --topology clos --fabric sim:intended.topo --expect intended.topo --fault cut:x1.3:9\n  \
     mapper --topology clos --fabric xbar:/run/pink --load --topo-out pink.topo --routes-out pink.routes\n  \
+    mapper --fabric umad:mlx5_0/1 --topo-out subnet.topo --svg subnet.svg\n  \
     mapper --fabric ibsim:n0 --install --lfts-out pink.lfts\n  \
     mapper --from-topo pink.topo --svg pink.svg --slurm topology.conf --hostfile hosts\n  \
     mapper verify --topo pink.topo --routes pink.routes\n  \

@@ -122,7 +122,7 @@ pub fn up(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError> 
             let what = "cards of an Ethernet network find one another without a map: boot them with `bootd`";
             Err(UpError::usage(format!("{}: {what}", options.fabric)))
         }
-        FabricSpec::Ibsim(_) => {
+        FabricSpec::Ibsim(_) | FabricSpec::Umad(_) => {
             let what = "only `mapper` works on an InfiniBand subnet: give another fabric, as `sim:pink`";
             Err(UpError::usage(format!("{}: {what}", options.fabric)))
         }

@@ -56,14 +56,28 @@ fn a_served_fabric_is_a_path_and_perhaps_a_host() {
 }
 
 #[test]
+fn an_infiniband_port_is_a_device_and_its_port_or_less() {
+    let port = |device: Option<&str>, port| UmadSpec { device: device.map(str::to_owned), port };
+    for (text, expected) in [
+        ("umad:mlx5_0/1", port(Some("mlx5_0"), Some(1))),
+        ("umad:mlx5_0", port(Some("mlx5_0"), None)),
+        ("umad:", port(None, None)),
+    ] {
+        assert_eq!(spec(text), FabricSpec::Umad(expected.clone()));
+        assert_eq!(FabricSpec::Umad(expected).to_string(), text);
+    }
+}
+
+#[test]
 fn wrong_text_is_answered_with_what_would_be_right() {
     let simulated = "`pink`, `clos:…`, `torus:…`, `hypercube:…`, `random:…` or a .topo file";
     let device = "the name of a network device, as in `raw:eth1`";
     let served = "the path of a running `xbar serve`, as in `xbar:/run/pink` or `xbar:/run/pink,host=n17`";
+    let umad = "expected a device and its port, as in `umad:mlx5_0/1`, or nothing for the first that is active";
     let clos = "expected `hosts=N,radix=N,levels=N[,oversubscription=N]`";
     let torus = "expected the lengths of its dimensions, `8x8x8[,hosts-per=N]`";
     for (text, error) in [
-        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, xbar, raw, wire, ibsim".to_owned()),
+        ("verbs:mlx5_0/1", "this build has no provider `verbs`; it has: sim, xbar, raw, wire, umad, ibsim".to_owned()),
         ("raw:", format!("`raw` does not say which fabric: expected `raw:` and {device}")),
         ("raw:eth0:1", format!("`eth0:1` is not {device}")),
         (
@@ -76,6 +90,12 @@ fn wrong_text_is_answered_with_what_would_be_right() {
             "`ibsim` does not say which fabric: expected `ibsim:` and the name of a node in ibsim's network file, as in `ibsim:H0`"
                 .into(),
         ),
+        ("umad:mlx5_0/", format!("umad: `mlx5_0/` is not understood: {umad}")),
+        ("umad:/1", format!("umad: `/1` is not understood: {umad}")),
+        ("umad:mlx5_0/1/2", format!("umad: `mlx5_0/1/2` is not understood: {umad}")),
+        ("umad:mlx5_0/256", format!("umad: `mlx5_0/256` is not understood: {umad}")),
+        ("umad:..", format!("umad: `..` is not understood: {umad}")),
+        ("umad:a-name-of-20-letters", format!("umad: `a-name-of-20-letters` is not understood: {umad}")),
         ("wire:a b", "`a b` is not the name of a network device, as in `wire:eth0`".into()),
         ("raw:a-name-too-long!", format!("`a-name-too-long!` is not {device}")),
         (

@@ -1,4 +1,4 @@
-//! `mapper --fabric ibsim:NODE`: an InfiniBand subnet is found, routed, proved, and brought up.
+//! `mapper --fabric umad:DEVICE/PORT`, `mapper --fabric ibsim:NODE`: an InfiniBand subnet is found, routed, proved, and brought up.
 
 use super::cabling::CablingReport;
 use super::files::write_text;
@@ -8,17 +8,18 @@ use super::report::{DiscoveryReport, MapReport};
 use crate::engine::{self, Request, TopologyKind};
 use crate::infiniband::InfinibandError;
 use crate::infiniband::discovery::Discovery;
-use crate::infiniband::exchange::Exchange;
+use crate::infiniband::exchange::{Exchange, SmpPort};
 use crate::infiniband::forwarding::ForwardingTables;
 use crate::infiniband::ibsim::IbsimPort;
 use crate::infiniband::install::{Readings, install};
 use crate::infiniband::subnet::Subnet;
 use crate::infiniband::text::forwarding_tables;
+use crate::infiniband::umad::{LocalPort, UmadPort};
 use crate::verify::{Verified, verify};
 use serde::Serialize;
 use twowire_fabric::map::RouteSet;
 use twowire_fabric::program::Failure;
-use twowire_fabric::spec::FabricSpec;
+use twowire_fabric::spec::{FabricSpec, UmadSpec};
 use twowire_fabric::topology::{HostId, Topology};
 
 /// How it went on an InfiniBand subnet.
@@ -49,7 +50,9 @@ pub(super) fn refuse_elsewhere(args: &MapArgs) -> Result<(), Failure> {
     let flags = [(args.install, "--install"), (args.lfts_out.is_some(), "--lfts-out")];
     let given = flags.into_iter().find(|(given, _)| *given);
     given.map_or(Ok(()), |(_, flag)| {
-        Err(Failure::Usage(format!("{flag} is for InfiniBand subnets, as `--fabric ibsim:n0`: use `--load` elsewhere")))
+        Err(Failure::Usage(format!(
+            "{flag} is for InfiniBand subnets, as `--fabric umad:mlx5_0/1`: use `--load` elsewhere"
+        )))
     })
 }
 
@@ -59,19 +62,52 @@ fn refuse_here(args: &MapArgs) -> Result<(), Failure> {
     let flags = [
         (args.load, "--load loads source routes: use `--install`"),
         (args.routes_per_pair.get() > 1, "--routes-per-pair: InfiniBand's tables hold one route for each pair"),
-        (!probing.fault.is_empty(), "--fault is for simulated fabrics: break the subnet at ibsim's console"),
-        (probing.front_end.is_some(), "--front-end is for other fabrics: name the node as in `--fabric ibsim:n0`"),
+        (!probing.fault.is_empty(), "--fault is for fabrics as `sim:pink`: break ibsim's subnets at its console"),
+        (
+            probing.front_end.is_some(),
+            "--front-end is for other fabrics: name the port, as in `--fabric umad:mlx5_0/1`",
+        ),
         (probing.map.is_some(), "--map: hosts of an InfiniBand subnet have names of their own"),
     ];
     let given = flags.into_iter().find(|(given, _)| *given);
     given.map_or(Ok(()), |(_, what)| Err(Failure::usage(what)))
 }
 
+/// Where in a subnet the mapper sits.
+pub(super) enum Place<'a> {
+    /// At a port of this machine.
+    Umad(&'a UmadSpec),
+    /// At a node of ibsim's.
+    Ibsim(&'a str),
+}
+
+impl Place<'_> {
+    /// The place that a fabric names, if it is an InfiniBand subnet.
+    pub(super) fn of(fabric: &FabricSpec) -> Option<Place<'_>> {
+        match fabric {
+            FabricSpec::Umad(port) => Some(Place::Umad(port)),
+            FabricSpec::Ibsim(node) => Some(Place::Ibsim(node)),
+            _ => None,
+        }
+    }
+}
+
+/// Opens a port at a place; also names it in full.
+fn open(place: &Place, window: usize) -> Result<(Box<dyn SmpPort>, FabricSpec), InfinibandError> {
+    Ok(match *place {
+        Place::Umad(spec) => {
+            let (port, LocalPort { device, port: number, .. }) = UmadPort::open(spec, window)?;
+            (Box::new(port), FabricSpec::Umad(UmadSpec { device: Some(device), port: Some(number) }))
+        }
+        Place::Ibsim(node) => (Box::new(IbsimPort::attach(node, window)?), FabricSpec::Ibsim(node.to_owned())),
+    })
+}
+
 /// Maps a subnet, and does with it what was asked for.
-pub(super) fn run(args: &MapArgs, node: &str, expected: Option<(Topology, HostId)>) -> Result<(), Failure> {
+pub(super) fn run(args: &MapArgs, place: &Place, expected: Option<(Topology, HostId)>) -> Result<(), Failure> {
     refuse_here(args)?;
-    let port = IbsimPort::attach(node, args.probing.window.into()).map_err(Failure::failed)?;
-    let mut exchange = Exchange::new(Box::new(port));
+    let (port, source) = open(place, args.probing.window.into()).map_err(Failure::failed)?;
+    let mut exchange = Exchange::new(port);
     let mut clock = Clock::start();
     let subnet = clock.phase("discovery", |_| discover(&mut exchange).map_err(Failure::failed))?;
     let topology = subnet.topology();
@@ -86,7 +122,7 @@ pub(super) fn run(args: &MapArgs, node: &str, expected: Option<(Topology, HostId
     clock.phase("output", |_| args.outputs.write(&maps, &proven))?;
     let installed = clock.phase("install", |_| use_routes(args, &mut exchange, &subnet, &proven))?;
     let report = MapReport {
-        source: FabricSpec::Ibsim(node.to_owned()).to_string(),
+        source: source.to_string(),
         seed: args.probing.seed,
         discovery: Some(discovery),
         proof: proven.report().clone(),
@@ -100,7 +136,8 @@ pub(super) fn run(args: &MapArgs, node: &str, expected: Option<(Topology, HostId
 }
 
 fn discover(exchange: &mut Exchange) -> Result<Subnet, InfinibandError> {
-    let mut discovery = Discovery::default();
+    // Where nobody says that a packet was lost, it is not sent where no link is.
+    let mut discovery = Discovery::new(!exchange.tells_of_loss());
     exchange.run(&mut discovery)?;
     Subnet::new(discovery.finish()?)
 }

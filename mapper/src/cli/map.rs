@@ -2,7 +2,7 @@
 
 use super::cabling::CablingReport;
 use super::files::{check_writable, read_map};
-use super::infiniband;
+use super::infiniband::{self, Place};
 use super::load;
 use super::outputs::{Maps, OutputArgs};
 use super::progress::Progress;
@@ -23,7 +23,7 @@ use twowire_fabric::spec::FabricSpec;
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("input").required(true).args(["fabric", "from_topo"]))]
 pub(super) struct MapArgs {
-    /// The fabric to map: sim:pink, sim:clos:hosts=N,radix=N,levels=N, sim:torus:8x8x8, sim:FILE.topo, xbar:PATH, …
+    /// The fabric to map: sim:pink, sim:clos:hosts=N,radix=N,levels=N, sim:torus:8x8x8, sim:FILE.topo, xbar:PATH, umad:mlx5_0/1, …
     #[arg(long, value_name = "FABRIC")]
     pub fabric: Option<FabricSpec>,
     /// Takes the map from a file instead of a fabric, with the names that it has there
@@ -81,8 +81,8 @@ pub(super) fn run(args: &MapArgs) -> Result<(), Failure> {
     args.lfts_out.iter().try_for_each(|path| check_writable(path))?;
     let expected = args.expect.as_deref().map(read_map).transpose()?;
     interrupt::catch();
-    if let Some(FabricSpec::Ibsim(node)) = &args.fabric {
-        return infiniband::run(args, node, expected);
+    if let Some(place) = args.fabric.as_ref().and_then(Place::of) {
+        return infiniband::run(args, &place, expected);
     }
     infiniband::refuse_elsewhere(args)?;
     let mut fabric = args.fabric.as_ref().map(|spec| source::open(spec, &args.probing, args.load)).transpose()?;

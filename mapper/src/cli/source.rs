@@ -58,7 +58,9 @@ pub(super) fn open(spec: &FabricSpec, args: &FabricArgs, load: bool) -> Result<F
             let seed = fastrand::u64(..);
             Ok(Fabric { port: attach(spec, args)?, timeout_floor: REAL_TIME_FLOOR, real_time: true, seed })
         }
-        FabricSpec::Ibsim(_) => Err(Failure::Usage(format!("{spec}: an InfiniBand subnet takes no source routes"))),
+        FabricSpec::Ibsim(_) | FabricSpec::Umad(_) => {
+            Err(Failure::Usage(format!("{spec}: an InfiniBand subnet takes no source routes")))
+        }
         FabricSpec::Raw(device) => {
             let what = "an Ethernet fabric finds its cards by itself, so it has no routes to map";
             Err(Failure::Usage(format!("raw:{device}: {what}; give a source-routed one, as `sim:pink`")))

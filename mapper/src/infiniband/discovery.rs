@@ -3,7 +3,7 @@
 //! Breadth first, with a packet for each end of a cable: NodeInfo through a port says which node is behind it, and by which
 //! of its ports it came in. A cable by which a node was found is not asked from its other end, since the answer came back
 //! by it. All others are asked from both ends, so that two nodes of one GUID contradict each other. A port that nothing
-//! answers through is asked whether its link is down.
+//! answers through is asked whether its link is down; where a packet into the void costs a wait, every port is asked that first.
 
 use super::error::InfinibandError;
 use super::exchange::{ATTEMPTS, Answer, Conversation, Request};
@@ -56,7 +56,7 @@ pub enum Ask {
     Start,
     /// Who is behind this port of this node?
     Through(usize, u8),
-    /// The same, although nobody answered.
+    /// The same, of a port that has a link.
     Again(usize, u8),
     /// Has this port of this node a link?
     Link(usize, u8),
@@ -67,6 +67,7 @@ pub enum Ask {
 /// A discovery: see [`Conversation`].
 #[derive(Debug)]
 pub struct Discovery {
+    look_first: bool,
     nodes: Vec<Node>,
     by_guid: HashMap<u64, usize>,
     start_port: u8,
@@ -85,14 +86,13 @@ pub struct Found {
     pub silent: Vec<(usize, u8)>,
 }
 
-impl Default for Discovery {
-    fn default() -> Discovery {
-        let queue = VecDeque::from([Ask::Start]);
-        Discovery { nodes: Vec::new(), by_guid: HashMap::new(), start_port: 0, queue, silent: Vec::new() }
-    }
-}
-
 impl Discovery {
+    /// Begins. With `look_first` nothing is sent through a port before it has said that it has a link.
+    pub fn new(look_first: bool) -> Discovery {
+        let queue = VecDeque::from([Ask::Start]);
+        Discovery { look_first, nodes: Vec::new(), by_guid: HashMap::new(), start_port: 0, queue, silent: Vec::new() }
+    }
+
     /// How many nodes were found so far.
     pub fn nodes(&self) -> usize {
         self.nodes.len()
@@ -111,10 +111,16 @@ impl Discovery {
         self.start_port = info.local_port;
         let node = self.add(info, Vec::new());
         match info.kind {
-            NodeKind::Switch => self.queue.extend((1..=info.ports).map(|port| Ask::Through(node, port))),
+            NodeKind::Switch => self.ask_ports(node, 1..=info.ports),
             // A packet leaves an adapter by the port at which the mapper sits, and by no other.
-            NodeKind::Adapter => self.queue.push_back(Ask::Through(node, info.local_port)),
+            NodeKind::Adapter => self.ask_ports(node, [info.local_port]),
         }
+    }
+
+    /// Asks who is behind ports of a node.
+    fn ask_ports(&mut self, node: usize, ports: impl IntoIterator<Item = u8>) {
+        let first = if self.look_first { Ask::Link } else { Ask::Through };
+        self.queue.extend(ports.into_iter().map(|port| first(node, port)));
     }
 
     fn add(&mut self, info: &NodeInfo, route: Vec<u8>) -> usize {
@@ -148,8 +154,7 @@ impl Discovery {
         self.join((from, port), (node, info.local_port))?;
         self.join((node, info.local_port), (from, port))?;
         if found && info.kind == NodeKind::Switch {
-            let others = (1..=info.ports).filter(|&other| other != info.local_port);
-            self.queue.extend(others.map(|other| Ask::Through(node, other)));
+            self.ask_ports(node, (1..=info.ports).filter(|&other| other != info.local_port));
         }
         Ok(())
     }

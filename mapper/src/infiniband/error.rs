@@ -1,6 +1,7 @@
 //! Why a subnet is not found or not brought up.
 
-use super::smp::{Attribute, LAST_LID, MAX_HOPS};
+use super::smp::{Attribute, LAST_LID, MAX_HOPS, ManagerState};
+use super::umad::UmadError;
 use std::io;
 use twowire_fabric::topology::TopologyError;
 
@@ -22,6 +23,9 @@ pub enum InfinibandError {
     /// The simulator does not let us in.
     #[error("ibsim has no node `{0}`, or no place for one more client: give a node of its network file")]
     NoNode(String),
+    /// A port of this machine.
+    #[error(transparent)]
+    Umad(#[from] UmadError),
     /// Sending or receiving.
     #[error("the connection to the subnet broke: {0}")]
     Io(#[from] io::Error),
@@ -98,6 +102,16 @@ pub enum InfinibandError {
         capacity: u16,
         /// What the subnet needs.
         needed: u16,
+    },
+    /// Somebody else's subnet.
+    #[error(
+        "the subnet manager of `{place}` is at work ({state}): nothing was written; stop it first, as by `systemctl stop opensm` there"
+    )]
+    Managed {
+        /// The node where it runs.
+        place: String,
+        /// What it is doing.
+        state: ManagerState,
     },
     /// A port that does not come up.
     #[error("{} ports did not become active; the first is {first}", .count)]

@@ -11,6 +11,9 @@ pub trait SmpPort {
     /// How many requests may be on their way at once.
     fn window(&self) -> usize;
 
+    /// True if it is said at once of a request that it cannot arrive. Otherwise nobody says so, and it is waited in vain.
+    fn tells_of_loss(&self) -> bool;
+
     /// Sends a request.
     fn send(&mut self, smp: &Smp) -> Result<(), InfinibandError>;
 
@@ -25,6 +28,21 @@ pub enum Arrival {
     Answer(Box<Smp>),
     /// The carrier says that the request of this transaction did not arrive.
     Undeliverable(u32),
+}
+
+/// What the kernel, and ibsim, say of a request that got no answer: `ETIMEDOUT`.
+pub const TIMED_OUT: u32 = 110;
+
+impl Arrival {
+    /// What bytes mean that come with a status of the carrier's: 0 for a packet from the subnet. With a request that got no
+    /// answer comes its header, or more of it. Traps and requests of others mean nothing.
+    pub fn read(status: u32, bytes: &[u8]) -> Option<Arrival> {
+        match status {
+            0 => Smp::parse_answer(bytes).map(|smp| Arrival::Answer(Box::new(smp))),
+            TIMED_OUT => Smp::transaction_in(bytes).map(Arrival::Undeliverable),
+            _ => None,
+        }
+    }
 }
 
 /// A request, and how often it may be sent.
@@ -75,6 +93,11 @@ impl Exchange {
     /// Uses a port.
     pub fn new(port: Box<dyn SmpPort>) -> Exchange {
         Exchange { port, last_transaction: 0, sent: 0 }
+    }
+
+    /// See [`SmpPort::tells_of_loss`].
+    pub fn tells_of_loss(&self) -> bool {
+        self.port.tells_of_loss()
     }
 
     /// How many packets were sent.

@@ -31,9 +31,6 @@ const ERROR: u32 = 0;
 const CONNECT: u32 = 1;
 const DISCONNECT: u32 = 2;
 
-/// What ibsim's `status` says of a packet that did not arrive.
-const TIMED_OUT: u32 = 110;
-
 /// A control message: 80 bytes.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -144,6 +141,10 @@ impl SmpPort for IbsimPort {
         self.window
     }
 
+    fn tells_of_loss(&self) -> bool {
+        true
+    }
+
     fn send(&mut self, smp: &Smp) -> Result<(), InfinibandError> {
         let message = Data {
             destination: DIRECTED.into(),
@@ -165,7 +166,7 @@ impl SmpPort for IbsimPort {
         loop {
             match self.data.recv(message.as_mut_bytes()) {
                 Ok(len) if len == size_of::<Data>() => {
-                    if let Some(arrival) = arrival(&message) {
+                    if let Some(arrival) = Arrival::read(message.status.get(), &message.mad) {
                         return Ok(Some(arrival));
                     }
                 }
@@ -186,13 +187,4 @@ impl Data {
 /// True if a socket was waited for as long as it may be.
 fn waited(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
-}
-
-/// What a message means to us: traps and the requests of others do not.
-fn arrival(message: &Data) -> Option<Arrival> {
-    if message.status.get() == TIMED_OUT {
-        let undelivered: Smp = zerocopy::transmute!(message.mad);
-        return Some(Arrival::Undeliverable(undelivered.transaction()));
-    }
-    Smp::parse_answer(&message.mad).map(|smp| Arrival::Answer(Box::new(smp)))
 }

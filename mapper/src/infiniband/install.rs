@@ -7,6 +7,7 @@ use super::error::InfinibandError;
 use super::exchange::{Batch, Exchange};
 use super::forwarding::ForwardingTables;
 use super::lids::Lids;
+use super::managers::refuse_if_managed;
 use super::smp::{Attribute, DATA, PortInfo, PortState, Smp, SwitchInfo};
 use super::subnet::Subnet;
 use twowire_fabric::map::RouteSet;
@@ -68,6 +69,13 @@ impl Readings {
         Ok(Readings { switches, ends, host_lids })
     }
 
+    /// The nodes where a port says that it has a subnet manager.
+    pub fn managed(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let switches = self.switches.iter().zip(0..).filter(|(info, _)| info.has_manager());
+        let hosts = self.ends.iter().filter(|end| matches!(end.port.node, NodeId::Host(_)) && end.info.has_manager());
+        switches.map(|(_, x)| CrossbarId(x).into()).chain(hosts.map(|end| end.port.node))
+    }
+
     /// The identifiers that the subnet is to have.
     pub fn assign(&self, topology: &Topology) -> Result<Lids, InfinibandError> {
         let switches: Vec<u16> = self.switches.iter().map(|info| info.lid.get()).collect();
@@ -75,7 +83,7 @@ impl Readings {
     }
 }
 
-/// Writes identifiers and tables, and makes all ports active that have a cable.
+/// Writes identifiers and tables, and makes all ports active that have a cable; unless another subnet manager is at work.
 pub fn install(
     exchange: &mut Exchange,
     subnet: &Subnet,
@@ -83,6 +91,7 @@ pub fn install(
     lids: &Lids,
     routes: &RouteSet,
 ) -> Result<Installed, InfinibandError> {
+    refuse_if_managed(exchange, subnet, &readings)?;
     let manager = lids.host(subnet.front_end());
     let mut installation = Installation { exchange, subnet, lids, manager };
     let tables = ForwardingTables::new(subnet, lids, routes);

@@ -37,6 +37,8 @@ pub enum Attribute {
     PortInfo = 0x15,
     /// 64 entries of a switch's forwarding table. The modifier is the block's number.
     LinearForwardingTable = 0x19,
+    /// What a subnet manager at a port is doing.
+    SubnetManagerInfo = 0x20,
 }
 
 impl fmt::Display for Attribute {
@@ -147,6 +149,12 @@ impl Smp {
         (ours && smp.method == GET_RESPONSE).then_some(smp)
     }
 
+    /// The number of the request in a packet of which perhaps only the header is left.
+    pub fn transaction_in(bytes: &[u8]) -> Option<u32> {
+        let transaction = bytes.get(12..16)?.try_into().ok()?;
+        Some(u32::from_be_bytes(transaction))
+    }
+
     /// The number of the request; carriers may change its upper half.
     pub fn transaction(&self) -> u32 {
         self.transaction.get() as u32
@@ -170,7 +178,7 @@ impl Smp {
     /// What the packet is about, if it is something that the mapper knows.
     pub fn attribute(&self) -> Option<Attribute> {
         use Attribute::*;
-        let known = [NodeDescription, NodeInfo, SwitchInfo, PortInfo, LinearForwardingTable];
+        let known = [NodeDescription, NodeInfo, SwitchInfo, PortInfo, LinearForwardingTable, SubnetManagerInfo];
         known.into_iter().find(|&attribute| attribute as u16 == self.attribute.get())
     }
 
@@ -323,6 +331,9 @@ pub enum PortState {
     Active = 4,
 }
 
+/// In a port's abilities: a subnet manager runs there.
+const HAS_MANAGER: u32 = 1 << 1;
+
 /// The attribute PortInfo. Fields that the mapper does not know stay as they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
@@ -368,6 +379,11 @@ impl PortInfo {
         [Down, Init, Armed, Active].into_iter().find(|&state| state as u8 == self.speed_and_state & 0x0f)
     }
 
+    /// True if a subnet manager has this port.
+    pub fn has_manager(&self) -> bool {
+        self.capabilities.get() & HAS_MANAGER != 0
+    }
+
     /// Asks for a state; `None` leaves it as it is. The physical state is left as it is in any case.
     pub fn request_state(&mut self, state: Option<PortState>) {
         self.speed_and_state = self.speed_and_state & 0xf0 | state.map_or(0, |state| state as u8);
@@ -386,5 +402,42 @@ impl PortInfo {
         let lanes = (self.lanes >> 4).min(other.lanes >> 4);
         self.mtu_and_manager_level = mtu << 4 | self.mtu_and_manager_level & 0x0f;
         self.lanes_in_use = lanes << 4 | self.lanes_in_use & 0x0f;
+    }
+}
+
+/// What a subnet manager is doing, by the attribute SubnetManagerInfo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ManagerState {
+    /// Nothing, by somebody's wish.
+    Resting = 0,
+    /// Finding the subnet.
+    Discovering = 1,
+    /// Waiting for the master to fail.
+    Standby = 2,
+    /// Ruling the subnet.
+    Master = 3,
+}
+
+impl fmt::Display for ManagerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ManagerState::Resting => "not active",
+            ManagerState::Discovering => "discovering",
+            ManagerState::Standby => "standby",
+            ManagerState::Master => "master",
+        })
+    }
+}
+
+impl ManagerState {
+    /// Where the attribute has the state: in the lower half of this byte, below the priority.
+    const OFFSET: usize = 20;
+
+    /// The state in an attribute; `None` for a value that is none.
+    pub fn from_data(data: &[u8; DATA]) -> Option<ManagerState> {
+        use ManagerState::*;
+        let state = data[ManagerState::OFFSET] & 0x0f;
+        [Resting, Discovering, Standby, Master].into_iter().find(|&known| known as u8 == state)
     }
 }

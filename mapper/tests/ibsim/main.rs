@@ -1,11 +1,16 @@
 //! `mapper` on subnets of the InfiniBand simulator ibsim, and what the InfiniBand tools that everybody uses say of them
-//! afterwards. Skipped where ibsim or the tools are not installed.
+//! afterwards. It reaches them by ibsim's own sockets, and by the kernel's library for management packets, for which ibsim stands in
+//! as it does for those tools. Skipped where ibsim or the tools are not installed.
 
 mod sandbox;
+mod umad;
 
 use sandbox::{Sandbox, installed};
 use twowire_fabric::topology::lockstep::Lockstep;
 use twowire_fabric::topology::{NodeId, Topology, read_file};
+
+/// The ways to reach a subnet.
+const WAYS: [&str; 2] = ["ibsim", "umad"];
 
 /// 16 hosts and 20 switches, with ports that have no cable.
 const CLOS: &str = "sim:clos:hosts=16,radix=6,levels=3";
@@ -25,7 +30,7 @@ fn intended(sandbox: &Sandbox, found: &Topology) -> Topology {
 fn a_subnet_is_found_as_it_is() {
     for fabric in [CLOS, RANDOM] {
         let Some(sandbox) = Sandbox::with_subnet(fabric) else { return };
-        sandbox.mapper("--topo-out found.topo");
+        sandbox.mapper("ibsim", "--topo-out found.topo");
         let found = read_file(sandbox.path("found.topo")).unwrap();
         let intended = intended(&sandbox, &found);
         let start = |of: &Topology| match of.find(&sandbox.node) {
@@ -44,9 +49,9 @@ fn an_installed_subnet_is_one_for_the_tools_that_everybody_uses() {
         eprintln!("skipped: infiniband-diags is not installed");
         return;
     }
-    for fabric in [CLOS, RANDOM] {
+    for (fabric, way) in [CLOS, RANDOM].into_iter().flat_map(|fabric| WAYS.map(|way| (fabric, way))) {
         let Some(sandbox) = Sandbox::with_subnet(fabric) else { return };
-        let report = sandbox.mapper("--install --json");
+        let report = sandbox.mapper(way, "--install --json");
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
         let topology = read_file(sandbox.path("intended.topo")).unwrap();
         assert_eq!(report["active_ports"], 2 * topology.cables().len());
@@ -63,13 +68,32 @@ fn an_installed_subnet_is_one_for_the_tools_that_everybody_uses() {
 }
 
 #[test]
+fn a_subnet_that_a_subnet_manager_rules_is_left_alone() {
+    if !installed("opensm") {
+        eprintln!("skipped: opensm is not installed");
+        return;
+    }
+    let Some(sandbox) = Sandbox::with_subnet(CLOS) else { return };
+    // Each line is to be in the file when it is said.
+    let opensm = sandbox.start("opensm", &["-d", "2", "-f", "opensm.log"], "n7");
+    sandbox.wait_for("SUBNET UP", "opensm.log");
+    for way in WAYS {
+        let output = sandbox.run_on(&sandbox.fabric(way), "--install");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("`n7` is at work (master)"), "{way}: {said}");
+        sandbox.mapper(way, "--topo-out found.topo");
+    }
+    drop(opensm);
+}
+
+#[test]
 fn opensm_takes_the_file_of_tables_as_it_is() {
     if !installed("opensm") {
         eprintln!("skipped: opensm is not installed");
         return;
     }
     let Some(sandbox) = Sandbox::with_subnet(CLOS) else { return };
-    sandbox.mapper("--lfts-out tables.lfts");
+    sandbox.mapper("ibsim", "--lfts-out tables.lfts");
     let file = sandbox.path("tables.lfts").display().to_string();
     sandbox.tool("opensm", &["-o", "-f", "opensm.log", "-R", "file,no_fallback", "-U", &file]);
     let log = std::fs::read_to_string(sandbox.path("opensm.log")).unwrap();
@@ -79,13 +103,13 @@ fn opensm_takes_the_file_of_tables_as_it_is() {
 #[test]
 fn what_cannot_be_done_is_said_with_the_remedy() {
     let Some(sandbox) = Sandbox::with_subnet(CLOS) else { return };
-    for (words, expected) in [
-        ("--fabric ibsim:nobody", "ibsim has no node `nobody`"),
-        ("--fabric ibsim:n0 --load", "use `--install`"),
-        ("--fabric ibsim:n0 --routes-per-pair 2", "one route for each pair"),
-        ("--fabric sim:pink --install", "for InfiniBand subnets"),
+    for (fabric, words, expected) in [
+        ("ibsim:nobody", "", "ibsim has no node `nobody`"),
+        ("ibsim:n0", "--load", "use `--install`"),
+        ("ibsim:n0", "--routes-per-pair 2", "one route for each pair"),
+        ("sim:pink", "--install", "for InfiniBand subnets"),
     ] {
-        let output = sandbox.run(words);
+        let output = sandbox.run_on(fabric, words);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{words}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");

@@ -1,6 +1,6 @@
 //! The mapper.
 
-use crate::run::{Took, capture, timed};
+use crate::run::{Took, capture_on_one_core, timed};
 use crate::subnet::{Network, Subnet};
 use crate::table::{Row, Table};
 use serde_json::Value;
@@ -50,13 +50,14 @@ pub(crate) fn install(network: &Network, program: &Path, table: &mut Table) -> R
     Ok(())
 }
 
-/// Routes and proof of a file alone.
-pub(crate) fn route(hosts: u64, file: &Path, program: &Path, table: &mut Table) -> Result<(), Failure> {
-    let text = capture(Command::new(program).arg("--from-topo").arg(file).args(["--topology", "clos", "--json"]))?;
+/// Routes and proof of a file alone, on one core.
+pub(crate) fn route(network: &str, file: &Path, program: &Path, table: &mut Table) -> Result<(), Failure> {
+    let mut mapper = Command::new(program);
+    let text = capture_on_one_core(mapper.arg("--from-topo").arg(file).args(["--topology", "clos", "--json"]))?;
     let report = report(&text)?;
-    for (what, names) in [("routes", &["routes"][..]), ("routes and proof", &["routes", "proof"])] {
-        let took = Took { wall_s: phases(&report, names), cpu_s: f64::NAN };
-        table.add(Row::new(&format!("{hosts} hosts"), "growth", what), took);
+    for (task, names) in [("routes", &["routes"][..]), ("routes and proof", &["routes", "proof"])] {
+        let wall_s = phases(&report, names);
+        table.add(Row::new(network, task, "mapper, on one core"), Took { wall_s, cpu_s: wall_s });
     }
     Ok(())
 }

@@ -1,7 +1,11 @@
 //! Programs, and what they take.
 
-use std::process::Command;
-use std::time::Instant;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use twowire_fabric::program::Failure;
 
 /// What a program took.
@@ -22,6 +26,98 @@ pub(crate) fn capture(command: &mut Command) -> Result<String, Failure> {
         return Err(Failure::Failed(format!("{name} failed: {}", said.lines().last().unwrap_or_default())));
     }
     String::from_utf8(output.stdout).map_err(|_| Failure::Failed(format!("{name} printed no text")))
+}
+
+/// Runs a program as [`capture`] does, on one core alone: so it cannot take more of processors than it takes of time.
+pub(crate) fn capture_on_one_core(command: &mut Command) -> Result<String, Failure> {
+    // A program starts with the cores of the thread that starts it.
+    let pinned = move || {
+        let mine = sched_getaffinity(None).map_err(Failure::failed)?;
+        let mut one = CpuSet::new();
+        (0..CpuSet::MAX_CPU).find(|&core| mine.is_set(core)).into_iter().for_each(|core| one.set(core));
+        sched_setaffinity(None, &one).map_err(Failure::failed)?;
+        capture(command)
+    };
+    std::thread::scope(|scope| scope.spawn(pinned).join()).expect("it does not panic")
+}
+
+/// Runs a program until its log has two lines with these texts, one after the other; what it took from the first to the second. `None` if
+/// it ends before.
+#[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+pub(crate) fn between(command: &mut Command, log: &Path, texts: [&str; 2]) -> Result<Option<Took>, Failure> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let cannot = |error| Failure::Failed(format!("cannot run {name}: {error}"));
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(cannot)?;
+    let mut running = Running(child);
+    let mut log = Log { path: log, file: None, line: String::new() };
+    let mut first: Option<(Instant, f64)> = None;
+    loop {
+        let ended = running.0.try_wait().map_err(Failure::failed)?.is_some();
+        while log.next_line()? {
+            match first {
+                None if log.line.contains(texts[0]) => first = Some((Instant::now(), running.cpu_s()?)),
+                Some((start, cpu_s)) if log.line.contains(texts[1]) => {
+                    let wall_s = start.elapsed().as_secs_f64();
+                    return Ok(Some(Took { wall_s, cpu_s: running.cpu_s()? - cpu_s }));
+                }
+                _ => {}
+            }
+        }
+        if ended {
+            return Ok(None);
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// A program that runs until it is dropped.
+struct Running(Child);
+
+impl Running {
+    /// What it has taken of processors so far, to the clock tick.
+    fn cpu_s(&self) -> Result<f64, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).map_err(Failure::failed)?;
+        let ticks = ticks(&stat).ok_or_else(|| Failure::Failed(format!("/proc/PID/stat said `{stat}`")))?;
+        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It holds nothing that is wanted afterwards.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The ticks in user and kernel mode in a line of `/proc/PID/stat`: the 12th and the 13th word after the program's name.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let ticks = rest.split_whitespace().skip(11).take(2).map(|word| word.parse::<u64>().ok());
+    ticks.sum()
+}
+
+/// A file that somebody else writes, line by line.
+struct Log<'a> {
+    path: &'a Path,
+    file: Option<BufReader<File>>,
+    /// The line read last, or as much of it as is there.
+    line: String,
+}
+
+impl Log<'_> {
+    /// Reads a line; false if there is none yet.
+    fn next_line(&mut self) -> Result<bool, Failure> {
+        let Some(file) = &mut self.file else {
+            self.file = File::open(self.path).ok().map(BufReader::new);
+            return Ok(false);
+        };
+        if self.line.ends_with('\n') {
+            self.line.clear();
+        }
+        file.read_line(&mut self.line).map_err(Failure::failed)?;
+        Ok(self.line.ends_with('\n'))
+    }
 }
 
 /// Runs a program as [`capture`] does, and says what it took.
@@ -72,5 +168,31 @@ mod tests {
     fn the_shells_times_are_read() {
         assert_eq!(children("1m1.250000s 0m0.030000s"), Some(61.28));
         assert_eq!(children("no times"), None);
+    }
+
+    #[test]
+    fn the_kernels_times_are_read() {
+        let stat = "71 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 250 31 0 0 20";
+        assert_eq!(ticks(stat), Some(281));
+        assert_eq!(ticks("71 (sh) S 1 2"), Some(0));
+        assert_eq!(ticks("nothing"), None);
+    }
+
+    #[test]
+    fn what_a_program_takes_between_two_lines_of_its_log_is_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let run = |script: &str| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", script]).current_dir(dir.path());
+            between(&mut shell, &log, ["it begins", "it ends"]).unwrap()
+        };
+        let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let took =
+            run(&format!("echo it ends > log; echo it begins >> log; {busy}; echo it ends >> log; {busy}; sleep 60"));
+        let took = took.expect("it has both lines");
+        assert!(took.cpu_s > 0.0 && took.wall_s > 0.0 && took.wall_s < 30.0, "{took:?}");
+        std::fs::remove_file(&log).unwrap();
+        assert!(run("echo it ends > log; echo it begins >> log").is_none());
     }
 }

@@ -15,6 +15,8 @@ use twowire_fabric::topology::generate::{Clos, pink};
 pub(crate) struct Network {
     pub name: String,
     pub folder: PathBuf,
+    /// The same as a topology's file.
+    pub topology: PathBuf,
     file: PathBuf,
     /// The node where programs sit.
     pub node: String,
@@ -58,7 +60,8 @@ impl Network {
         let room = [nodes, topology.crossbars().len(), ports].map(|count| (count + 16).to_string());
         let text = std::fs::read_to_string(folder.join("net.ib")).map_err(Failure::failed)?;
         let node = text.split('"').nth(1).unwrap_or_default().to_owned();
-        Ok(Network { name: name.to_owned(), file: folder.join("net.ib"), folder, node, room })
+        let [topology, file] = ["net.topo", "net.ib"].map(|file| folder.join(file));
+        Ok(Network { name: name.to_owned(), topology, file, folder, node, room })
     }
 
     /// Starts an ibsim with this network, every port of it down.

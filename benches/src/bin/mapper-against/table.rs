@@ -45,12 +45,15 @@ impl Table {
             format!("{:<14} {:<16} {:<32} {:>9} {:>9}   (s, medians)\n", "network", "task", "program", "wall", "CPU");
         for (row, runs) in &self.rows {
             let wall = |runs: &[Took]| median(runs.iter().map(|took| took.wall_s).collect());
-            let first =
-                self.rows.iter().find(|(first, _)| first.is_of_one_task(row)).map_or(f64::NAN, |(_, runs)| wall(runs));
-            let cpu = median(runs.iter().map(|took| took.cpu_s).collect());
-            let cpu = if cpu.is_nan() { "-".to_owned() } else { format!("{cpu:.3}") };
+            let cpu = |runs: &[Took]| median(runs.iter().map(|took| took.cpu_s).collect());
+            let first = self.rows.iter().find(|(first, _)| first.is_of_one_task(row)).map_or(runs, |(_, runs)| runs);
+            let ratio = match (wall(runs) / wall(first), cpu(runs) / cpu(first)) {
+                (1.0, _) => String::new(),
+                (wall, cpu) if cpu.is_nan() => format!("   {wall:.1} x"),
+                (wall, cpu) => format!("   {wall:.1} x, CPU {cpu:.1} x"),
+            };
+            let cpu = Some(cpu(runs)).filter(|cpu| !cpu.is_nan()).map_or("-".to_owned(), |cpu| format!("{cpu:.3}"));
             let (wall, Row { network, task, program }) = (wall(runs), row);
-            let ratio = if wall == first { String::new() } else { format!("   {:.1} x", wall / first) };
             let _ = writeln!(text, "{network:<14} {task:<16} {program:<32} {wall:>9.4} {cpu:>9}{ratio}");
             figures.record(format!("{network}, {task}, {program}"), format!("{wall:.4} s, CPU {cpu} s"));
         }

@@ -1,6 +1,6 @@
 //! OpenSM and `ibnetdiscover`, which take ibsim for the kernel's InfiniBand devices.
 
-use crate::run::timed;
+use crate::run::{between, timed};
 use crate::subnet::{Network, Subnet};
 use crate::table::{Row, Table};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,20 @@ fn tool(program: &str, network: &Network, subnet: &Subnet) -> Result<Command, Fa
     command.current_dir(&network.folder).env("IBSIM_SOCKNAME", &subnet.socket).env("SIM_HOST", &network.node);
     command.env("LD_PRELOAD", preload()?).env("OSM_CACHE_DIR", &network.folder).env("OSM_TMP_DIR", &network.folder);
     Ok(command)
+}
+
+/// Between these lines of its log OpenSM computes the tables of its engine `ftree`, and sends nothing.
+const ROUTING: [&str; 2] = ["building routing with 'ftree'", "FatTree routing is done"];
+
+/// Computes routes by the engine `ftree`, in the course of bringing a subnet up.
+pub(crate) fn route(network: &Network, table: &mut Table) -> Result<(), Failure> {
+    let subnet = network.start()?;
+    let mut opensm = tool("/usr/sbin/opensm", network, &subnet)?;
+    opensm.args(["-F", "opensm.conf", "-e", "-o", "-f", "routing.log", "-D", "0x07", "-R", "ftree"]);
+    let took = between(&mut opensm, &network.folder.join("routing.log"), ROUTING)?;
+    let took = took.ok_or_else(|| Failure::Failed(format!("{}: OpenSM's ftree made no routes", network.name)))?;
+    table.add(Row::new(&network.name, "routes", "OpenSM ftree"), took);
+    Ok(())
 }
 
 /// Finds a subnet.

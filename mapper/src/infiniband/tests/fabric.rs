@@ -3,7 +3,8 @@
 use crate::infiniband::InfinibandError;
 use crate::infiniband::exchange::{Arrival, SmpPort};
 use crate::infiniband::smp::{
-    Attribute, DATA, ENTRIES_PER_BLOCK, LAST_LID, NodeInfo, NodeKind, PortInfo, PortState, Smp, SwitchInfo,
+    Attribute, DATA, ENTRIES_PER_BLOCK, LAST_LID, ManagerState, NodeInfo, NodeKind, PortInfo, PortState, Smp,
+    SwitchInfo,
 };
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -20,6 +21,10 @@ pub(super) struct Subnet {
     pub(super) ports: HashMap<(NodeId, u8), PortInfo>,
     pub(super) tables: HashMap<CrossbarId, Vec<u8>>,
     pub(super) tops: HashMap<CrossbarId, u16>,
+    /// Subnet managers; one of no state has gone without a word.
+    pub(super) managers: HashMap<NodeId, Option<ManagerState>>,
+    /// Packets that went where nobody hears them.
+    pub(super) unheard: usize,
     /// Nodes that answer nothing.
     pub(super) mute: HashSet<NodeId>,
     /// What all cards and switches can: the capacity of a table.
@@ -48,6 +53,8 @@ impl Subnet {
             ports,
             tables,
             tops: HashMap::new(),
+            managers: HashMap::new(),
+            unheard: 0,
             mute: HashSet::new(),
             capacity: LAST_LID + 1,
         }
@@ -71,9 +78,21 @@ impl Subnet {
         (!self.mute.contains(&at.0)).then_some(at)
     }
 
+    /// Starts a subnet manager, which its port says.
+    pub(super) fn manage(&mut self, node: NodeId, state: Option<ManagerState>) {
+        let port = if matches!(node, NodeId::Host(_)) { 1 } else { 0 };
+        let mut data = self.ports[&(node, port)].to_data();
+        data[23] |= 0x02; // IsSM, the second bit of the abilities
+        self.ports.insert((node, port), PortInfo::from_data(data));
+        self.managers.insert(node, state);
+    }
+
     /// What a request gets; `None` where nobody hears it.
     pub(super) fn answer(&mut self, from: HostId, smp: &Smp) -> Option<Smp> {
-        let (node, came_in) = self.walk(from, smp.route())?;
+        let Some((node, came_in)) = self.walk(from, smp.route()) else {
+            self.unheard += 1;
+            return None;
+        };
         let (status, data) = match smp.attribute()? {
             Attribute::NodeInfo => (0, self.node_info(node, came_in).to_data()),
             Attribute::NodeDescription => {
@@ -85,6 +104,11 @@ impl Subnet {
             Attribute::SwitchInfo => self.switch_info(node, smp)?,
             Attribute::PortInfo => self.port_info(node, came_in, smp),
             Attribute::LinearForwardingTable => self.table(node, smp)?,
+            Attribute::SubnetManagerInfo => {
+                let mut data = [0; DATA];
+                data[20] = 0xf0 | self.managers.get(&node).copied()?? as u8; // the highest priority
+                (0, data)
+            }
         };
         Some(smp.answer(status, data))
     }
@@ -196,6 +220,10 @@ impl Wire {
 impl SmpPort for Wire {
     fn window(&self) -> usize {
         8
+    }
+
+    fn tells_of_loss(&self) -> bool {
+        true
     }
 
     fn send(&mut self, smp: &Smp) -> Result<(), InfinibandError> {

@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::forwarding::ForwardingTables;
 use super::install::{Installed, Readings, install};
 use super::lids::Lids;
-use super::smp::{DATA, NodeInfo, PortInfo, SMP_SIZE, Smp, node_description};
+use super::smp::{DATA, ManagerState, NodeInfo, PortInfo, SMP_SIZE, Smp, node_description};
 use super::subnet::Subnet as Found;
 use super::text::{forwarding_tables, ibsim_network};
 use crate::engine::{self, Request, TopologyKind};
@@ -46,7 +46,11 @@ fn shared(topology: &Topology) -> Rc<RefCell<Subnet>> {
 }
 
 fn discover(exchange: &mut Exchange) -> Result<Found, InfinibandError> {
-    let mut discovery = Discovery::default();
+    discover_in(exchange, false)
+}
+
+fn discover_in(exchange: &mut Exchange, look_first: bool) -> Result<Found, InfinibandError> {
+    let mut discovery = Discovery::new(look_first);
     exchange.run(&mut discovery)?;
     Found::new(discovery.finish()?)
 }
@@ -85,11 +89,12 @@ fn assert_same(found: &Found, topology: &Topology) {
 #[test]
 fn what_is_there_is_found_also_when_packets_are_lost() {
     for (seed, topology) in topologies().into_iter().enumerate() {
-        for loss in [0.0, 0.1] {
+        for (loss, look_first) in [(0.0, false), (0.0, true), (0.1, false), (0.1, true)] {
             let subnet = shared(&topology);
-            let found = discover(&mut exchange(&subnet, loss, seed as u64)).expect("it is found");
+            let found = discover_in(&mut exchange(&subnet, loss, seed as u64), look_first).expect("it is found");
             assert_same(&found, &topology);
             assert_eq!(found.silent().count(), 0);
+            assert!(!look_first || subnet.borrow().unheard == 0, "a packet was sent through a port without a link");
         }
     }
 }
@@ -172,6 +177,34 @@ fn an_installed_subnet_delivers_every_packet_and_a_second_time_changes_nothing()
 }
 
 #[test]
+fn nothing_is_written_where_another_subnet_manager_is_at_work() {
+    use ManagerState::{Discovering, Master, Resting, Standby};
+    let host = |host: u32| NodeId::from(HostId(host));
+    let switch = NodeId::from(CrossbarId(3));
+    for (managers, expected) in [
+        (vec![(host(5), Some(Master))], Some((host(5), Master))),
+        (vec![(switch, Some(Master)), (host(7), Some(Standby))], Some((switch, Master))),
+        (vec![(host(0), Some(Standby))], Some((host(0), Standby))),
+        (vec![(host(2), Some(Resting)), (host(4), Some(Discovering))], Some((host(4), Discovering))),
+        (vec![(host(1), Some(Resting)), (host(9), None)], None),
+    ] {
+        let topology = clos();
+        let subnet = shared(&topology);
+        managers.iter().for_each(|&(node, state)| subnet.borrow_mut().manage(node, state));
+        let before = subnet.borrow().ports.clone();
+        match (bring_up(&mut exchange(&subnet, 0.0, 1)), expected) {
+            (Ok(_), None) => {}
+            (Err(InfinibandError::Managed { place, state }), Some((node, doing))) => {
+                assert_eq!((place.as_str(), state), (topology.node_name(node), doing));
+                assert!(before == subnet.borrow().ports, "a port was written");
+                assert!(subnet.borrow().tables.values().flatten().all(|&port| port == 0xff), "a table was written");
+            }
+            (outcome, _) => panic!("{managers:?}: {:?}", outcome.map(|_| ())),
+        }
+    }
+}
+
+#[test]
 fn a_table_that_is_too_small_is_refused_before_anything_is_written() {
     let subnet = shared(&clos());
     subnet.borrow_mut().capacity = 20;
@@ -235,7 +268,7 @@ proptest! {
         let mut info = PortInfo::from_data(attribute);
         info.agree_with(&PortInfo::from_data(attribute));
         info.request_state(info.state());
-        let _ = node_description(&attribute);
+        let _ = (node_description(&attribute), ManagerState::from_data(&attribute));
     }
 
     #[test]
