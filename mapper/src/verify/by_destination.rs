@@ -15,8 +15,13 @@ use super::network::{End, Network};
 use super::shortest::{NOT_ONE, Shortest};
 use super::tally::Tally;
 use forest::{Depth, Forest, Repeats};
+use std::num::NonZero;
+use std::thread;
 use twowire_fabric::map::{Attachment, Link, RouteRef, RouteSet, Tables};
 use twowire_fabric::topology::HostId;
+
+/// So many destinations are worth a thread.
+const HOSTS_PER_THREAD: usize = 256;
 
 /// What is at the end of a channel, by the tables' cables and by the network's.
 #[derive(Clone, Copy, Debug)]
@@ -85,10 +90,42 @@ pub(super) fn depend(tally: &mut Tally, set: &RouteSet, tables: &Tables, shortes
     }
 }
 
-/// Proves the routes to every host.
+/// Proves the routes to every host, on as many cores as there are.
 pub(super) fn check(tally: &mut Tally, set: &RouteSet, tables: &Tables, shortest: &Shortest) {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    check_in_parts(tally, set, tables, shortest, cores.min(set.hosts() / HOSTS_PER_THREAD + 1));
+}
+
+/// Proves the routes to every host, in so many parts at once. What is found does not depend on their number.
+fn check_in_parts(tally: &mut Tally, set: &RouteSet, tables: &Tables, shortest: &Shortest, parts: usize) {
+    let hosts = set.hosts() as u32;
+    let hosts_per_part = hosts.div_ceil(parts as u32).max(1);
+    let starts = (0..hosts).step_by(hosts_per_part as usize);
+    let found: Vec<Tally> = thread::scope(|scope| {
+        let proofs = starts.map(|start| {
+            let mut part = tally.empty();
+            scope.spawn(move || {
+                let destinations = start..hosts.min(start + hosts_per_part);
+                check_to(&mut part, set, tables, shortest, destinations.map(HostId));
+                part
+            })
+        });
+        let proofs: Vec<_> = proofs.collect();
+        proofs.into_iter().map(|proof| proof.join().expect("a proof does not panic")).collect()
+    });
+    found.into_iter().for_each(|part| tally.add(part));
+}
+
+/// Proves the routes to some hosts.
+fn check_to(
+    tally: &mut Tally,
+    set: &RouteSet,
+    tables: &Tables,
+    shortest: &Shortest,
+    destinations: impl Iterator<Item = HostId>,
+) {
     let mut trees = Trees::new(tally.network, set, tables, shortest);
-    for to in (0..set.hosts() as u32).map(HostId) {
+    for to in destinations {
         let arrives = |step: Step| match step {
             Step::Crossbar { present, .. } => present,
             Step::Host(host) => host == to.0,

@@ -35,6 +35,30 @@ impl<'a> Tally<'a> {
         Tally { network, topology, dependencies, load, report, missing: Vec::new() }
     }
 
+    /// One in which nothing has been counted.
+    pub(super) fn empty(&self) -> Tally<'a> {
+        Tally::new(self.network, self.topology)
+    }
+
+    /// Adds what was counted elsewhere, of routes that come after those here.
+    pub(super) fn add(&mut self, mut other: Tally<'_>) {
+        self.dependencies.iter_mut().zip(&other.dependencies).for_each(|(all, more)| *all |= more);
+        self.load.iter_mut().zip(&other.load).for_each(|(all, more)| *all += more);
+        let (all, more) = (&mut self.report, &mut other.report);
+        all.routes_per_pair = all.routes_per_pair.max(more.routes_per_pair);
+        all.hops_max = all.hops_max.max(more.hops_max);
+        all.routes += more.routes;
+        all.pairs_routed += more.pairs_routed;
+        all.wrong += more.wrong;
+        all.missing += more.missing;
+        all.disconnected += more.disconnected;
+        all.longer += more.longer;
+        for (all, more) in [(&mut all.faults, &mut more.faults), (&mut self.missing, &mut other.missing)] {
+            all.append(more);
+            all.truncate(FAULTS_LISTED);
+        }
+    }
+
     /// Walks all routes of a set, by its tables if it has any.
     pub(super) fn count(&mut self, routes: &RouteSet, shortest: &Shortest) {
         match routes.tables() {

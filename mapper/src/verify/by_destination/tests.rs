@@ -72,20 +72,25 @@ impl Found {
     }
 }
 
-/// Proves routes both ways, beside routes that are in use, and returns what both say.
+/// Proves routes both ways, beside routes that are in use, and returns what both say. By trees it is done in one part and in several.
 fn both_ways(topology: &Topology, set: &RouteSet, in_use: Option<&RouteSet>) -> Report {
     let network = Network::of(topology);
     let shortest = Shortest::of(&network);
-    let mut by_trees = Tally::new(&network, topology);
+    let by_trees = |parts| {
+        let mut tally = Tally::new(&network, topology);
+        in_use.into_iter().for_each(|old| depend(&mut tally, old, old.tables().unwrap(), &shortest));
+        check_in_parts(&mut tally, set, set.tables().unwrap(), &shortest, parts);
+        tally
+    };
     let mut by_walking = Tally::new(&network, topology);
-    if let Some(old) = in_use {
-        depend(&mut by_trees, old, old.tables().unwrap(), &shortest);
-        old.for_each(|from, route| by_walking.depend(from, route));
-    }
-    check(&mut by_trees, set, set.tables().unwrap(), &shortest);
+    in_use.into_iter().for_each(|old| old.for_each(|from, route| by_walking.depend(from, route)));
     walk::check(&mut by_walking, &listed(set), &shortest);
-    let (by_trees, by_walking) = (Found::of(by_trees, set), Found::of(by_walking, set));
-    assert_eq!(by_trees, by_walking, "{}", topology.name);
+    let by_walking = Found::of(by_walking, set);
+    for parts in [1, 2, 5] {
+        assert_eq!(Found::of(by_trees(parts), set), by_walking, "{}, {parts} parts", topology.name);
+    }
+    let [one, three] = [1, 3].map(|parts| by_trees(parts).finish(set, Vec::new()));
+    assert_eq!(one, three, "{}", topology.name);
     let whole = verify::check(topology, set, in_use);
     assert_eq!(whole.deadlock_free, verify::check(topology, &listed(set), in_use).deadlock_free);
     whole
