@@ -74,6 +74,15 @@ impl Blocks {
         Blocks { first }
     }
 
+    /// The same as blocks of bytes, if there are no gaps in them and between them: those are quicker to handle than elements of a type.
+    pub fn in_bytes(self) -> Blocks {
+        let length = self.first.extent().checked_mul(self.first.count as isize);
+        match self.first.as_run().filter(|run| length == Some(run.count as isize)) {
+            Some(run) => Blocks::new(run),
+            None => self,
+        }
+    }
+
     /// The block of one rank.
     pub fn of(&self, rank: usize) -> Data {
         self.first.elements(rank * self.first.count, self.first.count)
@@ -275,4 +284,40 @@ pub fn run(address: usize, len: usize) -> Data {
 pub fn share(total: usize, parts: usize, index: usize) -> (usize, usize) {
     let (each, more) = (total / parts, total % parts);
     (index * each + index.min(more), each + usize::from(index < more))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datatype::{Form, predefined};
+
+    /// A type of four bytes.
+    fn four_bytes() -> Arc<Datatype> {
+        predefined().into_iter().flatten().find(|datatype| datatype.size() == 4).unwrap()
+    }
+
+    #[test]
+    fn blocks_without_gaps_are_bytes_at_the_same_places() {
+        let int = four_bytes();
+        let blocks = Blocks::new(Data::new(64, 3, &int));
+        let bytes = blocks.clone().in_bytes();
+        for rank in 0..3 {
+            let (one, other) = (blocks.of(rank), bytes.of(rank));
+            assert_eq!((one.address, one.bytes()), (other.address, other.bytes()));
+            assert!(other.datatype.is_none());
+        }
+        let moved = Blocks::new(Data::new(64, 3, &Arc::new(int.resized(Form::Int, -4, 4).unwrap()))).in_bytes();
+        assert_eq!((moved.of(1).address, moved.bytes()), (64 + 12, 12), "bounds that begin elsewhere");
+    }
+
+    #[test]
+    fn blocks_with_gaps_keep_their_type() {
+        let int = four_bytes();
+        let gaps = Arc::new(int.resized(Form::Int, 0, 8).unwrap());
+        for count in [1, 2] {
+            let kept = Blocks::new(Data::new(64, count, &gaps)).in_bytes();
+            assert_eq!((kept.of(1).address, kept.bytes()), (64 + 8 * count, 4 * count), "{count} elements");
+            assert!(kept.of(0).datatype.is_some());
+        }
+    }
 }

@@ -220,7 +220,7 @@ impl Site {
 
     /// Equal parts, one for each peer.
     pub(super) fn blocks(&self, address: *const c_void, count: impl Integer, datatype: MPI_Datatype) -> Result<Parts> {
-        Ok(Parts::Equal(Blocks::new(self.data(address, count, datatype)?)))
+        Ok(Parts::Equal(Blocks::new(self.data(address, count, datatype)?).in_bytes()))
     }
 
     /// Parts of one type, each with its count and its displacement in extents of the type.

@@ -4,7 +4,7 @@ use super::coll::{Site, check_fits, collective, forbid_alias, forms, is_in_place
 use super::integer::Integer;
 use crate::abi::*;
 use crate::coll::call::{Call, Parts, Root};
-use crate::coll::schedule::Data;
+use crate::coll::schedule::{Blocks, Data};
 use crate::error::Result;
 use std::ffi::{c_int, c_void};
 
@@ -250,11 +250,7 @@ unsafe fn alltoall<C: Integer>(
 ) -> Result<Call> {
     let into = site.blocks(recvbuf, recvcount, recvtype)?;
     let out = site.data_or_in_place(sendbuf, sendcount, sendtype)?;
-    let out = match out {
-        Some(_) => Some(site.blocks(sendbuf, sendcount, sendtype)?),
-        None => None,
-    };
-    alltoall_call(site, out, into)
+    alltoall_call(site, out.map(|out| Parts::Equal(Blocks::new(out).in_bytes())), into)
 }
 
 fn alltoall_call(site: &Site, out: Option<Parts>, into: Parts) -> Result<Call> {
