@@ -41,16 +41,7 @@ mpi! {
     /// Waits for all requests.
     fn MPI_Waitall, PMPI_Waitall(count: c_int, requests: *mut MPI_Request, statuses: *mut MPI_Status) on (), {
         let requests = many(count, requests)?;
-        let mut next = 0;
-        p2p::wait_until(Awaited::All(requests), |state| {
-            while next < requests.len() {
-                if !p2p::is_complete(state, requests[next])? {
-                    return Ok(None);
-                }
-                next += 1;
-            }
-            Ok(Some(()))
-        })?;
+        p2p::wait_all(requests)?;
         finish_all(requests, statuses)
     }
 

@@ -40,7 +40,7 @@ pub use completion::{
 pub use engine::{Engine, Requests};
 pub use message::Message;
 pub use progress::{
-    advance, has_work, is_crowded, offer_core, recv_bytes, send_bytes, start_activity, wait, wait_until,
+    advance, has_work, is_crowded, offer_core, recv_bytes, send_bytes, start_activity, wait, wait_all, wait_until,
 };
 pub use request::{Activity, Generalized, Kind, Naming, Recipe, Request};
 pub use traffic::{Traffic, Way};

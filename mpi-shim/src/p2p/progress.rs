@@ -6,7 +6,7 @@
 //! other cores busy, or just after they began, and looking would only keep the other one from answering.
 use super::awaited::{Awaited, Stall};
 use super::request::{self, Activity, Kind, Request};
-use super::{Buffer, Mode, Plane, irecv, send, test};
+use super::{Buffer, Mode, Plane, Requests, irecv, is_complete, send, test};
 use crate::abi::{MPI_Request, MPI_Status};
 use crate::comm::Comm;
 use crate::error::Result;
@@ -17,6 +17,15 @@ use std::time::{Duration, Instant};
 
 /// Looks before the core is offered to others, while there is a core for everybody.
 const SPINS: u32 = 20_000;
+/// Who waits for at least so many short messages lets some of them come before it looks again: who looks at a line that is being written takes it
+/// from the writer, and then each message waits for the one before it to cross twice between the caches.
+const BURST: usize = 4;
+/// The longest message of a burst: longer ones are written past the caches.
+const SHORT: usize = 2 << 10;
+/// A pause in a burst, in looks: about as long as it takes two cores far from each other to exchange a line.
+const LET_COME: u32 = 20;
+/// Pauses in a row, when nothing comes.
+const PAUSES: u32 = 8;
 /// Looks between two questions whether another process of the job is on the same core.
 const ASK: u32 = 256;
 /// Offers of the core between two of them.
@@ -95,6 +104,14 @@ impl Idle {
         }
     }
 
+    /// Lets some messages of a burst come, before this process looks again.
+    #[inline]
+    fn let_come(&self) {
+        if self.looks < PAUSES.min(self.spins) {
+            (0..LET_COME).for_each(|_| spin_loop());
+        }
+    }
+
     /// After a look that found something.
     #[inline]
     pub(super) fn found(&mut self) {
@@ -141,22 +158,64 @@ fn sleep() {
     segment.sleep(limit, has_work);
 }
 
+/// What a wait sees when it looks.
+enum Seen<T> {
+    /// All that it waits for.
+    Here(T),
+    /// Something is missing; whether it is a burst of short messages.
+    Missing { burst: bool },
+}
+
 /// Makes progress until `ready` gives something, which is when `awaited` has come.
 #[inline]
 pub fn wait_until<T>(awaited: Awaited<'_>, mut ready: impl FnMut(&mut State) -> Result<Option<T>>) -> Result<T> {
+    wait_for(awaited, |state| Ok(ready(state)?.map_or(Seen::Missing { burst: false }, Seen::Here)))
+}
+
+/// Makes progress until all requests are complete; they stay in the table.
+pub fn wait_all(requests: &[MPI_Request]) -> Result<()> {
+    let mut left = requests;
+    wait_for(Awaited::All(requests), |state| {
+        while let [first, rest @ ..] = left {
+            if !is_complete(state, *first)? {
+                return Ok(Seen::Missing { burst: is_burst(&state.requests, left) });
+            }
+            left = rest;
+        }
+        Ok(Seen::Here(()))
+    })
+}
+
+/// Whether requests that are left, of which the first one is not complete, wait for a burst of short messages.
+#[inline]
+fn is_burst(requests: &Requests, left: &[MPI_Request]) -> bool {
+    let is_short = |request: &Request| matches!(&request.kind, Kind::Receive { buffer, .. } if buffer.len() <= SHORT);
+    left.len() >= BURST && requests.get(left[0]).is_ok_and(is_short)
+}
+
+#[inline]
+fn wait_for<T>(awaited: Awaited<'_>, mut look: impl FnMut(&mut State) -> Result<Seen<T>>) -> Result<T> {
     let mut idle = Idle::new();
     loop {
-        let (any, active) = {
+        let (any, active, burst) = {
             let mut state = state::enter();
-            if let Some(value) = ready(&mut state)? {
-                return Ok(value);
-            }
-            (poll(&mut state)?, !state.activities.is_empty())
+            let burst = match look(&mut state)? {
+                Seen::Here(value) => return Ok(value),
+                Seen::Missing { burst } => burst,
+            };
+            (poll(&mut state)?, !state.activities.is_empty(), burst)
         };
         if active {
             run_activities();
         }
-        if any { idle.found() } else { idle.pause(awaited) }
+        if any {
+            idle.found();
+            continue;
+        }
+        if burst {
+            idle.let_come();
+        }
+        idle.pause(awaited);
     }
 }
 
@@ -230,4 +289,32 @@ pub fn send_bytes(comm: &Comm, plane: Plane, dest: i32, tag: i32, bytes: &[u8]) 
 pub fn recv_bytes(comm: &Comm, plane: Plane, source: i32, tag: i32, bytes: &mut [u8]) -> Result<usize> {
     let request = irecv(&mut state::enter(), comm, plane, source, tag, Buffer::lent_mut(bytes))?;
     Ok(wait(request)?.bytes() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::MPI_ERR_REQUEST;
+    use crate::handles::{self, Table};
+    use crate::p2p::matching::Key;
+    use crate::p2p::request::Naming;
+
+    const KEY: Key = Key { context: 0, source: 0, tag: 0 };
+
+    #[test]
+    fn a_burst_is_several_receives_of_short_messages() {
+        let kind = handles::Kind { number: 5, class: MPI_ERR_REQUEST, name: "request" };
+        let mut requests: Requests = Table::new(kind, 0x180, vec![]);
+        let mut memory = vec![0; SHORT + 1];
+        let mut receive = |len: usize| -> MPI_Request {
+            requests.insert(Request::receive(Buffer::lent_mut(&mut memory[..len]), KEY, Naming::Rank(0)))
+        };
+        let (short, long) = (receive(SHORT), receive(SHORT + 1));
+        let buffer = Buffer::lent(&[]);
+        let send: MPI_Request = requests.insert(Request::new(Kind::Send { to: 0, key: KEY, buffer, packed: None }));
+        assert!(is_burst(&requests, &[short; BURST]));
+        assert!(!is_burst(&requests, &[short; BURST - 1]), "few");
+        assert!(!is_burst(&requests, &[long; BURST]), "long");
+        assert!(!is_burst(&requests, &[send; BURST]), "sends");
+    }
 }

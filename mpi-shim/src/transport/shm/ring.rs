@@ -11,7 +11,8 @@
 //! The first eight bytes are one word, written last: not zero says that the whole message is there. The context is there only if it is another
 //! one than that of the message before, which the highest bit of the kind says. So a short message
 //! goes from one cache to the other once, and a burst of them four at a time. What does not fit the line in which it begins, or takes more
-//! than half of one, ends at the end of a line, so that of messages of one length each touches as few lines as it can. A writer clears the word
+//! than half of one, ends at the end of a line, so that of messages of one length each touches as few lines as it can; but not what touches
+//! two lines wherever it begins. A writer clears the word
 //! where the next message will begin before
 //! it publishes this one, so what an earlier lap left there is never taken for a header; then it asks for a line further on, which the reader
 //! has in its cache. (Clearing further ahead, after the message is
@@ -29,6 +30,8 @@ use std::sync::atomic::Ordering;
 pub(super) const UNIT: usize = 16;
 /// Units of a cache line.
 const LINE: u64 = 4;
+/// Units of a message that touches two lines, no more, wherever it begins.
+const ANYWHERE: u64 = LINE + 1;
 /// Bytes of a header, with its context and without.
 const HEADER: usize = 16;
 const SHORT_HEADER: usize = 8;
@@ -75,7 +78,8 @@ impl Word {
     fn end(self, start: u64, header: usize) -> u64 {
         let units = (header + usize::from(self.prefix) + usize::from(self.payload)).div_ceil(UNIT) as u64;
         let end = start + units;
-        if units > LINE / 2 || start % LINE + units > LINE { end.next_multiple_of(LINE) } else { end }
+        let aligned = units > LINE / 2 || start % LINE + units > LINE;
+        if aligned && units != ANYWHERE { end.next_multiple_of(LINE) } else { end }
     }
 }
 

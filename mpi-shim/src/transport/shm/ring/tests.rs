@@ -163,6 +163,7 @@ fn messages_touch_as_few_lines_as_they_can() {
     for bytes in [40, 56] {
         assert_eq!(of(bytes), [1, 2, 3, 4, 5, 6].map(|line| line * LINE), "{bytes} bytes: one to a line");
     }
-    assert_eq!(of(64), [2, 4, 6, 8, 10, 12].map(|line| line * LINE), "two lines, none of them shared");
+    assert_eq!(of(64), [5, 10, 15, 20, 25, 30], "two lines each, wherever it begins");
+    assert_eq!(of(80), [2, 4, 6, 8, 10, 12].map(|line| line * LINE), "two lines, none of them shared");
     assert_eq!(ends(&[(8, false), (24, false), (24, false)]), [1, 3, 2 * LINE], "what begins late ends with a line");
 }
