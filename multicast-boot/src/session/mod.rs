@@ -41,6 +41,8 @@ mod flood_tests;
 #[cfg(test)]
 mod membership_tests;
 #[cfg(test)]
+mod orphan_tests;
+#[cfg(test)]
 mod reuse_tests;
 #[cfg(test)]
 mod staggered_tests;

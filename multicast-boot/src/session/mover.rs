@@ -35,12 +35,12 @@ pub(crate) enum Change {
     Left(usize),
     /// A member has verified all of the image.
     Verified(usize),
-    /// A member says that what feeds it in this tree is silent.
+    /// A member says in which trees what feeds it is silent; perhaps in none, or in none any more.
     Orphaned {
         /// Which.
         index: usize,
-        /// In which tree.
-        tree: usize,
+        /// In which trees.
+        trees: [bool; TREES],
     },
     /// A member that was asked whether it lives does.
     Alive(usize),

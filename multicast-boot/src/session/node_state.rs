@@ -32,16 +32,20 @@ impl Default for NodeConfig {
 }
 
 impl NodeConfig {
-    /// From one frame to a child to the next: a child gets half of a link's rate, evenly. Zero where the rate is not
-    /// known.
+    /// From one frame to a child to the next: a child gets half of a link's rate, evenly, and a little less. Zero where the
+    /// rate is not known.
     pub(crate) fn even_interval(&self) -> Duration {
         let Some(rate) = self.rate_bits_per_s else { return Duration::ZERO };
-        Duration::from_nanos(TREES as u64 * FRAME_BYTES * 8 * 1_000_000_000 / rate.max(1))
+        let two_frames = Duration::from_nanos(TREES as u64 * FRAME_BYTES * 8 * 1_000_000_000 / rate.max(1));
+        two_frames + two_frames / SPARE
     }
 }
 
 /// Bytes of a frame with a chunk, without its hops.
 const FRAME_BYTES: u64 = 20 + CHUNK as u64 + 4;
+
+/// One part in so many of a link is left for receipts, and for queues to get shorter again.
+const SPARE: u32 = 400;
 
 /// How far a node is, as it sees it itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,5 +112,23 @@ impl AddAssign for NodeCounters {
         self.lost += lost;
         self.forwarded += forwarded;
         self.refused_offers += refused_offers;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a sender's link carries in a turn: a frame to each of two children, each with as many hops as a route in a tree of three levels.
+    #[test]
+    fn a_turn_has_room_for_two_frames_with_their_hops_and_is_known_only_where_the_rate_is() {
+        const HOPS: u64 = 5;
+        let of = |rate| NodeConfig { rate_bits_per_s: rate, ..NodeConfig::default() }.even_interval();
+        for rate in [1_000_000_000, 2_000_000_000, 10_000_000_000] {
+            let two_frames = Duration::from_nanos(TREES as u64 * (FRAME_BYTES + HOPS) * 8 * 1_000_000_000 / rate);
+            assert!(of(Some(rate)) >= two_frames, "{rate}");
+            assert!(of(Some(rate)) < two_frames.mul_f64(1.01), "{rate}");
+        }
+        assert_eq!(of(None), Duration::ZERO);
     }
 }

@@ -6,7 +6,7 @@ use super::control::{Control, Phase};
 use super::gate::Statement;
 use crate::image::KeyId;
 use twowire_fabric::time::Time;
-use twowire_fabric::wire::boot::{Answer, Join, Offering, Report, Stage, TREES};
+use twowire_fabric::wire::boot::{Answer, Join, Offering, Report, Stage};
 
 impl Control {
     pub(super) fn on_join(&mut self, now: Time, join: &Join) {
@@ -160,10 +160,8 @@ impl Control {
         if was_asked {
             self.changes.push_back(Change::Alive(index));
         }
-        for tree in 0..TREES {
-            if report.orphaned[tree] && report.revision == self.members[index].revision {
-                self.changes.push_back(Change::Orphaned { index, tree });
-            }
+        if report.revision == self.members[index].revision {
+            self.changes.push_back(Change::Orphaned { index, trees: report.orphaned });
         }
         self.on_stage(now, index, before.stage, report.stage);
         if report.wants_answer {

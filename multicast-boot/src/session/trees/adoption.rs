@@ -42,9 +42,15 @@ impl TreeRoot {
         }
     }
 
+    /// The node says in which trees it cannot hear its parent; in the others it does, also where it did not before.
+    pub(super) fn note_orphaned(&mut self, now: Time, control: &mut Control, index: usize, trees: [bool; TREES]) {
+        self.places[index].orphaned = [false; TREES];
+        (0..TREES).filter(|&tree| trees[tree]).for_each(|tree| self.is_orphaned(now, control, index, tree));
+    }
+
     /// The node cannot hear its parent in a tree. The parent is asked first whether it lives: if not, all whom it fed
     /// are provided for together.
-    pub(super) fn is_orphaned(&mut self, now: Time, control: &mut Control, index: usize, tree: usize) {
+    fn is_orphaned(&mut self, now: Time, control: &mut Control, index: usize, tree: usize) {
         if !control.members[index].is_fed() {
             return;
         }

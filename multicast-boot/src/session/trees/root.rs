@@ -137,7 +137,7 @@ impl RootMover for TreeRoot {
                 self.unlink_all(control, index);
                 self.release_if_idle(control, index);
             }
-            Change::Orphaned { index, tree } => self.is_orphaned(now, control, index, tree),
+            Change::Orphaned { index, trees } => self.note_orphaned(now, control, index, trees),
             Change::Alive(index) => self.is_alive(now, control, index),
         }
     }
