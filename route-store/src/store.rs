@@ -238,13 +238,14 @@ impl<M: Medium> Store<M> {
         }
         let slots = self.slots().map_err(WriteError::Load)?;
         let record = record.fit(self.room())?;
-        check_ours(&slots)?;
+        let refusal = check_ours(&slots);
         let (slot, sequence) = match choose(slots) {
             Ok(current) if current.record == record => return Ok(Written::Unchanged),
             Ok(current) => (current.slot.other(), current.sequence.wrapping_add(1)),
             Err(LoadError::Forked { sequences }) => (Slot::Zero, sequences[1].wrapping_add(1)),
             Err(_) => (Slot::Zero, 1),
         };
+        refusal?;
         self.failed = true;
         self.put(slot, &codec::encode(&record, slot, sequence))?;
         self.failed = false;

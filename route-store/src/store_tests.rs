@@ -318,3 +318,16 @@ fn after_a_failure_nothing_more_is_written() {
         assert_eq!(store.medium().calls, 1);
     }
 }
+
+/// A record that is there needs no room: nothing is written, so nothing of somebody else's is in danger.
+#[test]
+fn a_record_that_is_there_is_unchanged_although_the_other_slot_is_somebody_elses() {
+    const SLOT: usize = codec::MAX_RECORD + 10;
+    let mut bytes = codec::encode(&record(1), Slot::Zero, 5);
+    bytes.resize(SLOT, 0);
+    bytes.resize(2 * SLOT, b'x');
+    let mut store = Store::new(MemoryMedium::from_bytes(bytes.clone()));
+    assert!(matches!(store.write(&record(1)), Ok(Written::Unchanged)));
+    assert!(matches!(store.write(&record(2)), Err(WriteError::Foreign)));
+    assert_eq!((store.writes(), store.medium().bytes()), (0, bytes.as_slice()));
+}
