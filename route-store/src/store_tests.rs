@@ -322,7 +322,7 @@ fn after_a_failure_nothing_more_is_written() {
 /// A record that is there needs no room: nothing is written, so nothing of somebody else's is in danger.
 #[test]
 fn a_record_that_is_there_is_unchanged_although_the_other_slot_is_somebody_elses() {
-    const SLOT: usize = codec::MAX_RECORD + 10;
+    const SLOT: usize = MAX_RECORD + 10;
     let mut bytes = codec::encode(&record(1), Slot::Zero, 5);
     bytes.resize(SLOT, 0);
     bytes.resize(2 * SLOT, b'x');
