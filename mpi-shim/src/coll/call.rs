@@ -31,6 +31,11 @@ pub enum Parts {
 }
 
 impl Parts {
+    /// Equal parts, of which this is the first.
+    pub fn equal(first: Data) -> Parts {
+        Parts::Equal(Blocks::new(first).in_bytes())
+    }
+
     /// The part of a rank.
     pub fn of(&self, rank: usize) -> Data {
         match self {

@@ -7,7 +7,7 @@ use crate::coll;
 use crate::coll::call::{Call, Parts, Place, Root};
 use crate::coll::memory::{self, Program};
 use crate::coll::run::{Persistent, Run};
-use crate::coll::schedule::{Blocks, Data, at};
+use crate::coll::schedule::{Data, at};
 use crate::comm::Comm;
 use crate::datatype::Datatype;
 use crate::error::{Error, Result};
@@ -220,7 +220,7 @@ impl Site {
 
     /// Equal parts, one for each peer.
     pub(super) fn blocks(&self, address: *const c_void, count: impl Integer, datatype: MPI_Datatype) -> Result<Parts> {
-        Ok(Parts::Equal(Blocks::new(self.data(address, count, datatype)?).in_bytes()))
+        Ok(Parts::equal(self.data(address, count, datatype)?))
     }
 
     /// Parts of one type, each with its count and its displacement in extents of the type.

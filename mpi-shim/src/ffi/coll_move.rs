@@ -4,7 +4,7 @@ use super::coll::{Site, check_fits, collective, forbid_alias, forms, is_in_place
 use super::integer::Integer;
 use crate::abi::*;
 use crate::coll::call::{Call, Parts, Root};
-use crate::coll::schedule::{Blocks, Data};
+use crate::coll::schedule::Data;
 use crate::error::Result;
 use std::ffi::{c_int, c_void};
 
@@ -250,7 +250,7 @@ unsafe fn alltoall<C: Integer>(
 ) -> Result<Call> {
     let into = site.blocks(recvbuf, recvcount, recvtype)?;
     let out = site.data_or_in_place(sendbuf, sendcount, sendtype)?;
-    alltoall_call(site, out.map(|out| Parts::Equal(Blocks::new(out).in_bytes())), into)
+    alltoall_call(site, out.map(Parts::equal), into)
 }
 
 fn alltoall_call(site: &Site, out: Option<Parts>, into: Parts) -> Result<Call> {

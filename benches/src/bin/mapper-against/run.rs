@@ -71,7 +71,7 @@ pub(crate) fn between(command: &mut Command, log: &Path, texts: [&str; 2]) -> Re
 }
 
 /// A program that runs until it is dropped.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     /// What it has taken of processors so far, to the clock tick.
@@ -189,9 +189,9 @@ mod tests {
         };
         let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
         let took =
-            run(&format!("echo it ends > log; echo it begins >> log; {busy}; echo it ends >> log; {busy}; sleep 60"));
+            run(&format!("echo it ends > log; echo it begins >> log; {busy}; echo it ends >> log; exec sleep 600"));
         let took = took.expect("it has both lines");
-        assert!(took.cpu_s > 0.0 && took.wall_s > 0.0 && took.wall_s < 30.0, "{took:?}");
+        assert!(took.cpu_s > 0.0 && took.wall_s > 0.0, "{took:?}");
         std::fs::remove_file(&log).unwrap();
         assert!(run("echo it ends > log; echo it begins >> log").is_none());
     }

@@ -1,10 +1,10 @@
 //! A subnet of ibsim.
 
-use crate::run::capture;
+use crate::run::{Running, capture};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use twowire_fabric::program::Failure;
@@ -26,7 +26,7 @@ pub(crate) struct Network {
 
 /// A running ibsim.
 pub(crate) struct Subnet {
-    ibsim: Child,
+    _ibsim: Running,
     pub socket: String,
 }
 
@@ -75,7 +75,7 @@ impl Network {
         let ibsim = ibsim
             .spawn()
             .map_err(|error| Failure::Failed(format!("cannot start ibsim: {error}; `apt-get install ibsim-utils`")))?;
-        let subnet = Subnet { ibsim, socket };
+        let subnet = Subnet { _ibsim: Running(ibsim), socket };
         subnet.wait()?;
         Ok(subnet)
     }
@@ -93,13 +93,5 @@ impl Subnet {
             std::thread::park_timeout(Duration::from_millis(10));
         }
         Err(Failure::Failed("ibsim does not listen".to_owned()))
-    }
-}
-
-impl Drop for Subnet {
-    fn drop(&mut self) {
-        // It holds nothing that is wanted afterwards.
-        let _ = self.ibsim.kill();
-        let _ = self.ibsim.wait();
     }
 }
