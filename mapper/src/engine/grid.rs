@@ -4,14 +4,23 @@
 //! In a grid the only cycles of four cables are the squares that two dimensions span, so opposite sides of such a cycle
 //! lead one step the same way in the same dimension. (A ring of four is two dimensions of length two.) From that follow:
 //!
-//! - **Steps**: all cables that lead from one position of a dimension to the next are opposite sides of squares. Missing
-//!   cables take squares away, and never add any.
-//! - **Dimensions**: the step after a step is the one that goes on without a square in between. Steps in a row are a dimension;
-//!   it closes to a ring or it does not.
-//! - **Places**: each cable of a crossbar says where the crossbar is in one dimension.
+//! - **Directions**: opposite sides of squares lead the same way, and so does what goes on without a square in between. Missing
+//!   cables take squares away, and never add any; but where one is missing, a turn looks straight. So what most edges vote for is
+//!   put together first, and nothing that is known to lead different ways because it leaves one crossbar. What is left in two halves
+//!   on both sides of a missing square comes together by what is straight before it or behind.
+//! - **Places**: a crossbar is a step further in the dimension in which a cable leads to it. A dimension is a ring if cables come
+//!   back, all after the same number of steps. Crossbars that are not reached so get free places next to their neighbours.
+//! - **Proof**: no two crossbars have the same place, nine in ten have one, and nine in ten cables lead to the next place. What
+//!   fails that is no grid, however it was found.
+
+mod directions;
+mod layout;
+#[cfg(test)]
+mod tests;
 
 use super::cabling::Cabling;
-use std::collections::BTreeMap;
+use directions::Directions;
+use layout::Layout;
 
 /// The number of a step, or of a crossbar, that is none.
 pub(super) const NONE: u32 = u32::MAX;
@@ -67,6 +76,10 @@ impl Neighbours {
     }
 }
 
+/// How many opposite edges those must have that are put together to dimensions, and those by which the crossbars are laid out:
+/// the more, the surer it is where they lead.
+const ATTEMPTS: [(usize, usize); 4] = [(2, 2), (2, 8), (1, 2), (1, 1)];
+
 /// One dimension of a grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dimension {
@@ -91,15 +104,24 @@ pub(super) struct Grid {
 impl Grid {
     /// The grid that a graph is, or was before it was damaged; none if there is none to be seen.
     pub(super) fn of(neighbours: &Neighbours) -> Option<Grid> {
-        let steps = Steps::of(neighbours)?;
+        let mut directions = Directions::of(neighbours)?;
         let used = (0..neighbours.crossbars()).filter(|&x| !neighbours.edges(x).is_empty()).count();
-        let rows = steps.rows(neighbours, used);
-        let dimensions: Vec<Dimension> = rows.iter().map(Row::dimension).collect();
+        // At least half as many as there are in a dimension of length two.
+        let least = used.div_ceil(4);
+        ATTEMPTS.into_iter().find_map(|(joined, shown)| {
+            directions.join_straight(joined);
+            Grid::laid_out(neighbours, used, &directions.dimensions(least, shown))
+        })
+    }
+
+    /// The grid of `used` crossbars in which edges lead in these directions; none if they contradict each other, or if a tenth of
+    /// the crossbars has no place, or of the edges does not lead to the next one.
+    fn laid_out(neighbours: &Neighbours, used: usize, directions: &[[Vec<u32>; 2]]) -> Option<Grid> {
+        let (dimensions, places) = Layout::of(neighbours, directions).places();
         let size = dimensions.iter().try_fold(1usize, |size, d| size.checked_mul(d.length as usize))?;
         if dimensions.is_empty() || size > 2 * used {
             return None;
         }
-        let places = steps.places(neighbours, &rows)?;
         let mut grid = Grid { dimensions, places, at: vec![NONE; size], gaps: Vec::new() };
         for x in (0..neighbours.crossbars()).filter(|&x| !grid.places[x as usize].is_empty()) {
             let place = grid.index(&grid.places[x as usize]);
@@ -107,15 +129,58 @@ impl Grid {
                 return None;
             }
         }
+        let unknown = grid.complete(neighbours);
         let regular = (0..neighbours.to.len()).filter(|&edge| {
             let [a, b] = [neighbours.from[edge], neighbours.to[edge]].map(|x| &grid.places[x as usize]);
             grid.are_next(a, b)
         });
-        if 10 * regular.count() < 9 * neighbours.to.len() {
+        if 10 * unknown > used || 10 * regular.count() < 9 * neighbours.to.len() {
             return None;
         }
         grid.gaps = (0..grid.dimensions.len()).map(|dimension| grid.gaps_of(neighbours, dimension)).collect();
         Some(grid)
+    }
+
+    /// Gives crossbars whose places are not known free ones next to their neighbours, rather to more of them; says how many are
+    /// left.
+    fn complete(&mut self, neighbours: &Neighbours) -> usize {
+        let is_left = |&x: &u32| self.places[x as usize].is_empty() && !neighbours.edges(x).is_empty();
+        let mut left: Vec<u32> = (0..neighbours.crossbars()).filter(is_left).collect();
+        for least in [2, 1] {
+            let mut before = usize::MAX;
+            while left.len() < before {
+                before = left.len();
+                left.retain(|&x| !self.place_beside(neighbours, x, least));
+            }
+        }
+        left.len()
+    }
+
+    /// Gives a crossbar the free place that is next to most of its neighbours; false if there is none that is next to so many.
+    fn place_beside(&mut self, neighbours: &Neighbours, x: u32, least: usize) -> bool {
+        let ends = neighbours.edges(x).map(|edge| &self.places[neighbours.to[edge as usize] as usize]);
+        let mut free: Vec<usize> = ends.flat_map(|place| self.around(place)).collect();
+        free.retain(|&place| self.at[place] == NONE);
+        free.sort_unstable();
+        let most = free.chunk_by(|a, b| a == b).filter(|same| same.len() >= least).max_by_key(|same| same.len());
+        let Some(&[place, ..]) = most else { return false };
+        self.at[place] = x;
+        let along = |(dimension, d): (usize, &Dimension)| (place / self.stride(dimension)) as u32 % d.length;
+        self.places[x as usize] = self.dimensions.iter().enumerate().map(along).collect();
+        true
+    }
+
+    /// The places next to one, by their numbers; none next to an unknown one.
+    fn around(&self, place: &[u32]) -> Vec<usize> {
+        let mut found = Vec::new();
+        for (dimension, (&at, &Dimension { length, is_ring })) in place.iter().zip(&self.dimensions).enumerate() {
+            let stride = self.stride(dimension);
+            let row = self.index(place) - at as usize * stride;
+            let onwards = (is_ring || at + 1 < length).then_some((at + 1) % length);
+            let back = (is_ring || at > 0).then_some((at + length - 1) % length);
+            found.extend([onwards, back].into_iter().flatten().map(|next| row + next as usize * stride));
+        }
+        found
     }
 
     fn gaps_of(&self, neighbours: &Neighbours, dimension: usize) -> Vec<u32> {
@@ -168,182 +233,4 @@ impl Grid {
             _ => false,
         }
     }
-}
-
-/// Steps in a row: a dimension.
-struct Row {
-    /// The steps onwards, in order.
-    steps: Vec<u32>,
-    is_ring: bool,
-}
-
-impl Row {
-    fn dimension(&self) -> Dimension {
-        let length = self.steps.len() as u32 + u32::from(!self.is_ring);
-        Dimension { length, is_ring: self.is_ring }
-    }
-}
-
-/// Which edges are the same step.
-struct Steps {
-    /// For each edge, its step: the smallest edge of it.
-    of: Vec<u32>,
-    /// For each edge, the edges that go on from it without a square in between.
-    straight: Vec<Vec<u32>>,
-}
-
-impl Steps {
-    /// Finds the squares; none if two crossbars have more than two neighbours in common, which no grid has.
-    fn of(neighbours: &Neighbours) -> Option<Steps> {
-        let mut parents: Vec<u32> = (0..neighbours.to.len() as u32).collect();
-        let mut straight = vec![Vec::new(); neighbours.to.len()];
-        for x in 0..neighbours.crossbars() {
-            // By the crossbar at its end, each way of two edges.
-            let mut ways: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
-            for one in neighbours.edges(x) {
-                for two in neighbours.edges(neighbours.to[one as usize]) {
-                    ways.entry(neighbours.to[two as usize]).or_default().push((one, two));
-                }
-            }
-            ways.remove(&x);
-            for ways in ways.values() {
-                match ways[..] {
-                    [(one, two)] => straight[one as usize].push(two),
-                    // Each side is opposite to one of the other way's.
-                    [(a, b), (c, d)] => {
-                        join(&mut parents, a, d);
-                        join(&mut parents, c, b);
-                    }
-                    _ => return None,
-                }
-            }
-        }
-        let of = (0..parents.len() as u32).map(|edge| find(&mut parents, edge)).collect();
-        Some(Steps { of, straight })
-    }
-
-    /// The dimensions: rows of steps that have at least half of the edges that they must have with so many crossbars.
-    fn rows(&self, neighbours: &Neighbours, crossbars: usize) -> Vec<Row> {
-        let (next, previous) = self.neighbours();
-        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
-        self.of.iter().for_each(|&step| *sizes.entry(step).or_default() += 1);
-        let mut taken = vec![false; self.of.len()];
-        let mut rows: Vec<Row> = Vec::new();
-        for &step in sizes.keys() {
-            if taken[step as usize] {
-                continue;
-            }
-            let row = row_through(step, &next, &previous);
-            for &step in &row.steps {
-                taken[step as usize] = true;
-                taken[self.of[neighbours.back(step) as usize] as usize] = true;
-            }
-            let edges: usize = row.steps.iter().map(|step| sizes[step]).sum();
-            let length = row.dimension().length as usize;
-            let expected = crossbars * row.steps.len() / length;
-            let turns_back = row.steps.iter().any(|&s| row.steps.contains(&self.of[neighbours.back(s) as usize]));
-            if 2 * edges >= expected && !turns_back {
-                rows.push(row);
-            }
-        }
-        rows
-    }
-
-    /// For each step, the steps that most of its edges go on to, and come from; [`NONE`] where there is none, or where that
-    /// does not hold the other way round.
-    fn neighbours(&self) -> (Vec<u32>, Vec<u32>) {
-        let mut votes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
-        let mut size = vec![0; self.of.len()];
-        for (edge, straight) in self.straight.iter().enumerate() {
-            size[self.of[edge] as usize] += 1;
-            for &on in straight {
-                *votes.entry((self.of[edge], self.of[on as usize])).or_default() += 1;
-            }
-        }
-        let mut best = [vec![(0, NONE); self.of.len()], vec![(0, NONE); self.of.len()]];
-        for (&(one, two), &count) in votes.iter().filter(|&(&(one, _), &count)| 2 * count > size[one as usize]) {
-            best[0][one as usize] = best[0][one as usize].max((count, two));
-            best[1][two as usize] = best[1][two as usize].max((count, one));
-        }
-        let [on, from] = best.map(|best| best.into_iter().map(|(_, step)| step).collect::<Vec<u32>>());
-        let mutual = |there: &[u32], back: &[u32]| -> Vec<u32> {
-            let holds = |(step, &other): (usize, &u32)| other != NONE && back[other as usize] == step as u32;
-            there.iter().enumerate().map(|pair| if holds(pair) { *pair.1 } else { NONE }).collect()
-        };
-        (mutual(&on, &from), mutual(&from, &on))
-    }
-
-    /// Where each crossbar is, by what its edges say; empty where they say too little. None if they contradict each other, or if
-    /// too little is known.
-    fn places(&self, neighbours: &Neighbours, rows: &[Row]) -> Option<Vec<Vec<u32>>> {
-        // For each step, its dimension, and the places where it starts and ends.
-        let mut meaning = vec![None; self.of.len()];
-        for (dimension, row) in rows.iter().enumerate() {
-            let length = row.dimension().length;
-            for (&step, at) in row.steps.iter().zip(0..) {
-                let next = (at + 1) % length;
-                meaning[step as usize] = Some((dimension, at, next));
-                meaning[self.of[neighbours.back(step) as usize] as usize] = Some((dimension, next, at));
-            }
-        }
-        let meaning_of = |edge: u32| meaning[self.of[edge as usize] as usize];
-        let mut places = vec![vec![NONE; rows.len()]; neighbours.crossbars() as usize];
-        for x in 0..neighbours.crossbars() {
-            for (dimension, at, _) in neighbours.edges(x).filter_map(meaning_of) {
-                let place = &mut places[x as usize][dimension];
-                if *place != NONE && *place != at {
-                    return None;
-                }
-                *place = at;
-            }
-        }
-        // Steps in other dimensions lead to the same place in this one.
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for edge in 0..neighbours.to.len() as u32 {
-                let Some((along, ..)) = meaning_of(edge) else { continue };
-                let [from, to] = [neighbours.from[edge as usize], neighbours.to[edge as usize]].map(|x| x as usize);
-                for dimension in (0..rows.len()).filter(|&dimension| dimension != along) {
-                    if places[to][dimension] == NONE && places[from][dimension] != NONE {
-                        places[to][dimension] = places[from][dimension];
-                        changed = true;
-                    }
-                }
-            }
-        }
-        places.iter_mut().filter(|place| place.contains(&NONE)).for_each(Vec::clear);
-        let is_unknown = |x: u32| places[x as usize].is_empty() && !neighbours.edges(x).is_empty();
-        let unknown = (0..neighbours.crossbars()).filter(|&x| is_unknown(x)).count();
-        (10 * unknown <= places.len()).then_some(places)
-    }
-}
-
-/// The row that a step is in.
-fn row_through(step: u32, next: &[u32], previous: &[u32]) -> Row {
-    let mut first = step;
-    while previous[first as usize] != NONE && previous[first as usize] != step {
-        first = previous[first as usize];
-    }
-    let mut steps = vec![first];
-    let mut last = first;
-    while next[last as usize] != NONE && next[last as usize] != first {
-        last = next[last as usize];
-        steps.push(last);
-    }
-    Row { steps, is_ring: next[last as usize] == first }
-}
-
-fn find(parents: &mut [u32], edge: u32) -> u32 {
-    let mut root = edge;
-    while parents[root as usize] != root {
-        parents[root as usize] = parents[parents[root as usize] as usize];
-        root = parents[root as usize];
-    }
-    root
-}
-
-fn join(parents: &mut [u32], a: u32, b: u32) {
-    let (a, b) = (find(parents, a), find(parents, b));
-    parents[a.max(b) as usize] = a.min(b);
 }
