@@ -58,14 +58,17 @@ impl OutputArgs {
     /// Writes the files.
     pub(super) fn write(&self, maps: &Maps<'_>, routes: &Verified<RouteSet>) -> Result<(), Failure> {
         let topology = maps.found;
+        if let Some(path) = &self.ibnet_out {
+            let network = ibsim_network(topology, maps.front_end.into()).map_err(Failure::failed)?;
+            write_text(path, &network)?;
+        }
         if let Some(path) = &self.routes_out {
             write_routes(path, topology, routes)?;
         }
-        let texts: [(&Option<PathBuf>, &dyn Fn() -> String); 4] = [
+        let texts: [(&Option<PathBuf>, &dyn Fn() -> String); 3] = [
             (&self.topo_out, &|| topology.to_string()),
             (&self.slurm, &|| topology_conf(topology, maps.front_end)),
             (&self.hostfile, &|| hostfile(topology, maps.front_end)),
-            (&self.ibnet_out, &|| ibsim_network(topology, maps.front_end.into())),
         ];
         for (path, text) in texts {
             path.iter().try_for_each(|path| write_text(path, &text()))?;

@@ -113,6 +113,12 @@ pub enum InfinibandError {
         /// What it is doing.
         state: ManagerState,
     },
+    /// A node that somebody has locked.
+    #[error(
+        "`{0}` is locked by the key (M_Key) of a subnet manager: nothing was written; let that one set the key to zero, as OpenSM \
+         does with `m_key 0x0000000000000000` in its options, or switch the node off and on"
+    )]
+    Locked(String),
     /// A port that does not come up.
     #[error("{} ports did not become active; the first is {first}", .count)]
     NotActive {

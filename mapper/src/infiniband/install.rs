@@ -76,6 +76,13 @@ impl Readings {
         switches.map(|(_, x)| CrossbarId(x).into()).chain(hosts.map(|end| end.port.node))
     }
 
+    /// A node that is locked by a key.
+    fn locked(&self) -> Option<NodeId> {
+        let switches = self.switches.iter().zip(0..).map(|(info, x)| (info, CrossbarId(x).into()));
+        let ends = self.ends.iter().map(|end| (&end.info, end.port.node));
+        switches.chain(ends).find(|(info, _)| info.is_locked()).map(|(_, node)| node)
+    }
+
     /// The identifiers that the subnet is to have.
     pub fn assign(&self, topology: &Topology) -> Result<Lids, InfinibandError> {
         let switches: Vec<u16> = self.switches.iter().map(|info| info.lid.get()).collect();
@@ -83,7 +90,8 @@ impl Readings {
     }
 }
 
-/// Writes identifiers and tables, and makes all ports active that have a cable; unless another subnet manager is at work.
+/// Writes identifiers and tables, and makes all ports active that have a cable; unless another subnet manager is at work,
+/// or has locked a node.
 pub fn install(
     exchange: &mut Exchange,
     subnet: &Subnet,
@@ -92,6 +100,9 @@ pub fn install(
     routes: &RouteSet,
 ) -> Result<Installed, InfinibandError> {
     refuse_if_managed(exchange, subnet, &readings)?;
+    if let Some(node) = readings.locked() {
+        return Err(InfinibandError::Locked(subnet.topology().node_name(node).to_owned()));
+    }
     let manager = lids.host(subnet.front_end());
     let mut installation = Installation { exchange, subnet, lids, manager };
     let tables = ForwardingTables::new(subnet, lids, routes);

@@ -384,6 +384,12 @@ impl PortInfo {
         self.capabilities.get() & HAS_MANAGER != 0
     }
 
+    /// True if only who knows the port's key, the M_Key, may write what its node has. A node shows its key, or only how well it is
+    /// protected, in the upper two bits beside the LMC (section 14.2.4).
+    pub fn is_locked(&self) -> bool {
+        self.m_key.get() != 0 || self.protection_and_lmc >> 6 != 0
+    }
+
     /// Asks for a state; `None` leaves it as it is. The physical state is left as it is in any case.
     pub fn request_state(&mut self, state: Option<PortState>) {
         self.speed_and_state = self.speed_and_state & 0xf0 | state.map_or(0, |state| state as u8);

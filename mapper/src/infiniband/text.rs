@@ -36,16 +36,31 @@ pub fn forwarding_tables(subnet: &Subnet, lids: &Lids, tables: &ForwardingTables
     text
 }
 
+/// The longest name that ibsim keeps, in bytes.
+const NAME_BYTES: usize = 63;
+
+/// A name that a network file of ibsim cannot hold: quotes end it, and ibsim keeps `@` and `#` for itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "ibsim takes no node of the name `{0}`: its names have at most {NAME_BYTES} bytes, none of them `\"`, `@` or `#`; write the \
+     map with `--topo-out`, rename the node there, and give the file by `--from-topo`"
+)]
+pub struct UnfitName(pub String);
+
 /// A topology as a network of ibsim (`ibsim -s FILE`): crossbars become switches, hosts adapters, and ports count from 1.
 /// The front end comes first, since that is where ibsim's clients sit that do not say where.
-pub fn ibsim_network(topology: &Topology, front_end: NodeId) -> String {
+pub fn ibsim_network(topology: &Topology, front_end: NodeId) -> Result<String, UnfitName> {
     let mut text = String::new();
     let hosts = topology.host_ids().map(NodeId::Host);
     let crossbars = topology.crossbar_ids().map(NodeId::Crossbar);
     let others = hosts.chain(crossbars).filter(|&node| node != front_end);
     for node in std::iter::once(front_end).chain(others) {
         let kind = if matches!(node, NodeId::Host(_)) { "Hca" } else { "Switch" };
-        line(&mut text, format_args!("{kind}\t{} \"{}\"", topology.ports_of(node), topology.node_name(node)));
+        let name = topology.node_name(node);
+        if name.len() > NAME_BYTES || name.contains(['"', '@', '#']) {
+            return Err(UnfitName(name.to_owned()));
+        }
+        line(&mut text, format_args!("{kind}\t{} \"{name}\"", topology.ports_of(node)));
         for port in 0..topology.ports_of(node) {
             if let Some(peer) = topology.peer(PortId::new(node, port)) {
                 let name = topology.node_name(peer.node);
@@ -54,7 +69,7 @@ pub fn ibsim_network(topology: &Topology, front_end: NodeId) -> String {
         }
         line(&mut text, format_args!(""));
     }
-    text
+    Ok(text)
 }
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -26,6 +26,13 @@ fn a_run_writes_what_others_read() {
 }
 
 #[test]
+fn a_name_that_ibsim_would_not_read_back_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("m.topo", "topo 1\ncrossbar x 2\nhost a\"b 0x1\nhost c 0x2\ncable a\"b x:0\ncable c x:1\n");
+    sandbox.fails("--from-topo m.topo --ibnet-out m.net", 1, &["name `a\"b`", "`--from-topo`"]);
+}
+
+#[test]
 fn graphviz_reads_the_graph() {
     if !installed("dot") {
         eprintln!("skipped: graphviz is not installed; `apt-get install graphviz`");

@@ -28,7 +28,12 @@ fn intended(sandbox: &Sandbox, found: &Topology) -> Topology {
 
 #[test]
 fn a_subnet_is_found_as_it_is() {
-    for fabric in [CLOS, RANDOM] {
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join("odd.topo");
+    let text =
+        "topo 1\ncrossbar k'[1]=\\ 4\nhost knöchel 0x1\nhost lid 0x2\ncable knöchel k'[1]=\\:0\ncable lid k'[1]=\\:3\n";
+    std::fs::write(&odd, text).unwrap();
+    for fabric in [CLOS, RANDOM, &format!("sim:{}", odd.display())] {
         let Some(sandbox) = Sandbox::with_subnet(fabric) else { return };
         sandbox.mapper("ibsim", "--topo-out found.topo");
         let found = read_file(sandbox.path("found.topo")).unwrap();

@@ -10,6 +10,7 @@ mod theirs;
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use subnet::Network;
 use table::Table;
 use twowire_fabric::program::{Failure, interrupt};
@@ -28,20 +29,25 @@ use twowire_fabric::program::{Failure, interrupt};
 )]
 struct Args {
     /// The subnets: `pink`, or the hosts of a Clos of three levels, of crossbars of the least ports that will do
-    #[arg(long, value_name = "NETWORKS", value_delimiter = ',', default_value = "pink")]
-    networks: Vec<String>,
+    #[arg(long, value_name = "NETWORKS", value_delimiter = ',', value_parser = element::<String>, default_value = "pink")]
+    networks: Vec<Option<String>>,
     /// OpenSM's engines
-    #[arg(long, value_name = "ENGINES", value_delimiter = ',', default_value = "minhop,updn,ftree")]
-    engines: Vec<String>,
+    #[arg(long, value_name = "ENGINES", value_delimiter = ',', value_parser = element::<String>, default_value = "minhop,updn,ftree")]
+    engines: Vec<Option<String>>,
     /// Numbers of hosts for which routes and proof alone are timed
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',', default_value = "1024,11664,39366,93312")]
-    growth: Vec<u64>,
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',', value_parser = element::<u64>, default_value = "1024,11664,39366,93312")]
+    growth: Vec<Option<u64>>,
     /// How often each program runs; the table has medians
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: usize,
     /// The folder of the program mapper
     #[arg(long, value_name = "DIR", default_value = "target/release")]
     programs: PathBuf,
+}
+
+/// An element of a list; none for an empty one, so that `""` is the empty list.
+fn element<T: FromStr>(text: &str) -> Result<Option<T>, T::Err> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn main() -> ExitCode {
@@ -53,22 +59,22 @@ fn run(args: &Args) -> Result<(), Failure> {
     let work = tempfile::tempdir().map_err(Failure::failed)?;
     let mapper = std::path::absolute(args.programs.join("mapper")).map_err(Failure::failed)?;
     let mut table = Table::default();
-    for name in args.networks.iter().filter(|name| !name.is_empty()) {
+    for name in args.networks.iter().flatten() {
         let network = Network::prepare(work.path(), name, &mapper)?;
         for _ in 0..args.rounds {
             ours::discover(&network, &mapper, &mut table)?;
             theirs::discover(&network, &mut table)?;
             ours::install(&network, &mapper, &mut table)?;
-            for engine in &args.engines {
+            for engine in args.engines.iter().flatten() {
                 theirs::install(&network, engine, &mut table)?;
             }
             ours::route(name, &network.topology, &mapper, &mut table)?;
-            if args.engines.iter().any(|engine| engine == "ftree") {
+            if args.engines.iter().flatten().any(|engine| engine == "ftree") {
                 theirs::route(&network, &mut table)?;
             }
         }
     }
-    for &hosts in &args.growth {
+    for &hosts in args.growth.iter().flatten() {
         let topology = subnet::clos(hosts)?;
         let file = work.path().join("growth.topo");
         std::fs::write(&file, topology.to_string()).map_err(Failure::failed)?;
@@ -77,4 +83,24 @@ fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     table.print()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::Parser;
+
+    #[test]
+    fn every_list_may_be_empty() {
+        let lists = |text: &str| {
+            let words = ["mapper-against", "--networks", text, "--engines", text, "--growth", text];
+            let args = Args::try_parse_from(words).unwrap();
+            let networks = args.networks.into_iter().flatten();
+            let engines = args.engines.into_iter().flatten();
+            (networks.collect::<Vec<_>>(), engines.count(), args.growth.into_iter().flatten().sum::<u64>())
+        };
+        assert_eq!(lists(""), (vec![], 0, 0));
+        assert_eq!(lists("16,54"), (vec!["16".to_owned(), "54".to_owned()], 2, 70));
+        assert!(Args::try_parse_from(["mapper-against", "--growth", "many"]).is_err());
+    }
 }

@@ -23,6 +23,8 @@ pub(super) struct Subnet {
     pub(super) tops: HashMap<CrossbarId, u16>,
     /// Subnet managers; one of no state has gone without a word.
     pub(super) managers: HashMap<NodeId, Option<ManagerState>>,
+    /// Nodes that are locked by a key.
+    locked: HashSet<NodeId>,
     /// Packets that went where nobody hears them.
     pub(super) unheard: usize,
     /// Nodes that answer nothing.
@@ -54,6 +56,7 @@ impl Subnet {
             tables,
             tops: HashMap::new(),
             managers: HashMap::new(),
+            locked: HashSet::new(),
             unheard: 0,
             mute: HashSet::new(),
             capacity: LAST_LID + 1,
@@ -87,12 +90,26 @@ impl Subnet {
         self.managers.insert(node, state);
     }
 
+    /// Locks a node by a key, which its ports show if they protect it so little; what is written without it is dropped.
+    pub(super) fn lock(&mut self, node: NodeId, protection: u8) {
+        for (_, info) in self.ports.iter_mut().filter(|((of, _), _)| *of == node) {
+            let mut data = info.to_data();
+            data[7] = u8::from(protection == 0); // the lowest byte of M_Key
+            data[34] |= protection << 6;
+            *info = PortInfo::from_data(data);
+        }
+        self.locked.insert(node);
+    }
+
     /// What a request gets; `None` where nobody hears it.
     pub(super) fn answer(&mut self, from: HostId, smp: &Smp) -> Option<Smp> {
         let Some((node, came_in)) = self.walk(from, smp.route()) else {
             self.unheard += 1;
             return None;
         };
+        if smp.writes() && self.locked.contains(&node) {
+            return None;
+        }
         let (status, data) = match smp.attribute()? {
             Attribute::NodeInfo => (0, self.node_info(node, came_in).to_data()),
             Attribute::NodeDescription => {

@@ -8,7 +8,7 @@ use super::install::{Installed, Readings, install};
 use super::lids::Lids;
 use super::smp::{DATA, ManagerState, NodeInfo, PortInfo, SMP_SIZE, Smp, node_description};
 use super::subnet::Subnet as Found;
-use super::text::{forwarding_tables, ibsim_network};
+use super::text::{UnfitName, forwarding_tables, ibsim_network};
 use crate::engine::{self, Request, TopologyKind};
 use crate::verify::verify;
 use fabric::{Subnet, Wire};
@@ -205,6 +205,20 @@ fn nothing_is_written_where_another_subnet_manager_is_at_work() {
 }
 
 #[test]
+fn nothing_is_written_where_a_node_is_locked_by_a_key() {
+    for (node, protection) in [(NodeId::from(HostId(5)), 0), (HostId(0).into(), 1), (CrossbarId(3).into(), 0)] {
+        let topology = clos();
+        let subnet = shared(&topology);
+        subnet.borrow_mut().lock(node, protection);
+        let before = subnet.borrow().ports.clone();
+        let error = bring_up(&mut exchange(&subnet, 0.0, 1)).expect_err("it takes nothing");
+        assert!(matches!(&error, InfinibandError::Locked(place) if place == topology.node_name(node)), "{error}");
+        assert!(before == subnet.borrow().ports, "a port was written");
+        assert!(subnet.borrow().tables.values().flatten().all(|&port| port == 0xff), "a table was written");
+    }
+}
+
+#[test]
 fn a_table_that_is_too_small_is_refused_before_anything_is_written() {
     let subnet = shared(&clos());
     subnet.borrow_mut().capacity = 20;
@@ -248,9 +262,25 @@ fn the_file_of_tables_says_what_the_tables_say() {
 
 #[test]
 fn a_network_file_has_each_cable_at_both_ends_and_the_front_end_first() {
-    let text = ibsim_network(&clos(), HostId(2).into());
+    let text = ibsim_network(&clos(), HostId(2).into()).expect("its names fit");
     assert!(text.starts_with("Hca\t1 \"n1\"\n[1]\t\"x1.1\"[1]\n\nHca\t1 \"master\"\n"), "{text}");
     assert_eq!(text.lines().filter(|line| line.starts_with('[')).count(), 2 * clos().cables().len());
+}
+
+#[test]
+fn a_network_file_takes_only_names_that_ibsim_reads_back() {
+    let long = "n".repeat(63);
+    let named = |name: &str| {
+        let mut topology = Topology::new("named");
+        topology.add_host(name, UniqueId(1), 1).expect("a name without spaces");
+        ibsim_network(&topology, HostId(0).into())
+    };
+    for name in ["a'=\\[1]lid", "knöchel", &long] {
+        assert_eq!(named(name), Ok(format!("Hca\t1 \"{name}\"\n\n")));
+    }
+    for name in ["a\"b", "a@b", &format!("{long}n")] {
+        assert_eq!(named(name), Err(UnfitName(name.to_owned())));
+    }
 }
 
 proptest! {
