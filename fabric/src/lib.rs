@@ -28,6 +28,8 @@ pub mod endpoint;
 pub mod id;
 pub mod map;
 pub mod middleware;
+#[cfg(target_os = "linux")]
+pub mod parent;
 #[cfg(feature = "program")]
 pub mod program;
 pub mod protocol;

@@ -6,6 +6,7 @@ mod sandbox;
 use sandbox::{Sandbox, until};
 use serde_json::json;
 use std::fs;
+use std::time::Duration;
 use twowire_fabric::protocol::{Port, Received, Transmit};
 use twowire_fabric::route::{Hop, Route};
 use twowire_fabric::wire::Packet;
@@ -21,6 +22,9 @@ fn attach(sandbox: &Sandbox, host: &str, attachment: Attachment) -> XbarPort {
     XbarPort::attach(&sandbox.path().join("x"), &options).unwrap()
 }
 
+/// How long a frame may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// From a host at port `from` of x0 to one at port `to` of x1.
 fn across(from: u8, to: u8) -> Route {
     Route::from_hops(&[Hop::between(from, 7), Hop::between(7, to)]).unwrap()
@@ -30,6 +34,43 @@ fn across(from: u8, to: u8) -> Route {
 fn probe(port: &mut XbarPort, nonce: u32, way: Route) {
     let packet = Packet::with_payload(Probe { session: 9, nonce }, way.as_bytes().to_vec().into());
     port.send(Transmit::new(way, packet)).unwrap();
+}
+
+/// Asks who is at the end of a route, and waits a moment for an answer.
+fn is_answered(port: &mut XbarPort, nonce: u32, way: Route) -> bool {
+    probe(port, nonce, way);
+    let deadline = port.now() + Duration::from_millis(300);
+    while port.now() < deadline {
+        if port.recv().unwrap().is_some() {
+            return true;
+        }
+        port.wait(deadline).unwrap();
+    }
+    false
+}
+
+/// Waits until a frame can be sent.
+fn wait_for_room(port: &mut XbarPort) {
+    let deadline = port.now() + LIMIT;
+    while !port.can_send() {
+        assert!(port.now() < deadline, "{} has no room", port.host_name());
+        port.wait(deadline).unwrap();
+    }
+}
+
+/// Waits for the next packet.
+fn next(port: &mut XbarPort) -> Packet {
+    let deadline = port.now() + LIMIT;
+    loop {
+        match port.recv().unwrap() {
+            Some(Received::Packet(packet)) => return packet,
+            Some(other) => panic!("{other:?}"),
+            None => {
+                assert!(port.now() < deadline, "nothing came to {}", port.host_name());
+                port.wait(deadline).unwrap();
+            }
+        }
+    }
 }
 
 #[test]
@@ -61,17 +102,7 @@ fn hosts_answer_until_their_cable_is_cut() {
     assert_eq!(respond.first_json(), json!({"hosts": 2}));
     let mut port = attach(&sandbox, "n0", Attachment::Datagrams);
     let way = across(0, 0);
-    let mut answered = |nonce: u32| {
-        probe(&mut port, nonce, way);
-        let deadline = port.now() + std::time::Duration::from_millis(300);
-        while port.now() < deadline {
-            if port.recv().unwrap().is_some() {
-                return true;
-            }
-            port.wait(deadline).unwrap();
-        }
-        false
-    };
+    let mut answered = |nonce: u32| is_answered(&mut port, nonce, way);
     // An answer may be late on a busy machine, and none comes over a cable that is cut.
     until("an answer", || answered(1));
     sandbox.ok("cut x x0:7");
@@ -111,6 +142,25 @@ fn a_program_that_emulates_a_card_is_plugged_in() {
     sandbox.fails("plug x n1", 2, &["COMMAND"]);
 }
 
+/// The crossbars and a card that belong to a shell, which gets no chance to end them.
+#[test]
+fn what_belongs_to_a_process_ends_with_it() {
+    let sandbox = Sandbox::with(TOPO);
+    let _stays = sandbox.serving("--topo small.topo");
+    let script = "$0 plug x n1 --parent $$ -- sleep 600 & $0 serve --at y --topo small.topo --parent $$ --json & wait";
+    let shell = sandbox.shell(script);
+    assert_eq!(shell.first_json()["at"], "y");
+    let card = || sandbox.json("hosts x --json")["hosts"][1]["attached"]["process"].clone();
+    until("a card that is plugged in", || !card().is_null());
+    sandbox.ok("hosts y");
+    shell.kill();
+    until("the end of the card", || card().is_null());
+    until("the end of the crossbars", || sandbox.run("hosts y").status.code() == Some(1));
+    for orphan in ["serve --at z --topo small.topo --parent 1", "plug x n1 --parent 1 -- true"] {
+        sandbox.fails(orphan, 1, &["--parent 1: that process has not started this one"]);
+    }
+}
+
 /// A process that is killed with frames on their way to it and from it costs the others nothing.
 #[test]
 fn a_killed_host_stalls_nobody() {
@@ -122,36 +172,50 @@ fn a_killed_host_stalls_nobody() {
     let (to_victim, to_b) = (across(0, 0), across(0, 1));
     let mut victim = Some(victim);
     for nonce in 0..2_000 {
-        let deadline = a.now() + std::time::Duration::from_secs(20);
         for way in [to_victim, to_victim, to_b] {
-            while !a.can_send() {
-                assert!(a.now() < deadline, "no room to send frame {nonce}");
-                a.wait(deadline).unwrap();
-            }
+            wait_for_room(&mut a);
             probe(&mut a, nonce, way);
         }
         if nonce == 1_000 {
             victim.take().unwrap().kill();
         }
         while a.recv().unwrap().is_some() {}
-        let deadline = b.now() + std::time::Duration::from_secs(20);
-        loop {
-            match b.recv().unwrap() {
-                Some(Received::Packet(packet)) => {
-                    assert_eq!(packet.header, Probe { session: 9, nonce }.into());
-                    break;
-                }
-                Some(other) => panic!("{other:?}"),
-                None => {
-                    assert!(b.now() < deadline, "frame {nonce} did not come");
-                    b.wait(deadline).unwrap();
-                }
-            }
-        }
+        assert_eq!(next(&mut b).header, Probe { session: 9, nonce }.into());
     }
     until("the end of the killed host", || sandbox.json("hosts x --json")["hosts"][2]["attached"].is_null());
     let respond = sandbox.start("respond x --hosts n2 --json");
     assert_eq!(respond.first_json(), json!({"hosts": 1}), "its place is free again");
+}
+
+/// A process that is stopped gets no more than its queue holds; the one beside it gets all that the same sender has for it. Once the
+/// process goes on it answers again.
+#[test]
+fn a_stopped_host_gets_what_its_queue_holds_and_stalls_nobody() {
+    let sandbox = Sandbox::with(TOPO);
+    let _serve = sandbox.serving("--topo small.topo");
+    let stopped = sandbox.start("respond x --hosts n2 --json");
+    stopped.first_json();
+    stopped.signal("STOP");
+    let (mut a, mut b) = (attach(&sandbox, "n0", Attachment::Rings), attach(&sandbox, "master", Attachment::Rings));
+    let filler = Packet::with_payload(Probe { session: 9, nonce: 0 }, vec![7; 4096].into());
+    for nonce in 0..2_000 {
+        wait_for_room(&mut a);
+        a.send(Transmit::new(across(0, 0), filler.clone())).unwrap();
+        wait_for_room(&mut a);
+        probe(&mut a, nonce, across(0, 1));
+        a.flush().unwrap();
+        assert_eq!(next(&mut b).header, Probe { session: 9, nonce }.into());
+    }
+    let counters = sandbox.json("counters x --json");
+    let port = |name: &str| counters["ports"].as_array().unwrap().iter().find(|p| p["port"] == name).unwrap();
+    let (full, free) = (port("x1:0"), port("x1:1"));
+    assert!(full["drops"]["queue-full"].as_u64().unwrap() > 1_000, "{counters}");
+    assert_eq!(
+        (free["frames"].as_u64(), counters["drops"]["queue-full"].as_u64()),
+        (Some(2_000), full["drops"]["queue-full"].as_u64())
+    );
+    stopped.signal("CONT");
+    until("an answer", || is_answered(&mut a, 7, across(0, 0)));
 }
 
 #[test]

@@ -73,6 +73,13 @@ impl Sandbox {
         Running(child)
     }
 
+    /// Starts a shell with this script, in which `$0` is the program.
+    pub(crate) fn shell(&self, script: &str) -> Running {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_xbar")]).current_dir(self.path());
+        Running(shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
     /// A server at `x` that is ready.
     pub(crate) fn serving(&self, words: &str) -> Running {
         let serve = self.start(&format!("serve --at x --json {words}"));
@@ -97,9 +104,14 @@ impl Running {
 
     /// Ctrl-C.
     pub(crate) fn interrupt(mut self) -> ExitStatus {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        self.signal("INT");
         self.0.wait().unwrap()
+    }
+
+    /// Sends it a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
     /// Kills it at once.

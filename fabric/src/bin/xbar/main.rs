@@ -9,8 +9,10 @@ mod strike;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use rustix::process::Pid;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use twowire_fabric::parent::die_with;
 use twowire_fabric::program::{Failure, print};
 
 /// Crossbars in real time, to which hosts attach from other processes.
@@ -59,6 +61,26 @@ struct At {
     /// Where the server listens
     #[arg(value_name = "PATH")]
     path: PathBuf,
+}
+
+/// The process that started this one, for those that are not to outlive it.
+#[derive(Args, Debug)]
+struct Parent {
+    /// Ends, killed, when the process that started it does: the thread of PROCESS that did so
+    #[arg(long = "parent", value_name = "PROCESS", value_parser = clap::value_parser!(i32).range(1..))]
+    process: Option<i32>,
+}
+
+impl Parent {
+    fn die_with(&self) -> Result<(), Failure> {
+        let Some(process) = self.process else { return Ok(()) };
+        match Pid::from_raw(process).map(die_with).transpose().map_err(Failure::failed)? {
+            Some(true) => Ok(()),
+            _ => {
+                Err(Failure::Failed(format!("--parent {process}: that process has not started this one, or has ended")))
+            }
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,6 @@
 //! `xbar plug`.
 
-use super::At;
+use super::{At, Parent};
 use clap::Args;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -21,6 +21,8 @@ use twowire_fabric::xbar::Plug;
 pub(super) struct PlugArgs {
     #[command(flatten)]
     at: At,
+    #[command(flatten)]
+    parent: Parent,
     /// The host to be
     #[arg(value_name = "HOST")]
     host: String,
@@ -30,6 +32,7 @@ pub(super) struct PlugArgs {
 }
 
 pub(super) fn run(args: &PlugArgs) -> Result<(), Failure> {
+    args.parent.die_with()?;
     let plug = Plug::new(&args.at.path, Some(&args.host)).map_err(Failure::failed)?;
     let fd = plug.bequeath().map_err(Failure::failed)?;
     let mac = Mac::of_card(plug.unique_id()).map_or_else(String::new, |mac| mac.to_string());

@@ -1,5 +1,6 @@
 //! `xbar serve`.
 
+use super::Parent;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -24,9 +25,11 @@ pub(super) struct ServeArgs {
     /// The largest payload of a frame, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_PAYLOAD as u16, value_parser = clap::value_parser!(u16).range(1024..))]
     max_payload: u16,
-    /// How long a frame waits for a host whose queue is full
+    /// How long frames wait at most, all together, for a host whose queue is full, until it has had room for 128 again
     #[arg(long, value_name = "TIME", default_value = "5ms", value_parser = patience)]
     patience: Duration,
+    #[command(flatten)]
+    parent: Parent,
     /// Prints what is served as a JSON object
     #[arg(long)]
     json: bool,
@@ -52,6 +55,7 @@ struct Served<'a> {
 }
 
 pub(super) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    args.parent.die_with()?;
     let topology = args.topo.topology().map_err(Failure::failed)?;
     catch();
     raise_file_limit();

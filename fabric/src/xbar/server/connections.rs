@@ -115,7 +115,8 @@ impl Server {
             Attachment::Datagrams => self.make_datagrams(host, Framing::Plain).map_err(refused)?,
             Attachment::Card => self.make_datagrams(host, Framing::Ethernet).map_err(refused)?,
         };
-        self.hosts[host.0 as usize] = Some(Box::new(Attached::new(index, inbound, outbound)));
+        let attached = Attached::new(index, inbound, outbound, self.config.patience);
+        self.hosts[host.0 as usize] = Some(Box::new(attached));
         if let Some(connection) = self.connections.get_mut(&index) {
             connection.host = Some(host);
         }

@@ -7,6 +7,7 @@ use super::hosts::{Attached, Broken, Inbound, Taken};
 use super::{Server, now};
 use crate::topology::{HostId, PortId};
 use rustix::event::epoll;
+use std::time::Instant;
 
 /// Frames that are taken from one host before the next one's turn.
 const BATCH: usize = 64;
@@ -65,7 +66,7 @@ impl Server {
             } else if content == Content::Malformed || frame.is_empty() || frame.len() > max_frame {
                 self.switches.count_drop(PortId::new(from, 0), DropCause::Malformed);
             } else if let Some(arrival) = self.switches.forward(from, &frame)
-                && !self.deliver(arrival, &frame[arrival.hops..])
+                && !self.deliver(arrival, &frame[arrival.hops..], None)
             {
                 self.hold(from, arrival, &frame[arrival.hops..]);
             }
@@ -84,22 +85,26 @@ impl Server {
         Ok(taken > 0)
     }
 
-    /// Puts a frame into the queue of its host, or drops it; false if it is to wait for room.
-    fn deliver(&mut self, arrival: Arrival, frame: &[u8]) -> bool {
+    /// Puts a frame, which has waited since some instant or not at all, into the queue of its host, or drops it; false if it is to wait for
+    /// room.
+    fn deliver(&mut self, arrival: Arrival, frame: &[u8], waits_since: Option<Instant>) -> bool {
         let Some(attached) = &mut self.hosts[arrival.host.0 as usize] else {
             self.switches.count_drop(arrival.by, DropCause::NoHost);
             return true;
         };
+        if let Some(since) = waits_since {
+            attached.credit.spend(since, now());
+        }
         match attached.outbound.has_room(frame.len()) {
             Ok(true) => {
-                attached.stuck = false;
+                attached.credit.earn();
                 attached.outbound.push(frame);
                 if !std::mem::replace(&mut attached.unpublished, true) {
                     self.touched.push(arrival.host);
                 }
                 true
             }
-            Ok(false) if attached.stuck => {
+            Ok(false) if attached.credit.is_spent() => {
                 self.switches.count_drop(arrival.by, DropCause::QueueFull);
                 true
             }
@@ -115,7 +120,7 @@ impl Server {
     /// Keeps a frame, and with it all that its sender sends after it, until its destination has room.
     fn hold(&mut self, from: HostId, arrival: Arrival, frame: &[u8]) {
         if let Some(attached) = self.hosts[from.0 as usize].as_deref_mut() {
-            attached.held = Some((arrival, now() + self.config.patience));
+            attached.held = Some((arrival, now()));
             attached.held_frame.clear();
             attached.held_frame.extend_from_slice(frame);
         }
@@ -127,19 +132,13 @@ impl Server {
     /// Tries the frame of `from` that is held, if there is one; false if it still is.
     fn release(&mut self, from: HostId) -> bool {
         let Some(attached) = self.hosts[from.0 as usize].as_deref_mut() else { return false };
-        let Some((arrival, until)) = attached.held.take() else { return true };
+        let Some((arrival, since)) = attached.held.take() else { return true };
         let frame = std::mem::take(&mut attached.held_frame);
-        let delivered = self.deliver(arrival, &frame);
-        if !delivered && now() >= until {
-            self.switches.count_drop(arrival.by, DropCause::QueueFull);
-            if let Some(full) = self.hosts[arrival.host.0 as usize].as_deref_mut() {
-                full.stuck = true;
-            }
-        } else if !delivered && let Some(attached) = self.hosts[from.0 as usize].as_deref_mut() {
-            (attached.held, attached.held_frame) = (Some((arrival, until)), frame);
-            return false;
+        let gone = self.deliver(arrival, &frame, Some(since));
+        if !gone && let Some(attached) = self.hosts[from.0 as usize].as_deref_mut() {
+            (attached.held, attached.held_frame) = (Some((arrival, since)), frame);
         }
-        true
+        gone
     }
 
     /// Lets a host have the frames that were put into its queue.

@@ -3,12 +3,13 @@
 use super::super::Attachment;
 use super::super::framing::{Content, Framing};
 use super::super::ring::{Consumer, Producer, RingError};
+use super::credit::Credit;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What was taken out of a host's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,11 +149,11 @@ pub(super) struct Attached {
     pub(super) connection: usize,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
-    /// A frame that came in, and waits for room in the queue of its destination until this instant.
+    /// A frame that came in, and waits since this instant for room in the queue of its destination.
     pub(super) held: Option<(super::Arrival, Instant)>,
     pub(super) held_frame: Vec<u8>,
-    /// Its queue was full for so long that a frame was dropped, and nothing was taken out since.
-    pub(super) stuck: bool,
+    /// How long others may wait for room in its queue.
+    pub(super) credit: Credit,
     /// It is among those that are looked at in each round, since so many rounds without a frame.
     pub(super) active: bool,
     pub(super) idle_rounds: u32,
@@ -163,14 +164,14 @@ pub(super) struct Attached {
 }
 
 impl Attached {
-    pub(super) fn new(connection: usize, inbound: Inbound, outbound: Outbound) -> Attached {
+    pub(super) fn new(connection: usize, inbound: Inbound, outbound: Outbound, patience: Duration) -> Attached {
         Attached {
             connection,
             inbound,
             outbound,
             held: None,
             held_frame: Vec::new(),
-            stuck: false,
+            credit: Credit::new(patience),
             active: false,
             idle_rounds: 0,
             unpublished: false,

@@ -2,12 +2,13 @@
 //!
 //! One thread moves all frames. It looks at the rings of the hosts that were busy lately, round after round; a host that
 //! was not asks for attention by a message, and when no host is busy the thread sleeps. Whatever a host does, or does not
-//! do, costs the others no more than a bounded time once: a frame whose destination has no room is held for
-//! [`ServerConfig::patience`], during which its sender's next frames wait behind it; then it is dropped, and so are
-//! further ones, at once, until that destination takes a frame out.
+//! do, costs the others no more than a bounded time: a frame whose destination has no room is held while that destination has
+//! credit, during which its sender's next frames wait behind it; then it is dropped, and so are further ones. All of the credit is
+//! [`ServerConfig::patience`], and it comes back with the frames for which the destination has room ([`credit`]).
 
 mod commands;
 mod connections;
+mod credit;
 mod forwarding;
 mod hosts;
 mod listener;
@@ -38,7 +39,7 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 pub struct ServerConfig {
     /// The largest payload, in bytes.
     pub max_payload: usize,
-    /// How long a frame waits for room in its destination's queue.
+    /// How long frames wait at most, all together, for room in a destination's queue, until it has had room for 128 frames.
     pub patience: Duration,
 }
 
@@ -166,8 +167,11 @@ impl Server {
 
     /// How long the thread may sleep: while frames are held, until the first one's time is over.
     fn longest_sleep(&self) -> Duration {
-        let held = self.active.iter().filter_map(|&host| self.attached(host)?.held.as_ref());
-        let first = held.map(|&(_, until)| until).min();
+        let end = |&host: &HostId| {
+            let (arrival, since) = self.attached(host)?.held?;
+            Some(self.attached(arrival.host)?.credit.end(since))
+        };
+        let first = self.active.iter().filter_map(end).min();
         first.map_or(LONGEST_SLEEP, |until| until.saturating_duration_since(now()).min(LONGEST_SLEEP))
     }
 

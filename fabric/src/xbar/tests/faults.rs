@@ -6,10 +6,14 @@ use crate::raw::{self, BROADCAST};
 use crate::topology::PortId;
 use crate::topology::generate::{Clos, pink};
 use crate::wire::frame;
+use std::time::Duration;
 
 fn small() -> Running {
-    let clos = Clos { hosts: 16, radix: 8, levels: 2, oversubscription: 1.0 };
-    Running::new(clos.build().unwrap(), ServerConfig::default())
+    Running::new(small_clos(), ServerConfig::default())
+}
+
+fn small_clos() -> Topology {
+    Clos { hosts: 16, radix: 8, levels: 2, oversubscription: 1.0 }.build().unwrap()
 }
 
 fn name(running: &Running, host: u32) -> String {
@@ -144,6 +148,28 @@ fn who_never_reads_costs_the_others_nothing() {
         assert!(running.drops(DropCause::QueueFull) > 4_000, "{}", running.drops(DropCause::QueueFull));
         drop(deaf);
     }
+}
+
+/// One host sends to another, whose queue is short, more than it reads, and to a third. What the third gets does not wait for what the
+/// second takes: only for the share of the patience that the second earns by each frame that it takes, here a 128th of 250 ms.
+#[test]
+fn who_reads_slowly_does_not_set_the_pace_of_the_others() {
+    let config = ServerConfig { patience: Duration::from_millis(250), ..ServerConfig::default() };
+    let running = Running::new(small_clos(), config);
+    let options = AttachOptions { host: Some(name(&running, 1)), ring_bytes: 32 << 10, ..AttachOptions::default() };
+    let mut slow = XbarPort::attach(&running.path(), &options).unwrap();
+    let (mut a, mut b) = (attach(&running, 0), attach(&running, 12));
+    let [to_slow, to_b] = [1, 12].map(|to| route(&running.topology, HostId(0), HostId(to)));
+    let end = a.now() + LIMIT;
+    for nonce in 0..300 {
+        (0..3).for_each(|_| send(&mut a, to_slow, packet(nonce, 4096)));
+        send(&mut a, to_b, packet(nonce, 64));
+        expect(&mut b, nonce);
+        slow.recv().unwrap();
+        assert!(a.now() < end, "after {LIMIT:?} only {nonce} frames have come");
+    }
+    let drops = running.drops(DropCause::QueueFull);
+    assert!((500..=600).contains(&drops), "{drops}");
 }
 
 /// A frame to a host that nobody is goes nowhere, and is counted.

@@ -3,11 +3,13 @@
 
 use crate::args::Plan;
 use mpi_abi::launch::ticket::Holder;
+use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use twowire_fabric::parent::die_with;
 
 /// What the options say of hosts, and the part of a job that this is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,9 +92,9 @@ impl Hosts {
     /// A part dies with its agent.
     pub(crate) fn die_with_parent(&self) -> io::Result<()> {
         let Some(part) = self.part else { return Ok(()) };
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        match rustix::process::getppid() {
-            Some(parent) if parent.as_raw_pid().cast_unsigned() == part.parent.process => Ok(()),
+        let parent = Pid::from_raw(part.parent.process.cast_signed());
+        match parent.map(die_with).transpose()? {
+            Some(true) => Ok(()),
             _ => Err(io::Error::other("whoever started this part of the job is gone")),
         }
     }

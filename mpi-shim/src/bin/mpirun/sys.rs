@@ -2,19 +2,18 @@
 #![allow(unsafe_code)]
 
 use mpi_abi::launch::signals::SignalSet;
-use rustix::process::Signal;
 use rustix::thread::CpuSet;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use twowire_fabric::parent::die_with;
 
 /// Makes the process that `command` starts die with this one, hear the signals of `unblocked` again, and run on `cpu`.
 pub(crate) fn prepare(command: &mut Command, unblocked: SignalSet, cpu: Option<CpuSet>) {
     let parent = rustix::process::getpid();
     let between = move || {
         unblocked.unblock()?;
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        if rustix::process::getppid() != Some(parent) {
+        if !die_with(parent)? {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         if let Some(cpu) = &cpu {
