@@ -9,4 +9,5 @@ pub mod cli;
 pub mod job;
 pub mod lab;
 pub mod noded;
+pub mod roll_call;
 pub mod up;

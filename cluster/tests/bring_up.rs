@@ -95,7 +95,7 @@ fn bring_up_nodes_with(secret: Option<ClusterSecret>, options: &UpOptions) -> Up
     let offered = Offered { image: bootable.image, secret: Some(ClusterSecret::new(&[1; SECRET_LEN])), nonce: 0 };
     let pace = Pace::simulated(options.node_timeout);
     let (plan, outputs) = (plan::of_topology(&topology, front_end).unwrap(), Outputs::open(options).unwrap());
-    phases::run(options, &mut port, pace, &plan, &offered, outputs, &Progress::new(true)).unwrap().0
+    phases::run(options, &mut port, pace, &plan, &offered, outputs, &Progress::new(true)).unwrap().report
 }
 
 #[test]

@@ -198,6 +198,7 @@ fn options(args: UpArgs) -> LabOptions {
         bootnode: args.bootnode.unwrap_or(usual.bootnode),
         settings: args.settings,
         image_settings: args.image_settings,
+        stays: true,
         at: usual.at,
         xbar: usual.xbar,
     }

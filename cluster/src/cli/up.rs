@@ -6,6 +6,7 @@ use crate::job;
 use crate::lab::Lab;
 use crate::lab::folder::Folder;
 use crate::lab::plan::LabOptions;
+use crate::roll_call::{self, FirstHeard};
 use crate::up::report::PhaseReport;
 use crate::up::{self, Cluster, ImageSource, Progress, UpError, UpOptions};
 use clap::Args;
@@ -119,12 +120,13 @@ pub(super) fn run(args: UpArgs) -> Result<(), Failure> {
     let progress = Progress::new(args.json);
     let visit = switch_on(nodes, args.keep, &progress)?;
     let args = visit.describe(args)?;
-    bring_up(args, Some(visit.lab()))
+    bring_up(args, Some(&visit))
 }
 
 /// A lab that is taken away at the end, unless it is to stay.
 struct Visit {
     lab: Option<Lab>,
+    heard: FirstHeard,
     keep: bool,
 }
 
@@ -165,21 +167,27 @@ impl Drop for Visit {
 fn switch_on(nodes: u16, keep: bool, progress: &Progress) -> Result<Visit, Failure> {
     progress.start("power-on", None);
     let began = Instant::now();
-    let lab = Lab::up(&LabOptions::new(Folder::default_path(), nodes.into())).map_err(lab_failure)?;
-    let visit = Visit { lab: Some(lab), keep };
-    let answers = visit.lab().wait_for_phase1(PHASE_1, interrupted).map_err(lab_failure)?;
+    let lab = Lab::up(&LabOptions { stays: keep, ..LabOptions::new(Folder::default_path(), nodes.into()) })
+        .map_err(lab_failure)?;
+    let mut heard = FirstHeard::new();
+    let mut visit = Visit { lab: Some(lab), heard: FirstHeard::new(), keep };
+    let came = |node: &str| {
+        heard.insert(node.to_owned(), Instant::now());
+    };
+    let answers = visit.lab().wait_for_phase1(PHASE_1, interrupted, came).map_err(lab_failure)?;
     if !answers {
         return Err(Failure::Interrupted);
     }
     let took = began.elapsed().as_secs_f64() * 1e3;
     let report = PhaseReport { name: "power-on", fabric_ms: took, wall_ms: took, frames: 0 };
     progress.finish(&report, &format!("{nodes} machines run phase 1"));
+    visit.heard = heard;
     Ok(visit)
 }
 
-fn bring_up(args: UpArgs, lab: Option<&Lab>) -> Result<(), Failure> {
+fn bring_up(args: UpArgs, visit: Option<&Visit>) -> Result<(), Failure> {
     let (json, job) = (args.json, args.job);
-    let has_job = lab.is_some() || matches!(args.fabric, FabricSpec::Sim(_));
+    let has_job = visit.is_some() || matches!(args.fabric, FabricSpec::Sim(_));
     if let (Some(ranks @ 1..), false) = (job, has_job) {
         let what = "the job at the end is for simulated fabrics and labs; machines run jobs by `mpirun --via`";
         return Err(Failure::Usage(format!("--job {ranks}: {what}")));
@@ -192,7 +200,10 @@ fn bring_up(args: UpArgs, lab: Option<&Lab>) -> Result<(), Failure> {
     })?;
     let ranks =
         job.map_or(if has_job { DEFAULT_RANKS.min(cluster.report.nodes_up) } else { 0 }, |ranks| ranks as usize);
-    let job = if ranks > 0 { run_job(&mut cluster, ranks, lab) } else { Ok(()) };
+    let job = if ranks > 0 { run_job(&mut cluster, ranks, visit) } else { Ok(()) };
+    if let Some(visit) = visit {
+        cluster.report.roll_call = Some(roll_call::call(&cluster, visit.lab(), &visit.heard).map_err(lab_failure)?);
+    }
     let report = cluster.report;
     if json {
         print_json(&report)?
@@ -204,9 +215,9 @@ fn bring_up(args: UpArgs, lab: Option<&Lab>) -> Result<(), Failure> {
 }
 
 /// Runs the MPI job at the end: on a lab's machines as any program is started there; beside a simulation its ranks are this program again.
-fn run_job(cluster: &mut Cluster, ranks: usize, lab: Option<&Lab>) -> Result<(), Failure> {
-    let done = match lab {
-        Some(lab) => job::machines::run(cluster, ranks, lab),
+fn run_job(cluster: &mut Cluster, ranks: usize, visit: Option<&Visit>) -> Result<(), Failure> {
+    let done = match visit {
+        Some(visit) => job::machines::run(cluster, ranks, visit.lab()),
         None => {
             let program = std::env::current_exe().map_err(Failure::failed)?;
             job::run(cluster, ranks, &program, &["mpi-check"])

@@ -68,11 +68,11 @@ pub(super) fn swap_card(folder: &Folder, node: &str) -> Result<(), LabError> {
     write_card(folder, node, Mac([a, b, c, number.wrapping_add(1), high, low]))
 }
 
-/// The emulator of a node's machine, its card plugged into the node's port.
-pub(super) fn command(folder: &Folder, plan: &LabPlan, node: &str) -> Result<Command, LabError> {
+/// The emulator of a node's machine, its card plugged into the node's port by `xbar plug` with these words more.
+pub(super) fn command(folder: &Folder, plan: &LabPlan, node: &str, words: &[String]) -> Result<Command, LabError> {
     let card = read_card(folder, node)?;
     let mut command = Command::new(&plan.xbar);
-    command.arg("plug").arg(folder.socket()).args([node, "--", QEMU]);
+    command.arg("plug").args(words).arg(folder.socket()).args([node, "--", QEMU]);
     command.args(["-M", "q35", "-nodefaults", "-no-user-config", "-display", "none"]);
     command.args(plan.accelerator.arguments()).args(["-m", &plan.memory_mib.to_string()]);
     command.arg("-kernel").arg(&plan.kernel.image).arg("-initrd").arg(folder.phase1());

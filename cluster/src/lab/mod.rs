@@ -122,6 +122,8 @@ impl LabError {
 pub struct Lab {
     folder: Folder,
     plan: LabPlan,
+    /// What it starts goes on when this process ends.
+    stays: bool,
 }
 
 impl Lab {
@@ -130,7 +132,7 @@ impl Lab {
         let (plan, topology) = LabPlan::make(options)?;
         plan.check_memory()?;
         let folder = Folder::create(&options.at)?;
-        let lab = Lab { folder, plan };
+        let lab = Lab { folder, plan, stays: options.stays };
         let started = lab.prepare(&topology, options).and_then(|()| lab.start());
         match started {
             Ok(()) => Ok(lab),
@@ -142,11 +144,11 @@ impl Lab {
         }
     }
 
-    /// The lab in a folder.
+    /// The lab in a folder. What is started in it from now on goes on when this process ends.
     pub fn open(at: &Path) -> Result<Lab, LabError> {
         let folder = Folder::open(at)?;
         let plan = folder.read_plan()?;
-        Ok(Lab { folder, plan })
+        Ok(Lab { folder, plan, stays: true })
     }
 
     fn prepare(&self, topology: &Topology, options: &LabOptions) -> Result<(), LabError> {
@@ -165,9 +167,15 @@ impl Lab {
     fn start_crossbars(&self) -> Result<(), LabError> {
         let (socket, log) = (self.folder.socket(), self.folder.log(CROSSBARS));
         let mut command = Command::new(&self.plan.xbar);
-        command.args(["serve", "--patience", PATIENCE, "--topo"]).arg(self.folder.topology()).arg("--at").arg(&socket);
+        command.arg("serve").args(self.parent()).args(["--patience", PATIENCE, "--topo"]);
+        command.arg(self.folder.topology()).arg("--at").arg(&socket);
         processes::start(&mut command, self.folder.path(), CROSSBARS, &log)?
             .wait_until(START, || Control::connect(&socket).is_ok())
+    }
+
+    /// Words for `xbar`, by which a process of the lab ends with this one.
+    fn parent(&self) -> Vec<String> {
+        if self.stays { Vec::new() } else { vec!["--parent".to_owned(), std::process::id().to_string()] }
     }
 
     /// What the lab is made of.
@@ -208,7 +216,7 @@ impl Lab {
             let old = self.folder.old_console(node);
             fs::rename(&console, &old).map_err(LabError::file("rename", &console))?;
         }
-        let mut command = machine::command(&self.folder, &self.plan, node)?;
+        let mut command = machine::command(&self.folder, &self.plan, node, &self.parent())?;
         processes::start(&mut command, self.folder.path(), node, &self.folder.log(node))?
             .wait_until(START, || console.exists())
     }

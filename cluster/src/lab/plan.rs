@@ -101,6 +101,8 @@ pub struct LabOptions {
     pub settings: String,
     /// The same for that of the image alone.
     pub image_settings: String,
+    /// Its processes go on when this one ends; otherwise they end with the thread that starts them, however it ends.
+    pub stays: bool,
 }
 
 impl LabOptions {
@@ -120,6 +122,7 @@ impl LabOptions {
             bootnode: static_bootnode(&own).unwrap_or_else(|| own.with_file_name("bootnode")),
             settings: String::new(),
             image_settings: String::new(),
+            stays: false,
         }
     }
 }

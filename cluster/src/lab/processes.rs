@@ -3,6 +3,7 @@
 
 use super::LabError;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -44,6 +45,22 @@ impl LabProcess {
     pub fn role(&self) -> &str {
         &self.role
     }
+
+    /// When it was started, to a hundredth of a second; `None` if it has ended.
+    #[expect(clippy::disallowed_methods, reason = "other processes start in real time")]
+    pub fn started(&self) -> Option<Instant> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).ok()?;
+        let uptime = fs::read_to_string("/proc/uptime").ok()?;
+        Instant::now().checked_sub(age(&stat, &uptime)?)
+    }
+}
+
+/// How old a process is by its `/proc/PID/stat` and by `/proc/uptime`.
+fn age(stat: &str, uptime: &str) -> Option<Duration> {
+    // Its name, in brackets, may have any characters; the twentieth word after it counts ticks from when the system was started.
+    let started: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let now: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_secs_f64((now - started / clock_ticks_per_second() as f64).max(0.0)))
 }
 
 /// A process that is starting.
@@ -54,7 +71,7 @@ pub(super) struct Starting {
     log: PathBuf,
 }
 
-/// Starts a process of a lab. It goes on when this one ends, and Ctrl-C is not for it.
+/// Starts a process of a lab. Ctrl-C is not for it; it goes on when this one ends, unless its words say otherwise.
 pub(super) fn start(command: &mut Command, folder: &Path, role: &str, log: &Path) -> Result<Starting, LabError> {
     let file = File::create(log).map_err(LabError::file("write", log))?;
     let errors = file.try_clone().map_err(LabError::file("write", log))?;
@@ -165,6 +182,24 @@ mod tests {
         assert_eq!(role(b"", Path::new("/tmp/a")), None);
     }
 
+    /// How exactly the kernel knows when a process has started.
+    const TICK: Duration = Duration::from_millis(20);
+
+    #[expect(clippy::disallowed_methods, reason = "other processes start in real time")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_process_is_as_old_as_the_kernel_says() {
+        let stat = "7 (a) b 1) S 1 7 7 0 -1 4194304 95 0 0 0 0 0 0 0 20 0 1 0 2050 8192 1";
+        let seconds = 2050.0 / clock_ticks_per_second() as f64;
+        let age_at = |uptime: f64| age(stat, &format!("{uptime} 99.5")).unwrap();
+        assert_eq!(age_at(seconds + 1.5), Duration::from_millis(1500));
+        assert_eq!(age_at(seconds - 0.01), Duration::ZERO, "the two are not read at once");
+        assert_eq!(age("7 (sh) S 1", "5.0 1.0"), None);
+    }
+
     #[test]
     fn a_process_is_found_and_ended_and_says_why_it_did_not_start() {
         let dir = tempfile::tempdir().unwrap();
@@ -172,11 +207,15 @@ mod tests {
         let mut sleeper = Command::new("sleep");
         // Its environment can be read a moment after it has started.
         let is_there = || find(folder).is_ok_and(|found| !found.is_empty());
+        let before = now();
         let started = start(sleeper.arg("600"), folder, "n1", &log).unwrap();
         started.wait_until(Duration::from_secs(60), is_there).unwrap();
         let found = find(folder).unwrap();
         assert_eq!(found.iter().map(LabProcess::role).collect::<Vec<_>>(), ["n1"]);
+        let started = found[0].started().unwrap();
+        assert!(before.duration_since(started) < TICK && started.elapsed() >= Duration::ZERO, "{:?}", before - started);
         end(&found).unwrap();
+        assert_eq!(found[0].started(), None);
         assert!(find(folder).unwrap().is_empty());
         let mut wrong = Command::new("sh");
         let started = start(wrong.args(["-c", "echo no room >&2; exit 3"]), folder, "n2", &log).unwrap();

@@ -2,8 +2,9 @@
 
 use super::{CROSSBARS, Lab, LabError, processes};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use twowire_fabric::xbar::{Attachment, Control};
 
 /// How much of a console's last line is shown, in characters.
@@ -76,17 +77,35 @@ impl Lab {
         limit: Duration,
         stop: impl Fn() -> bool,
     ) -> Result<bool, LabError> {
+        self.wait_for_each(nodes, texts, limit, stop, |_| {})
+    }
+
+    /// The same; `came` hears of each node as soon as it has printed one.
+    fn wait_for_each(
+        &self,
+        nodes: &[String],
+        texts: &[&str],
+        limit: Duration,
+        stop: impl Fn() -> bool,
+        mut came: impl FnMut(&str),
+    ) -> Result<bool, LabError> {
         let printed = |node: &String| {
             let console = self.console(node).unwrap_or_default();
             texts.iter().any(|text| console.contains(text))
         };
         let mut left: Vec<&String> = nodes.iter().collect();
-        let came = processes::until(limit, || {
-            left.retain(|node| !printed(node));
+        let ended = processes::until(limit, || {
+            left.retain(|node| {
+                let has_printed = printed(node);
+                if has_printed {
+                    came(node);
+                }
+                !has_printed
+            });
             left.is_empty() || stop()
         });
         match left.first() {
-            Some(node) if !came => Err(LabError::Process {
+            Some(node) if !ended => Err(LabError::Process {
                 what: (*node).clone(),
                 reason: format!(
                     "it has not printed `{}` within {limit:?}; its last line is `{}`",
@@ -98,9 +117,22 @@ impl Lab {
         }
     }
 
-    /// Waits until all nodes answer probes, or look for their front end; false if `stop` says so before.
-    pub fn wait_for_phase1(&self, limit: Duration, stop: impl Fn() -> bool) -> Result<bool, LabError> {
-        self.wait_for(&self.plan().nodes, &["waits for routes"], limit, stop)
+    /// Waits until all nodes answer probes, or look for their front end; false if `stop` says so before. `came` hears of each node as soon
+    /// as it does.
+    pub fn wait_for_phase1(
+        &self,
+        limit: Duration,
+        stop: impl Fn() -> bool,
+        came: impl FnMut(&str),
+    ) -> Result<bool, LabError> {
+        self.wait_for_each(&self.plan().nodes, &["waits for routes"], limit, stop, came)
+    }
+
+    /// When each machine that is on was switched on, by the nodes' names.
+    pub fn switched_on(&self) -> Result<BTreeMap<String, Instant>, LabError> {
+        let running = processes::find(self.folder().path())?;
+        let machines = running.iter().filter(|process| process.role() != CROSSBARS);
+        Ok(machines.filter_map(|process| Some((process.role().to_owned(), process.started()?))).collect())
     }
 
     fn last_line(&self, node: &str) -> String {

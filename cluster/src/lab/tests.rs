@@ -89,7 +89,7 @@ fn a_machine_has_the_nvram_and_the_card_that_were_asked_for() {
         folder.write_plan(&plan).unwrap();
         assert_eq!(folder.read_plan().unwrap(), plan);
         machine::make(&folder, &plan, "n1").unwrap();
-        let command = machine::command(&folder, &plan, "n1").unwrap();
+        let command = machine::command(&folder, &plan, "n1", &[]).unwrap();
         command.get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     };
     let bar = words(Nvram::Bar);

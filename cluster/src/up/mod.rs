@@ -16,6 +16,7 @@ pub mod phases;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod times;
 
 pub use image::ImageSource;
 pub use progress::Progress;
@@ -26,6 +27,7 @@ use phases::Offered;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use times::BootTimes;
 use twowire_fabric::map::FabricMap;
 use twowire_fabric::program::interrupt;
 use twowire_fabric::protocol::{Port, PortError};
@@ -108,6 +110,8 @@ pub struct Cluster {
     pub map: FabricMap,
     /// Its routes, proven.
     pub routes: phases::Routes,
+    /// When its nodes came how far.
+    pub times: BootTimes,
     /// The cabling that was simulated; of a fabric in real time what was found.
     pub wiring: Topology,
 }
@@ -154,8 +158,8 @@ fn up_simulated(options: &UpOptions, simulated: &SimSpec, progress: &Progress) -
     let mut port = simulate(&topology, front_end, &setup, &faults, options.seed);
     let offered = Offered { image: bootable.image, secret, nonce: 0 };
     let pace = Pace::simulated(options.node_timeout);
-    let (report, map, routes) = phases::run(options, &mut port, pace, &plan, &offered, outputs, progress)?;
-    Ok(Cluster { report, map, routes, wiring: topology })
+    let done = phases::run(options, &mut port, pace, &plan, &offered, outputs, progress)?;
+    Ok(Cluster { wiring: topology, ..done })
 }
 
 /// Brings machines up, of which nothing is known but what the plan says.
@@ -182,9 +186,7 @@ fn up_real(options: &UpOptions, progress: &Progress) -> Result<Cluster, UpError>
     let intended = options.expect.as_ref().map(|_| plan.topology().crossbars());
     let radix = intended.and_then(|crossbars| crossbars.iter().map(|crossbar| crossbar.ports).max());
     let pace = Pace::real(options.node_timeout, radix);
-    let (report, map, routes) = phases::run(options, &mut port, pace, &plan, &offered, outputs, progress)?;
-    let wiring = map.topology().clone();
-    Ok(Cluster { report, map, routes, wiring })
+    phases::run(options, &mut port, pace, &plan, &offered, outputs, progress)
 }
 
 fn open_port(options: &UpOptions) -> Result<Box<dyn Port>, UpError> {

@@ -5,7 +5,8 @@ use super::outputs::Outputs;
 use super::pace::Pace;
 use super::plan::{self, Numbered};
 use super::report::{NodeFailure, PhaseReport, Proof, UpReport, fabric_ms, group, wall_ms};
-use super::{Progress, UpError, UpOptions};
+use super::times::BootTimes;
+use super::{Cluster, Progress, UpError, UpOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use twowire_multicast_boot::front_end::FrontEnd;
 use twowire_multicast_boot::front_end::roll_call;
 use twowire_multicast_boot::image::PackedImage;
 use twowire_multicast_boot::membership::ClusterSecret;
-use twowire_multicast_boot::session::{BootRoot, BootService, Gate, Plan, RootConfig};
+use twowire_multicast_boot::session::{BootRoot, BootService, Gate, Plan, RootConfig, StageTimes};
 
 /// The longest that discovery may take (fabric time).
 const MAP_LIMIT: Duration = Duration::from_secs(60);
@@ -43,7 +44,7 @@ pub struct Offered {
     pub nonce: u64,
 }
 
-/// Runs all phases; what was done, the map with the cards that were seen last, and its routes.
+/// Runs all phases. The map has the cards that were seen last, and its cabling is what was found.
 pub fn run(
     options: &UpOptions,
     port: &mut dyn Fabric,
@@ -52,9 +53,10 @@ pub fn run(
     offered: &Offered,
     outputs: Outputs,
     progress: &Progress,
-) -> Result<(UpReport, FabricMap, Routes), UpError> {
+) -> Result<Cluster, UpError> {
     let report = UpReport {
         seed: options.seed,
+        image: format!("{} {}", offered.image.manifest().name(), offered.image.manifest().version()),
         image_bytes: offered.image.manifest().payload_len(),
         image_blake3: offered.image.manifest().root().to_hex().to_string(),
         nodes_expected: plan.nodes().len() - 1,
@@ -62,7 +64,7 @@ pub fn run(
     };
     // Hosts of a fabric in real time may remember an earlier bring-up, and must not take this one for it.
     let rng = fastrand::Rng::with_seed(options.seed ^ offered.nonce);
-    let mut bring_up = BringUp { options, port, pace, progress, report, rng };
+    let mut bring_up = BringUp { options, port, pace, progress, report, rng, times: BTreeMap::new() };
     let Numbered { map, unplaced, .. } = bring_up.map(plan)?;
     let map = Arc::new(map);
     let routes = Arc::new(bring_up.prove_routes(&map)?);
@@ -72,7 +74,8 @@ pub fn run(
     bring_up.conclude(failures, unplaced);
     let seen = with_cards(&map, &front_end);
     outputs.save(&seen, &routes)?;
-    Ok((bring_up.report, seen, routes))
+    let times = BootTimes::new(bring_up.times, bring_up.port.now());
+    Ok(Cluster { report: bring_up.report, wiring: seen.topology().clone(), map: seen, routes, times })
 }
 
 /// What all phases share.
@@ -83,6 +86,7 @@ struct BringUp<'a> {
     progress: &'a Progress,
     report: UpReport,
     rng: fastrand::Rng,
+    times: BTreeMap<NodeNumber, StageTimes>,
 }
 
 /// Where a phase began.
@@ -255,7 +259,9 @@ impl BringUp<'_> {
             });
             boot.is_done()
         })?;
-        let outcome = front_end.boot.take().expect("set above").outcome();
+        let boot = front_end.boot.take().expect("set above");
+        self.times.extend(boot.nodes().map(|node| (node.number, node.times)));
+        let outcome = boot.outcome();
         let what = format!("{} of {} nodes run the image", group(outcome.ready), group(nodes.len()));
         self.finish(&phase, &what);
         let failure = |f: &twowire_multicast_boot::session::NodeFailure| {

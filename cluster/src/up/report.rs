@@ -1,6 +1,7 @@
 //! What `twowire up` says at its end: one JSON object, or a table for people.
 
 use crate::job::JobReport;
+use crate::roll_call::RollCall;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use std::fmt::Write;
@@ -32,6 +33,8 @@ pub struct UpReport {
     pub nodes_expected: usize,
     /// Nodes that run the image and answered the last roll call.
     pub nodes_up: usize,
+    /// Name and version of the image.
+    pub image: String,
     /// Bytes of the image's payload: kernel and initramfs.
     pub image_bytes: u64,
     /// The payload's BLAKE3 hash, as `b3sum` prints it.
@@ -45,6 +48,9 @@ pub struct UpReport {
     /// The MPI job at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<JobReport>,
+    /// The machines of a lab.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roll_call: Option<RollCall>,
     /// Faults that were asked for after the time at which all was over.
     pub faults_unused: Vec<String>,
 }
@@ -111,6 +117,9 @@ impl UpReport {
         let mut text = format!("{}\n\n{}\n", self.facts(), self.phase_table());
         if !self.nodes_failed.is_empty() {
             let _ = write!(text, "\n{}\n", self.failure_table());
+        }
+        if let Some(roll_call) = &self.roll_call {
+            let _ = write!(text, "\n{}\n", roll_call.to_text());
         }
         text
     }
@@ -203,7 +212,8 @@ fn job_line(job: &JobReport) -> String {
     )
 }
 
-fn plain_table() -> Table {
+/// A table without lines.
+pub(crate) fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table

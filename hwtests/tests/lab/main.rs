@@ -250,7 +250,58 @@ fn that_name(folder: &Path) -> Vec<String> {
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(name)).collect()
 }
 
-/// `twowire lab up` is killed while it switches machines on; what it has left is found and taken away.
+/// `twowire up --lab` ends with the roll of its machines, which are gone then.
+#[test]
+fn a_bring_up_of_a_lab_ends_with_its_roll() {
+    if let Err(reason) = Kernel::find() {
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    static_bootnode();
+    let mut up = Command::new(program("twowire"));
+    let output =
+        up.args(["up", "--lab", "1", "--job", "1", "--json"]).env("XDG_RUNTIME_DIR", dir.path()).output().unwrap();
+    let said = shown(&output);
+    if said.contains("available; give") {
+        eprintln!("skipped: {said}");
+        return;
+    }
+    assert!(output.status.success(), "{said}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let roll = &report["roll_call"];
+    assert_eq!((&roll["ready"], &roll["failed"]), (&1.into(), &0.into()), "{roll}");
+    let machine = &roll["machines"][0];
+    assert_eq!(
+        (&machine["node"], &machine["place"], &machine["image"]),
+        (&"n0".into(), &"x1.0:1".into(), &"lab 1".into())
+    );
+    let seconds = ["phase1", "image", "kexec", "ready"].map(|step| machine["seconds"][step].as_f64().expect(step));
+    assert!(seconds[0] > 0.0 && seconds.is_sorted(), "{seconds:?}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// Starts `twowire` with these words, and kills it once this console is there; true if there is memory for its machines.
+fn kill_when_on(words: &[&str], runtime: &Path, console: &Path) -> bool {
+    let mut command = Command::new(program("twowire"));
+    command.args(words).env("XDG_RUNTIME_DIR", runtime);
+    let up = Process::start(command, &runtime.join("up.log"));
+    until("a machine is on", || console.exists() || up.output().contains("available"));
+    let said = up.output();
+    up.kill();
+    if said.contains("available") {
+        eprintln!("skipped: {said}");
+    }
+    console.exists()
+}
+
+fn lab_down(at: &Path) -> String {
+    let down = Command::new(program("twowire")).args(["lab", "down", "--at"]).arg(at).output().unwrap();
+    assert!(down.status.success() && that_name(at).is_empty() && !at.exists(), "{}", shown(&down));
+    String::from_utf8(down.stdout).unwrap()
+}
+
+/// `twowire lab up` is killed while it switches machines on; what it has left, which is to go on without it, is found and taken away.
 #[test]
 fn what_a_killed_program_has_left_is_taken_away() {
     if let Err(reason) = Kernel::find() {
@@ -258,24 +309,27 @@ fn what_a_killed_program_has_left_is_taken_away() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let at = dir.path().canonicalize().unwrap().join("lab");
-    let twowire = |words: &[&str]| {
-        let mut command = Command::new(program("twowire"));
-        command.args(["lab"]).args(words).arg("--at").arg(&at);
-        command
-    };
-    let mut up = twowire(&["up", "--nodes", "3", "--accelerator", "tcg"]);
-    up.arg("--bootnode").arg(static_bootnode());
-    let up = Process::start(up, &dir.path().join("up.log"));
-    until("the first machine is on", || at.join("n0.console").exists() || up.output().contains("available"));
-    if up.output().contains("available") {
-        eprintln!("skipped: {}", up.output());
+    let at = dir.path().canonicalize().unwrap().join("twowire-lab");
+    let bootnode = static_bootnode();
+    let words = ["lab", "up", "--nodes", "3", "--accelerator", "tcg", "--bootnode", bootnode.to_str().unwrap()];
+    if kill_when_on(&words, dir.path(), &at.join("n0.console")) {
+        assert!(that_name(&at).len() >= 2, "{:?}", that_name(&at));
+        lab_down(&at);
+    }
+}
+
+/// `twowire up --lab` is killed when both of its machines are on: they end with it, and so do their crossbars.
+#[test]
+fn a_lab_ends_with_the_program_that_it_belongs_to() {
+    if let Err(reason) = Kernel::find() {
+        eprintln!("skipped: {reason}");
         return;
     }
-    up.kill();
-    assert!(that_name(&at).len() >= 2, "{:?}", that_name(&at));
-    let down = twowire(&["down"]).output().unwrap();
-    assert!(down.status.success(), "{down:?}");
-    assert_eq!(that_name(&at), [""; 0]);
-    assert!(!at.exists());
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().canonicalize().unwrap().join("twowire-lab");
+    static_bootnode();
+    if kill_when_on(&["up", "--lab", "2"], dir.path(), &at.join("n1.console")) {
+        until("the end of all processes of the lab", || that_name(&at).is_empty());
+        assert!(lab_down(&at).starts_with("0 processes ended"));
+    }
 }

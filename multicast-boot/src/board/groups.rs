@@ -40,7 +40,7 @@ fn cause(status: &NodeStatus) -> Cause {
 }
 
 /// A reason without the time that it took, which differs from node to node.
-fn without_numbers(reason: &str) -> String {
+pub fn without_numbers(reason: &str) -> String {
     let words = reason.split(' ').map(|word| if word.starts_with(|c: char| c.is_ascii_digit()) { "…" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }

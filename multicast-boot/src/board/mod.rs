@@ -76,7 +76,7 @@ impl Board {
     /// percent is a change.
     pub fn update<'a>(&mut self, at_ms: u64, nodes: impl Iterator<Item = NodeView<'a>>) -> Vec<Change> {
         let mut changes = Vec::new();
-        for NodeView { number: node, reached, failure, boots } in nodes {
+        for NodeView { number: node, reached, failure, boots, .. } in nodes {
             let status = NodeStatus { reached, failure: failure.map(|f| f.reason.to_string()), boots };
             let index = node.index();
             if self.nodes.len() <= index {

@@ -3,7 +3,7 @@ use super::journal::Journal;
 use super::metrics::{Exporter, MetricsTarget, text};
 use super::*;
 use crate::session::strangers::Distrust;
-use crate::session::{FailureReason, NodeFailure, Progress};
+use crate::session::{FailureReason, NodeFailure, Progress, StageTimes};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
@@ -24,7 +24,13 @@ fn silent(node: i32, percent: u8, after: u64) -> NodeFailure {
 }
 
 fn node(number: i32, stage: Stage, percent: u8) -> NodeView<'static> {
-    NodeView { number: NodeNumber(number), reached: reached(stage, percent), failure: None, boots: Boots::Normal }
+    NodeView {
+        number: NodeNumber(number),
+        reached: reached(stage, percent),
+        times: StageTimes::default(),
+        failure: None,
+        boots: Boots::Normal,
+    }
 }
 
 /// Five nodes: three ready, two failed for the same reason after different times.

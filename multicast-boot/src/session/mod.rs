@@ -58,7 +58,7 @@ pub use group::{FRONT_ENDS, GroupConfig, GroupError, NODES};
 pub use held::HeldImage;
 pub use node::{BootNode, Credentials, ImageRecord};
 pub use node_state::{NodeConfig, NodeCounters, NodeState};
-pub use progress::{BootEvent, FailureReason, NodeFailure, Outcome, Progress, Reached};
+pub use progress::{BootEvent, FailureReason, NodeFailure, Outcome, Progress, Reached, StageTimes};
 pub use ready::{ReadyReport, Ticket, TicketError};
 pub use root::{BootRoot, Gate, RootConfig};
 pub use service::{BootService, Boots, NodeView, ServedImage};

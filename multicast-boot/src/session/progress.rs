@@ -31,6 +31,24 @@ impl fmt::Display for Reached {
     }
 }
 
+/// When the front end heard that a node was how far, since the node joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageTimes([Option<Time>; Stage::ALL.len()]);
+
+impl StageTimes {
+    /// When it was heard to be so far, or further; `None` if it has not been.
+    pub fn at(&self, stage: Stage) -> Option<Time> {
+        self.0[stage as usize]
+    }
+
+    /// It is so far now: whoever is further than before has been through all in between.
+    pub(crate) fn reach(&mut self, stage: Stage, now: Time) {
+        for at in &mut self.0[..=stage as usize] {
+            at.get_or_insert(now);
+        }
+    }
+}
+
 /// Why a node has failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FailureReason {

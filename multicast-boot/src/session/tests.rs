@@ -2,7 +2,7 @@
 
 use super::BootClient;
 use super::testing::{Cluster, Setup, image, key, star};
-use super::{BootEvent, FailureReason, NodeState, Outcome};
+use super::{BootEvent, FailureReason, NodeState, Outcome, StageTimes};
 use crate::image::{ClusterSecretKey, ImageParts, PackedImage};
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
@@ -201,6 +201,22 @@ fn nobody_is_lost_while_one_of_two_ways_is_dead() {
             assert!(lost == 0 && waited < Duration::from_millis(100), "{way:?} at {at} ms: {waited:?}, {events:?}");
         }
     }
+}
+
+/// The times of all nodes are in order, and those of one that started again are of its second start.
+#[test]
+fn when_each_node_was_how_far_is_known() {
+    let [crash, restart] = [ms(3), ms(6)];
+    let faults = [(crash, Fault::Crash(HostId(7))), (restart, Fault::Restart(HostId(7)))];
+    let (cluster, outcome) = boot(clos(), 2 << 20, 3, &faults);
+    let stages = [Stage::Joined, Stage::Receiving, Stage::Verified, Stage::HandingOver, Stage::Ready];
+    let times = |times: StageTimes| stages.map(|stage| times.at(stage).expect("it is ready"));
+    let nodes: Vec<[Time; 5]> = cluster.root().nodes().map(|(_, _, of_node, _)| times(of_node)).collect();
+    assert!(nodes.iter().all(|times| times.is_sorted()), "{nodes:?}");
+    let last = |at: usize| nodes.iter().map(|times| times[at]).max();
+    assert_eq!((last(2), last(4)), (Some(outcome.last_verified), Some(outcome.last_ready)));
+    assert_eq!(nodes.iter().filter(|times| times[0] > restart).count(), 1, "{nodes:?}");
+    assert_eq!(nodes.iter().filter(|times| times[0] < crash).count(), nodes.len() - 1, "{nodes:?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl OverFabric {
         let lab = Lab::up(&options).map_err(Failure::failed)?;
         let made = OverFabric { lab: Some(lab), folder: folder.to_owned(), bootd: programs.join("bootd") };
         let lab = made.lab();
-        if !lab.wait_for_phase1(FIRST, interrupted).map_err(Failure::failed)? {
+        if !lab.wait_for_phase1(FIRST, interrupted, |_| {}).map_err(Failure::failed)? {
             return Err(Failure::Interrupted);
         }
         let mut mapper = Command::new(programs.join("mapper"));

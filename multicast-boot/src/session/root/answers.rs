@@ -1,7 +1,7 @@
 //! What the nodes say: joins and reports.
 
 use super::super::mover::Change;
-use super::super::progress::{BootEvent, FailureReason, NodeFailure, Reached};
+use super::super::progress::{BootEvent, FailureReason, NodeFailure, Reached, StageTimes};
 use super::control::{Control, Phase};
 use super::gate::Statement;
 use crate::image::KeyId;
@@ -124,6 +124,8 @@ impl Control {
         let returned = member.failed.take().is_some() || member.late;
         member.incarnation = Some(incarnation);
         member.reached = Reached { stage: Stage::Joined, percent: 0 };
+        member.times = StageTimes::default();
+        member.times.reach(Stage::Joined, now);
         (member.progress_at, member.queries, member.tries) = (now, 0, 0);
         if returned {
             self.event(BootEvent::Returned(self.members[index].number));
@@ -189,7 +191,9 @@ impl Control {
     }
 
     fn on_stage(&mut self, now: Time, index: usize, before: Stage, stage: Stage) {
-        let number = self.members[index].number;
+        let member = &mut self.members[index];
+        member.times.reach(stage, now);
+        let number = member.number;
         if before < Stage::Verified && stage >= Stage::Verified {
             self.outcome.last_verified = now;
             self.event(BootEvent::Verified(number));

@@ -1,6 +1,6 @@
 //! What the root keeps of each node, however the image gets to it.
 
-use super::super::progress::{FailureReason, NodeFailure, Reached};
+use super::super::progress::{FailureReason, NodeFailure, Reached, StageTimes};
 use super::super::strangers::Distrust;
 use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::protocol::Path;
@@ -41,6 +41,7 @@ pub(crate) struct Member {
     /// How often it has refused the offer.
     pub(crate) refusals: u32,
     pub(crate) reached: Reached,
+    pub(crate) times: StageTimes,
     pub(crate) failed: Option<NodeFailure>,
     /// It came after the start, and must not slow down the others.
     pub(crate) late: bool,
@@ -81,6 +82,7 @@ impl Member {
             distrust: None,
             refusals: 0,
             reached: Reached { stage: Stage::Offered, percent: 0 },
+            times: StageTimes::default(),
             failed: None,
             late: false,
             revision: 0,

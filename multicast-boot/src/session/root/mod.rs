@@ -13,7 +13,7 @@ mod watch;
 
 use super::group::{GroupConfig, GroupError, GroupRoot, NODES};
 use super::mover::RootMover;
-use super::progress::{BootEvent, NodeFailure, Outcome, Progress, Reached};
+use super::progress::{BootEvent, NodeFailure, Outcome, Progress, Reached, StageTimes};
 use super::strangers::Strangers;
 use super::timing::Timing;
 use super::trees::{Plan, TreeRoot};
@@ -199,8 +199,8 @@ impl BootRoot {
     }
 
     /// How far each node is; with the failure of those that have failed.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeNumber, Reached, Option<&NodeFailure>)> {
-        self.invited().map(|m| (m.number, m.reached, m.failed.as_ref()))
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeNumber, Reached, StageTimes, Option<&NodeFailure>)> {
+        self.invited().map(|m| (m.number, m.reached, m.times, m.failed.as_ref()))
     }
 
     /// Those that were not let take part.

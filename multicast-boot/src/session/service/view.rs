@@ -1,7 +1,7 @@
 //! What a front end knows of its nodes, over all its sessions.
 
 use super::super::NodeFailure;
-use super::super::progress::{Outcome, Progress, Reached};
+use super::super::progress::{Outcome, Progress, Reached, StageTimes};
 use super::{BootService, Served};
 use crate::image::catalogue::Purpose;
 use twowire_fabric::id::NodeNumber;
@@ -14,6 +14,8 @@ pub struct NodeView<'a> {
     pub number: NodeNumber,
     /// How far it is.
     pub reached: Reached,
+    /// When it was how far.
+    pub times: StageTimes,
     /// Why it has failed, if it has.
     pub failure: Option<&'a NodeFailure>,
     /// What it boots.
@@ -54,6 +56,7 @@ impl BootService {
         let without = self.without.keys().map(|&number| NodeView {
             number,
             reached: Reached { stage: Stage::Offered, percent: 0 },
+            times: StageTimes::default(),
             failure: None,
             boots: Boots::Nothing,
         });
@@ -61,7 +64,7 @@ impl BootService {
     }
 
     fn nodes_of<'a>(&'a self, served: &'a Served) -> impl Iterator<Item = NodeView<'a>> {
-        served.root.nodes().map(|(number, reached, failure)| {
+        served.root.nodes().map(|(number, reached, times, failure)| {
             let boots = match served.purpose {
                 Purpose::Normal => Boots::Normal,
                 Purpose::Fallback => Boots::Fallback {
@@ -70,7 +73,7 @@ impl BootService {
                         .map(|index| self.served[index].label.clone()),
                 },
             };
-            NodeView { number, reached, failure, boots }
+            NodeView { number, reached, times, failure, boots }
         })
     }
 
