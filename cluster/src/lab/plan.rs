@@ -220,14 +220,18 @@ impl LabPlan {
 
     /// Refuses machines for which there is no memory.
     pub(super) fn check_memory(&self) -> Result<(), LabError> {
-        let Some(available_mib) = available_mib() else { return Ok(()) };
-        let (nodes, each_mib) = (self.nodes.len(), self.memory_mib);
-        let needed_mib = nodes as u64 * (each_mib + EMULATOR_MIB);
-        if needed_mib <= available_mib {
-            return Ok(());
-        }
-        Err(LabError::Memory { nodes, each_mib, needed_mib, available_mib })
+        check_memory(self.nodes.len(), self.memory_mib)
     }
+}
+
+/// Refuses so many machines of so much memory each, in MiB, if there is none for them and their emulators now.
+pub fn check_memory(nodes: usize, each_mib: u64) -> Result<(), LabError> {
+    let Some(available_mib) = available_mib() else { return Ok(()) };
+    let needed_mib = (nodes as u64).saturating_mul(each_mib.saturating_add(EMULATOR_MIB));
+    if needed_mib <= available_mib {
+        return Ok(());
+    }
+    Err(LabError::Memory { nodes, each_mib, needed_mib, available_mib })
 }
 
 fn topology(options: &LabOptions) -> Result<Topology, LabError> {

@@ -10,10 +10,11 @@ use clap::{Parser, ValueEnum};
 use fabric::OverFabric;
 use pxe::ByPxe;
 use run::{Way, measure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use table::Table;
+use twowire_cluster::lab::plan::{LabOptions, check_memory};
 use twowire_fabric::program::{Failure, interrupt};
 
 /// Switches virtual machines on, and says when the last of them has come how far.
@@ -62,10 +63,19 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Failure> {
     interrupt::catch();
     let work = tempfile::tempdir().map_err(Failure::failed)?;
-    let limit = Duration::from_secs(args.limit);
+    // Before the first ones boot: the largest number comes last, much later.
+    let most = args.nodes.iter().copied().max().unwrap_or(0);
+    check_memory(most, LabOptions::new(work.path().into(), most).memory_mib).map_err(Failure::failed)?;
     let mut table = Table::default();
+    // What was measured before something failed is worth showing.
+    let measured = boot_all(args, work.path(), &mut table);
+    table.print().and(measured)
+}
+
+fn boot_all(args: &Args, work: &Path, table: &mut Table) -> Result<(), Failure> {
+    let limit = Duration::from_secs(args.limit);
     for &nodes in &args.nodes {
-        let folder = work.path().join(nodes.to_string());
+        let folder = work.join(nodes.to_string());
         std::fs::create_dir(&folder).map_err(Failure::failed)?;
         let lab = OverFabric::prepare(&folder, nodes, &args.programs, &args.bootnode)?;
         let pxe =
@@ -82,5 +92,5 @@ fn run(args: &Args) -> Result<(), Failure> {
             }
         }
     }
-    table.print()
+    Ok(())
 }

@@ -32,8 +32,11 @@ impl Table {
         std::array::from_fn(|at| median(boots().map(|(.., times)| times.0[at]).collect()))
     }
 
-    /// Prints the table, and keeps its rows as figures.
+    /// Prints the table, if there is anything in it, and keeps its rows as figures.
     pub(super) fn print(&self) -> Result<(), Failure> {
+        if self.boots.is_empty() {
+            return Ok(());
+        }
         let mut figures = Figures::of("lab");
         let mut text = "machines  way     first frame  image  kernel  ready   (s, the last machine)\n".to_owned();
         let mut before: Option<(usize, f64)> = None;
