@@ -1,4 +1,4 @@
-//! The verifier, on all cores: routes in tables by their trees, routes of a file walked hop by hop; and routes as text.
+//! The verifier: routes in tables by their trees, on all cores; routes of a file walked hop by hop, on one; and routes as text.
 
 use std::hint::black_box;
 use std::num::NonZeroU8;
