@@ -1,12 +1,14 @@
 //! What has changed in a fabric since it was mapped.
 
-use twowire_fabric::topology::{Host, NodeId, PortId, Topology, TopologyError};
+use twowire_fabric::topology::{Crossbar, Host, NodeId, PortId, Topology, TopologyError};
 
-/// Cables that are gone or have come, and hosts that are new.
+/// Cables that are gone or have come, and crossbars and hosts that are new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Both ends of each cable that is gone.
     pub gone: Vec<(PortId, PortId)>,
+    /// Crossbars that the topology had not: they are added behind its last one, in this order.
+    pub crossbars: Vec<Crossbar>,
     /// Hosts where the topology had none: they are added behind its last one, in this order.
     pub hosts: Vec<Host>,
     /// Both ends of each cable that has come back, or is new.
@@ -27,14 +29,14 @@ impl Change {
         Change { gone, ..Change::default() }
     }
 
-    /// The same change back. Hosts that were new stay, without a cable.
+    /// The same change back. Crossbars and hosts that were new stay, without a cable.
     pub fn reversed(&self) -> Change {
-        Change { gone: self.come.clone(), hosts: Vec::new(), come: self.gone.clone() }
+        Change { gone: self.come.clone(), come: self.gone.clone(), ..Change::default() }
     }
 
     /// True if nothing has changed.
     pub fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.hosts.is_empty() && self.come.is_empty()
+        self.gone.is_empty() && self.crossbars.is_empty() && self.hosts.is_empty() && self.come.is_empty()
     }
 
     /// All ends of cables that are gone or have come.
@@ -45,10 +47,13 @@ impl Change {
     /// Makes the change.
     ///
     /// # Errors
-    /// A cable comes to a port that is not free, or a host has a name that is not.
+    /// A cable comes to a port that is not free, or a crossbar or host has a name that is not.
     pub fn make(&self, topology: &mut Topology) -> Result<(), TopologyError> {
         for &(end, _) in &self.gone {
             topology.disconnect(end);
+        }
+        for crossbar in &self.crossbars {
+            topology.add_crossbar(crossbar.name.clone(), crossbar.ports)?;
         }
         for host in &self.hosts {
             topology.add_host(host.name.clone(), host.id, host.ports)?;

@@ -9,6 +9,7 @@
 //!
 //! An engine is trusted with nothing: what it computes is proved by [`verify`](crate::verify) before it leaves the mapper.
 
+pub(crate) mod beside;
 mod cabling;
 pub(crate) mod clos;
 mod detour;

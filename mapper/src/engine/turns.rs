@@ -6,6 +6,7 @@
 use super::grid::Neighbours;
 
 /// The turns that are taken. A frame on an edge can have to wait for those that it turns to.
+#[derive(Clone)]
 pub(super) struct Turns {
     /// For each edge, the turns taken from it: a bit for each edge of the crossbar where it ends.
     taken: Vec<u128>,

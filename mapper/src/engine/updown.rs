@@ -7,8 +7,10 @@
 //! destination takes those over the least loaded cables, where the load counts every source that is already routed.
 
 mod again;
+mod along;
 
 pub(crate) use again::patches;
+pub(crate) use along::along;
 
 use super::cabling::{Cabling, Link};
 use super::{Engine, EngineError, Request};
@@ -30,18 +32,22 @@ impl Engine for UpDown {
 
     fn compute(&self, topology: &Topology, request: Request) -> Result<RouteSet, EngineError> {
         let cabling = Cabling::of(topology);
-        let order = Order::of(&cabling);
-        let layers = usize::from(request.routes_per_pair.get());
-        let mut filler = Filler::new(&cabling, &order, topology.hosts().len(), layers);
-        for leaf in cabling.leaves() {
-            filler.fill(leaf);
-        }
-        let goes_down = |x: usize, port: u8| {
-            let links = cabling.links(x as u32);
-            links.binary_search_by_key(&port, |link| link.port).is_ok_and(|i| order.is_down(x as u32, &links[i]))
-        };
-        Ok(RouteSet::from_tables(request.epoch, self.name(), Tables::new(topology, filler.layers, goes_down)))
+        Ok(routes(topology, request, &cabling, &Order::of(&cabling)))
     }
+}
+
+/// The routes by an order of the crossbars.
+fn routes(topology: &Topology, request: Request, cabling: &Cabling, order: &Order) -> RouteSet {
+    let layers = usize::from(request.routes_per_pair.get());
+    let mut filler = Filler::new(cabling, order, topology.hosts().len(), layers);
+    for leaf in cabling.leaves() {
+        filler.fill(leaf);
+    }
+    let goes_down = |x: usize, port: u8| {
+        let links = cabling.links(x as u32);
+        links.binary_search_by_key(&port, |link| link.port).is_ok_and(|i| order.is_down(x as u32, &links[i]))
+    };
+    RouteSet::from_tables(request.epoch, UpDown.name(), Tables::new(topology, filler.layers, goes_down))
 }
 
 /// The order of the crossbars that says which way is up.

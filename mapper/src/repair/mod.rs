@@ -260,7 +260,13 @@ impl Routing {
         let second = first + 1;
         let alone = kinds.iter().find_map(|&kind| verify(topology, compute(kind, second).ok()?, None).ok());
         let Some(routes) = alone else { return Err(error.expect("some kind was tried")) };
-        let between = between::between(topology, in_use, &routes, first)?;
+        let (routes, between) = match between::between(topology, in_use, &routes, first) {
+            Ok(between) => (routes, between),
+            Err(refused) => {
+                let request = Request { routes_per_pair: self.routes_per_pair, epoch: second };
+                between::along_a_tree(topology, in_use, request, first).ok_or(refused)?
+            }
+        };
         self.epoch = second;
         Ok((routes, Some(between)))
     }
@@ -272,7 +278,9 @@ fn tables(standing: &Standing) -> &Tables {
 
 /// True if tables know of all that has come.
 fn fits(routes: &RouteSet, topology: &Topology, change: &Change) -> bool {
-    let Some(tables) = routes.tables().filter(|_| change.hosts.is_empty()) else { return false };
+    let Some(tables) = routes.tables().filter(|_| change.crossbars.is_empty() && change.hosts.is_empty()) else {
+        return false;
+    };
     change.come.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).all(|(end, peer)| match (end.node, peer.node) {
         (NodeId::Crossbar(x), NodeId::Crossbar(y)) => {
             let link = tables.link(x.0 as usize, end.port);

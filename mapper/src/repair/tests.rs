@@ -51,7 +51,6 @@ fn assert_follows(routing: &Routing, update: &Update, in_use: &RouteSet) {
         let report = check(topology, between, Some(in_use));
         assert!(report.wrong == 0 && report.deadlock_free, "{}: {}", topology.name, report.verdict());
         assert!(in_use.epoch() < between.epoch() && between.epoch() < new.epoch());
-        assert_ne!(new.engine(), "clos", "only where there are rings can routes contradict each other");
     }
     let both = check(topology, new, Some(update.between.as_ref().unwrap_or(in_use)));
     assert!(both.holds(), "{}: {}", topology.name, both.verdict());
@@ -106,7 +105,7 @@ fn after_any_changes_the_routes_hold_and_the_proof_is_the_full_one() {
         }
     }
     println!("{repaired} repaired, {whole} as a whole, {between} by way of an epoch between, {stuck} not");
-    assert!(repaired > 200 && whole > 10 && between > 5 && stuck < 20, "{repaired}, {whole}, {between}, {stuck}");
+    assert!(repaired > 200 && whole > 10 && between > 5 && stuck == 0, "{repaired}, {whole}, {between}, {stuck}");
 }
 
 #[test]
@@ -122,9 +121,14 @@ fn what_goes_between_is_the_same_before_and_after_and_leads_to_the_front_end() {
             for (from, between) in topology.host_ids().filter_map(|from| Some((from, update.between.as_ref()?))) {
                 let [old, new, between] = [&before, new, between].map(|set| all_from(set, from));
                 let is_to_front_end = |route: &&(HostId, Vec<u8>)| route.0 == HostId(0);
-                assert_eq!(between.iter().find(is_to_front_end), new.iter().find(is_to_front_end));
+                let leads_there = |set: &[(HostId, Vec<u8>)]| set.iter().any(|route| is_to_front_end(&route));
+                assert_eq!(leads_there(&between), leads_there(&new), "{}", topology.name);
                 let others = between.iter().filter(|route| !is_to_front_end(route));
-                others.for_each(|route| assert!(old.contains(route) && new.contains(route), "{}", topology.name));
+                // One that has just come back had none.
+                let was_here = !old.is_empty();
+                others.for_each(|route| {
+                    assert!(new.contains(route) && (old.contains(route) || !was_here), "{}: {route:?}", topology.name);
+                });
                 seen += usize::from(between.len() > 1);
             }
             routing.retire();

@@ -53,10 +53,28 @@ pub enum What {
         /// The epoch that it holds.
         epoch: u32,
     },
-    /// There is a crossbar behind a port that had no cable. It is not used before the fabric is mapped anew.
+    /// There is a crossbar behind a port that had no cable: the fabric is mapped anew to find out which.
     NewCable {
         /// The port.
         port: String,
+    },
+    /// The fabric has been mapped anew.
+    Mapped {
+        /// Probes that it took.
+        probes: u64,
+        /// In fabric time.
+        took_ms: f64,
+        /// Crossbars that are new.
+        crossbars: usize,
+        /// Cables between crossbars that are new.
+        cables: usize,
+        /// Hosts at places where none was known.
+        hosts: usize,
+    },
+    /// It could not be mapped, and is watched as it is known.
+    NotMapped {
+        /// Why.
+        reason: String,
     },
     /// A card answers at two places.
     Twice {
@@ -143,8 +161,13 @@ impl fmt::Display for What {
             What::CardReplaced { node } => write!(f, "{node} has another card"),
             What::Restarted { node, epoch } => write!(f, "{node} has started anew: it holds routes of epoch {epoch}"),
             What::NewCable { port } => {
-                write!(f, "a new cable at {port}, to a crossbar: start again to map and use it")
+                write!(f, "a new cable at {port}, to a crossbar: the fabric is mapped anew")
             }
+            What::Mapped { probes, took_ms, crossbars, cables, hosts } => {
+                write!(f, "mapped anew: {probes} probes, {took_ms:.3} ms; new crossbars: {crossbars}, ")?;
+                write!(f, "new cables between crossbars: {cables}, new hosts: {hosts}")
+            }
+            What::NotMapped { reason } => write!(f, "not mapped anew, what is new is not used: {reason}"),
             What::Twice { node, port } => {
                 write!(f, "the card of {node} answers at {port} too: give one of the two another unique id")
             }

@@ -1,7 +1,9 @@
-//! What the findings of a sweep mean for the map and for its hosts.
+//! What the findings of a sweep, or a new map, mean for the map and for its hosts.
 
 use super::event::What;
+use super::news::News;
 use super::sweep::{Answer, Findings};
+use super::ways::{Cable, Ways};
 use super::{STRIKES, Server};
 use crate::change::Change;
 use std::collections::BTreeSet;
@@ -9,19 +11,68 @@ use twowire_fabric::id::{NodeNumber, UniqueId};
 use twowire_fabric::time::Time;
 use twowire_fabric::topology::{Host, HostId, NodeId, PortId};
 
+/// The cards of hosts.
+pub(super) type Cards = Vec<(HostId, UniqueId)>;
+
 impl Server {
     /// What has changed in the topology, and the cards of hosts that have come.
-    pub(super) fn understand(&mut self, now: Time, findings: &Findings) -> (Change, Vec<(HostId, UniqueId)>) {
-        let mut change = Change { gone: findings.gone.clone(), come: findings.back.clone(), ..Change::default() };
+    pub(super) fn understand(&mut self, now: Time, findings: &Findings) -> (Change, Cards) {
+        let (come, doubtful) = self.trust(&findings.back);
+        let mut change = Change { gone: findings.gone.clone(), come, ..Change::default() };
+        self.is_to_map |= doubtful;
+        self.mapped_for.retain(|port| !findings.no_cables.contains(port));
+        let is_back = |port: &PortId| findings.back.iter().any(|(a, b)| a == port || b == port);
+        for &port in findings.new_cables.iter().filter(|port| !is_back(port)) {
+            if self.mapped_for.insert(port) {
+                let port = self.topology().port_name(port).to_string();
+                self.report(now, What::NewCable { port });
+                self.is_to_map = true;
+            }
+        }
         let struck = self.take_out(&mut change);
-        let mut cards = Vec::new();
+        let mut hosts = Vec::new();
         for &(port, answer) in &findings.new_hosts {
             if let Some(node) = self.known_elsewhere(findings, answer.id) {
                 let port = self.topology().port_name(port).to_string();
                 self.report(now, What::Twice { node, port });
-                continue;
+            } else {
+                hosts.push((port, answer.id));
             }
-            let host = self.host_at(port, answer.id, &mut change);
+        }
+        let cards = self.take_in(&hosts, &struck, &mut change);
+        self.report_change(now, &change);
+        (change, cards)
+    }
+
+    /// The cables that are back, as far as they lead where they did; true if there are others.
+    ///
+    /// A crossbar that was lost may have come back by another way before, and then it is taken for a new one: only a new map tells.
+    fn trust(&self, back: &[Cable]) -> (Vec<Cable>, bool) {
+        if self.topology().crossbars().len() == self.first_crossbars {
+            return (back.to_vec(), false);
+        }
+        let ways = Ways::of(self.topology(), self.front_end, |_| true);
+        let is_sure = |&(a, b): &Cable| ways.lead_to(a) && ways.lead_to(b);
+        let sure: Vec<Cable> = back.iter().copied().filter(is_sure).collect();
+        let is_doubtful = sure.len() < back.len();
+        (sure, is_doubtful)
+    }
+
+    /// What a new map adds to the topology, and the cards of hosts that have come.
+    pub(super) fn learn(&mut self, now: Time, news: News) -> (Change, Cards) {
+        let mut change = Change { crossbars: news.crossbars, come: news.cables, ..Change::default() };
+        news.cards.iter().for_each(|&(host, id)| self.replace_card(now, host, id));
+        let struck = self.take_out(&mut change);
+        let cards = self.take_in(&news.hosts, &struck, &mut change);
+        self.report_change(now, &change);
+        (change, cards)
+    }
+
+    /// Hosts that have come, but for those that were struck.
+    fn take_in(&self, hosts: &[(PortId, UniqueId)], struck: &BTreeSet<HostId>, change: &mut Change) -> Cards {
+        let mut cards = Vec::new();
+        for &(port, id) in hosts {
+            let host = self.host_at(port, id, change);
             if struck.contains(&host) {
                 if host.0 as usize >= self.topology().hosts().len() {
                     change.hosts.pop();
@@ -29,21 +80,13 @@ impl Server {
                 continue;
             }
             change.come.push((PortId::new(host, 0), port));
-            cards.push((host, answer.id));
+            cards.push((host, id));
         }
-        let is_back = |port: &PortId| findings.back.iter().any(|(a, b)| a == port || b == port);
-        for &port in findings.new_cables.iter().filter(|port| !is_back(port)) {
-            if self.reported.insert(port) {
-                let port = self.topology().port_name(port).to_string();
-                self.report(now, What::NewCable { port });
-            }
-        }
-        self.report_change(now, &change);
-        (change, cards)
+        cards
     }
 
-    /// Hosts that answer probes, but take no routes, are lost too, and for this time not taken in again.
-    fn take_out(&mut self, change: &mut Change) -> BTreeSet<HostId> {
+    /// Hosts that take no routes are lost too, and not taken in again before a sweep has found no change.
+    fn take_out(&self, change: &mut Change) -> BTreeSet<HostId> {
         let struck: BTreeSet<HostId> =
             self.strikes.iter().filter(|&(_, &strikes)| strikes >= STRIKES).map(|(&host, _)| host).collect();
         // One that was new when it was struck is not in the map any more.
@@ -52,7 +95,6 @@ impl Server {
             let cable = self.topology().peer(end).map(|at| (end, at)).filter(|cable| !change.gone.contains(cable));
             change.gone.extend(cable);
         }
-        self.strikes.retain(|host, _| !struck.contains(host));
         struck
     }
 
@@ -74,8 +116,12 @@ impl Server {
 
     fn report_change(&mut self, now: Time, change: &Change) {
         let hosts = self.topology().hosts().len();
+        let crossbars = self.topology().crossbars().len();
         let name = |server: &Server, end: PortId| match end.node {
             NodeId::Host(host) if host.0 as usize >= hosts => change.hosts[host.0 as usize - hosts].name.clone(),
+            NodeId::Crossbar(x) if x.0 as usize >= crossbars => {
+                format!("{}:{}", change.crossbars[x.0 as usize - crossbars].name, end.port)
+            }
             _ => server.topology().port_name(end).to_string(),
         };
         for &(a, b) in &change.gone {
@@ -105,9 +151,7 @@ impl Server {
             let known = self.topology().host(host);
             let (node, known) = (known.name.clone(), known.id);
             if known != id {
-                self.endpoint.disconnect(known);
-                self.routing.set_unique_id(host, id);
-                self.report(now, What::CardReplaced { node });
+                self.replace_card(now, host, id);
             } else if epoch != self.held[host.0 as usize] {
                 self.report(now, What::Restarted { node, epoch });
             } else {
@@ -116,5 +160,13 @@ impl Server {
             nodes.push(host);
         }
         nodes
+    }
+
+    fn replace_card(&mut self, now: Time, host: HostId, id: UniqueId) {
+        let known = self.topology().host(host);
+        let (node, known) = (known.name.clone(), known.id);
+        self.endpoint.disconnect(known);
+        self.routing.set_unique_id(host, id);
+        self.report(now, What::CardReplaced { node });
     }
 }

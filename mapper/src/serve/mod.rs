@@ -2,10 +2,13 @@
 //!
 //! [`Server`] is one state machine: a sweep looks whether all that is known is still there; what it finds changes the topology, the
 //! routes are [repaired](crate::repair) and proved, and the nodes that this touches are given theirs in two phases, or none is. Then, after
-//! an interval, comes the next sweep.
+//! an interval, comes the next sweep. A sweep sees that a crossbar is where none was, but not which: then the fabric is mapped anew, and
+//! what that finds is one more change.
 
 mod event;
 mod findings;
+mod mapping;
+mod news;
 mod publish;
 mod sweep;
 #[cfg(test)]
@@ -15,9 +18,11 @@ mod ways;
 pub use event::{Event, Proved, What};
 
 use crate::change::Change;
+use crate::discovery::Discovery;
 use crate::discovery::window::RoundTrips;
 use crate::repair::Routing;
 use event::ms;
+use findings::Cards;
 use publish::{Outcome, Publication, Purpose, left_behind};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -71,6 +76,7 @@ impl Default for ServeConfig {
 enum State {
     Waiting,
     Sweeping(Box<Sweep>, Time),
+    Mapping(Box<Discovery>, Time),
     Publishing(Box<Publication>),
 }
 
@@ -81,6 +87,8 @@ pub struct Server {
     front_end: HostId,
     endpoint: ReliableEndpoint,
     session: u32,
+    id: UniqueId,
+    rng: fastrand::Rng,
     round_trips: RoundTrips,
     state: State,
     begin: Time,
@@ -98,8 +106,12 @@ pub struct Server {
     between: Option<u32>,
     /// Where to go on among the ports without a cable.
     next_port: usize,
-    /// Ports behind which a new crossbar was reported.
-    reported: BTreeSet<PortId>,
+    /// Ports without a known cable behind which there is a crossbar, for which the fabric has been mapped since it last changed.
+    mapped_for: BTreeSet<PortId>,
+    /// The crossbars that there were at first.
+    first_crossbars: usize,
+    /// True if there is a crossbar where none is known, or another one than is known.
+    is_to_map: bool,
     /// For each host, how many epochs were given up because of it.
     strikes: BTreeMap<HostId, u8>,
     /// How many epochs in a row were given up.
@@ -123,6 +135,8 @@ impl Server {
             front_end,
             endpoint: ReliableEndpoint::new(EndpointConfig::default(), id, rng.u64(..)),
             session,
+            id,
+            rng,
             round_trips: RoundTrips::new(config.timeout_floor),
             state: State::Waiting,
             begin: now,
@@ -134,7 +148,9 @@ impl Server {
             waiting: Vec::new(),
             between: None,
             next_port: 0,
-            reported: BTreeSet::new(),
+            mapped_for: BTreeSet::new(),
+            first_crossbars: routing.standing().topology().crossbars().len(),
+            is_to_map: false,
             strikes: BTreeMap::new(),
             given_up: 0,
             is_open: false,
@@ -163,7 +179,7 @@ impl Server {
 
     /// True while it waits for the next sweep: all that was found has been dealt with, as far as it can be.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state, State::Waiting) && (!self.is_open || self.is_refused)
+        matches!(self.state, State::Waiting) && !self.is_to_map && (!self.is_open || self.is_refused)
     }
 
     /// True if the routes in use do not fit the fabric: there are none that do.
@@ -183,8 +199,14 @@ impl Server {
 
     fn advance(&mut self, now: Time) {
         match &mut self.state {
+            State::Waiting if self.is_to_map => self.map(now),
             State::Waiting if self.next_sweep <= now => self.sweep(now),
             State::Waiting => {}
+            State::Mapping(discovery, _) => {
+                if discovery.is_done() {
+                    self.mapped(now);
+                }
+            }
             State::Sweeping(sweep, _) => {
                 sweep.advance(now, self.routing.standing().topology(), self.front_end);
                 if sweep.is_done() {
@@ -201,6 +223,9 @@ impl Server {
 
     fn sweep(&mut self, now: Time) {
         self.session = self.session % (FIRST_SEARCH_SESSION / 2 - 1) + 1;
+        // Not before: what came with an epoch that was given up is not there any more.
+        let topology = self.routing.standing().topology();
+        self.lost.retain(|&(a, b)| topology.peer(a) != Some(b));
         let ports = self.ports_to_look_at();
         let known = Known {
             topology: self.routing.standing().topology(),
@@ -240,11 +265,19 @@ impl Server {
         if findings.nothing {
             return self.report(now, What::Silence);
         }
-        let (change, mut cards) = self.understand(now, &findings);
-        let mut nodes = self.look_at_hosts(now, &findings);
+        let (change, cards) = self.understand(now, &findings);
+        let nodes = self.look_at_hosts(now, &findings);
+        if change.is_empty() && !self.is_open && !self.is_to_map {
+            self.strikes.retain(|_, strikes| *strikes < STRIKES);
+        }
+        self.follow(now, &change, cards, nodes);
+    }
+
+    /// Takes in a change, and gives the nodes that it touches their routes; and those to which these have to be given anyway.
+    fn follow(&mut self, now: Time, change: &Change, mut cards: Cards, mut nodes: Vec<HostId>) {
         let mut purpose = Purpose::Again;
         if !change.is_empty() || self.is_open {
-            match self.routing.change(&change) {
+            match self.routing.change(change) {
                 Ok(update) => {
                     let (epoch, entries) = (update.changed.epoch, update.changed.entries);
                     let between = update.between.as_ref().map(RouteSet::epoch);
@@ -253,13 +286,16 @@ impl Server {
                     nodes.extend(update.nodes);
                     purpose = update.between.map_or(Purpose::New, Purpose::Between);
                     (self.is_open, self.is_refused) = (false, false);
+                    if !change.is_empty() {
+                        self.mapped_for.clear();
+                    }
                 }
                 Err(error) => {
                     (self.is_open, self.is_refused) = (true, true);
                     self.report(now, What::Refused { reason: error.to_string() });
                 }
             }
-            self.changed(&change);
+            self.changed(change);
         }
         cards.retain(|&(host, _)| (host.0 as usize) < self.topology().hosts().len());
         cards.into_iter().for_each(|(host, id)| self.routing.set_unique_id(host, id));
@@ -279,8 +315,9 @@ impl Server {
     fn changed(&mut self, change: &Change) {
         let topology = self.routing.standing().topology();
         let is_there = |&(a, b): &Cable| topology.peer(a) == Some(b);
-        self.lost.retain(|cable| !change.come.contains(cable) || !is_there(cable));
-        self.lost.extend(change.gone.iter().filter(|cable| !is_there(cable)));
+        let gone = change.gone.iter().filter(|cable| !is_there(cable) && !self.lost.contains(cable));
+        let gone: Vec<Cable> = gone.copied().collect();
+        self.lost.extend(gone);
         self.walks = Ways::of(topology, self.front_end, |_| true).walks(topology);
         self.held.resize(topology.hosts().len(), 0);
         for host in change.come.iter().filter_map(|(a, _)| match a.node {
@@ -344,6 +381,10 @@ impl Server {
 
     fn rolled_back(&mut self, now: Time, publication: &Publication, failure: &Failure) {
         self.routing.roll_back();
+        // Crossbars that were new are not in the map any more.
+        self.mapped_for.clear();
+        let topology = self.routing.standing().topology();
+        self.walks = Ways::of(topology, self.front_end, |_| true).walks(topology);
         self.is_open = true;
         if let Some(host) = publication.host(failure) {
             *self.strikes.entry(host).or_default() += 1;
@@ -373,6 +414,9 @@ impl Protocol for Server {
                 let answer = Answer { id: reply.id, epoch: reply.epoch };
                 sweep.answer(now, reply.session, reply.nonce, Some(answer));
             }
+            (Header::Probe(_) | Header::ProbeReply(_), State::Mapping(discovery, _)) => {
+                discovery.handle_packet(now, packet);
+            }
             (header, _) if header.kind().family() == Family::Endpoint => {
                 self.endpoint.handle_packet(now, packet);
                 self.take_events(now);
@@ -387,24 +431,31 @@ impl Protocol for Server {
             self.endpoint.handle_timeout(now);
             self.take_events(now);
         }
-        if let State::Publishing(publication) = &mut self.state {
-            publication.handle_timeout(now, &mut self.endpoint);
+        match &mut self.state {
+            State::Publishing(publication) => publication.handle_timeout(now, &mut self.endpoint),
+            State::Mapping(discovery, _) => discovery.handle_timeout(now),
+            State::Waiting | State::Sweeping(..) => {}
         }
         self.advance(now);
     }
 
     fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
-        let sweeping = match &mut self.state {
+        let probe = match &mut self.state {
             State::Sweeping(sweep, _) => sweep.next(now),
+            State::Mapping(discovery, _) => discovery.poll_transmit(now),
             _ => None,
         };
-        sweeping.or_else(|| self.endpoint.poll_transmit(now))
+        probe.or_else(|| self.endpoint.poll_transmit(now))
     }
 
     fn poll_timeout(&self) -> Option<Time> {
         let own = match &self.state {
+            // There is something to do at once.
+            State::Waiting if self.is_to_map => Some(self.begin),
+            State::Mapping(discovery, since) if discovery.is_done() => Some(*since),
             State::Waiting => Some(self.next_sweep),
             State::Sweeping(sweep, _) => sweep.deadline(),
+            State::Mapping(discovery, _) => discovery.poll_timeout(),
             State::Publishing(publication) => publication.poll_timeout(),
         };
         [own, self.endpoint.poll_timeout()].into_iter().flatten().min()

@@ -52,6 +52,8 @@ pub(super) struct Findings {
     pub new_hosts: Vec<(PortId, Answer)>,
     /// Ports behind which a crossbar is where none was known.
     pub new_cables: Vec<PortId>,
+    /// Ports behind which none is.
+    pub no_cables: Vec<PortId>,
     /// True if nothing answered at all.
     pub nothing: bool,
 }
@@ -186,7 +188,8 @@ impl Sweep {
                 self.suspects.insert(cable);
             }
             Ask::Host(host) => self.silent_hosts.push(host),
-            Ask::Lost(_) | Ask::NewHost(_) | Ask::NewCable(_) => {}
+            Ask::NewCable(port) => self.findings.no_cables.push(port),
+            Ask::Lost(_) | Ask::NewHost(_) => {}
         }
     }
 

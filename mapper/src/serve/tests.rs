@@ -1,5 +1,6 @@
 //! Served fabrics in the simulator.
 
+mod new_crossbars;
 mod rig;
 
 use super::*;
@@ -222,25 +223,32 @@ fn after_any_changes_every_connected_pair_arrives_over_what_the_nodes_hold() {
         Torus { dimensions: vec![5, 5], hosts_per: 1 }.build().unwrap(),
         Torus { dimensions: vec![4, 4], hosts_per: 2 }.build().unwrap(),
     ];
+    let checked = (10..).zip(networks).map(|(seed, topology)| check_changes(&mut Rig::new(topology, 1, seed), seed));
+    let (between, refused) = checked.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    assert!(between > 0 && refused == 0, "{between} between, {refused} refused");
+}
+
+/// Checks what the nodes hold after each of twenty changes; returns how many epochs went between two others, and after how many changes
+/// there were no routes that go together with those in use.
+fn check_changes(rig: &mut Rig, seed: u64) -> (usize, usize) {
+    let mut rng = fastrand::Rng::with_seed(seed);
     let (mut between, mut refused) = (0, 0);
-    for (seed, topology) in (10..).zip(networks) {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let mut rig = Rig::new(topology, 1, seed);
-        rig.settle();
-        rig.check();
-        for _ in 0..20 {
-            rig.happen(&mut rng);
-            let seen = rig.settle();
-            if seen.iter().any(|what| matches!(what, What::Refused { .. })) {
-                refused += 1;
-                continue;
-            }
-            let has_some = |what: &&What| matches!(what, What::Proved(Proved { between: Some(_), .. }));
-            between += seen.iter().filter(has_some).count();
-            rig.check();
+    rig.settle();
+    rig.check();
+    for _ in 0..20 {
+        rig.happen(&mut rng);
+        let mut seen = rig.settle();
+        // Hosts that were cut off may have other cards; then they are struck once.
+        seen.extend(rig.settle());
+        if seen.iter().any(|what| matches!(what, What::Refused { .. })) {
+            refused += 1;
+            continue;
         }
+        let has_some = |what: &&What| matches!(what, What::Proved(Proved { between: Some(_), .. }));
+        between += seen.iter().filter(has_some).count();
+        rig.check();
     }
-    assert!(between > 0 && refused <= 10, "{between} between, {refused} refused");
+    (between, refused)
 }
 
 #[test]

@@ -76,7 +76,8 @@ impl Rig {
         rig
     }
 
-    fn mapped(topology: Topology, map: Topology, routes_per_pair: u8, seed: u64) -> Rig {
+    /// As if the fabric had been another one when it was mapped; what is only in one of the two comes behind what is in both.
+    pub(super) fn mapped(topology: Topology, map: Topology, routes_per_pair: u8, seed: u64) -> Rig {
         let id = |host: HostId| topology.host(host).id;
         let make = |host: HostId| Counted {
             host: RoutedHost::new(id(host), seed ^ u64::from(host.0) << 20),
@@ -215,7 +216,7 @@ impl Rig {
     /// What each node holds: for each, the routes to each number.
     pub(super) fn tables(&self) -> BTreeMap<HostId, Vec<Vec<Route>>> {
         let hosts = self.whole.host_ids().skip(1);
-        hosts.map(|host| (host, (0..self.whole.hosts().len()).map(|to| self.routes(host, to)).collect())).collect()
+        hosts.map(|host| (host, self.whole.host_ids().map(|to| self.routes(host, to)).collect())).collect()
     }
 
     pub(super) fn epochs(&self) -> Vec<u32> {
@@ -226,12 +227,18 @@ impl Rig {
         self.port.sim().host(host).host.agent().number()
     }
 
-    /// What a node holds to the place of this index; the front end's are the proved ones.
-    fn routes(&self, from: HostId, to: usize) -> Vec<Route> {
-        if from == HostId(0) {
-            return self.server.routing().standing().routes().routes(from, HostId(to as u32)).collect();
+    /// What a node holds to another by the number that this has; the front end's are the proved ones.
+    fn routes(&self, from: HostId, to: HostId) -> Vec<Route> {
+        let number = if to == HostId(0) { Some(NodeNumber::FRONT_END) } else { self.number(to) };
+        let Some(number) = number else { return Vec::new() };
+        if from != HostId(0) {
+            return self.port.sim().host(from).host.agent().table().routes_to(number).collect();
         }
-        self.port.sim().host(from).host.agent().table().routes_to(NodeNumber::from_index(to)).collect()
+        let standing = self.server.routing().standing();
+        match standing.topology().find(&number.to_string()) {
+            Some(NodeId::Host(to)) => standing.routes().routes(from, to).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Where a route ends, and the ports by which it leaves crossbars.
@@ -249,7 +256,7 @@ impl Rig {
 
     /// The ports by which a node's routes leave crossbars.
     pub(super) fn crossed(&self, from: HostId) -> BTreeSet<PortId> {
-        let all = (0..self.whole.hosts().len()).flat_map(|to| self.routes(from, to));
+        let all = self.whole.host_ids().flat_map(|to| self.routes(from, to));
         all.flat_map(|route| self.walk(from, &route).1).collect()
     }
 
@@ -270,7 +277,7 @@ impl Rig {
         let hosts: Vec<HostId> = self.whole.host_ids().filter(live).collect();
         for &from in &hosts {
             for &to in hosts.iter().filter(|&&to| to != from) {
-                let routes = self.routes(from, to.0 as usize);
+                let routes = self.routes(from, to);
                 let ends: Vec<_> = routes.iter().map(|route| self.walk(from, route).0).collect();
                 let arrive = !ends.is_empty() && ends.iter().all(|&end| end == Some(NodeId::Host(to)));
                 assert!(arrive, "{from:?} to {to:?}: {routes:?}, which end at {ends:?}");

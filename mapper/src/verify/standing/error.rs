@@ -49,6 +49,9 @@ pub enum NotStanding {
     /// The tables have no place for it.
     #[error("a cable at {0} is where there was none before: which way is down is not known there")]
     NewCable(String),
+    /// The tables have no entries of it.
+    #[error("crossbar {0} is new")]
+    NewCrossbar(String),
     /// The change contradicts the topology.
     #[error(transparent)]
     Topology(#[from] TopologyError),

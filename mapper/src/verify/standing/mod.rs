@@ -114,6 +114,9 @@ impl Standing {
     /// If an epoch is pending.
     pub fn change(&mut self, change: &Change) -> Result<(), NotStanding> {
         assert!(self.pending.is_none(), "the epoch before is neither retired nor rolled back");
+        if let Some(new) = change.crossbars.first() {
+            return Err(NotStanding::NewCrossbar(new.name.clone()));
+        }
         change.come.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).try_for_each(|(end, peer)| self.can_come(end, peer))?;
         for &(a, b) in &change.gone {
             self.break_cable([a, b]);
