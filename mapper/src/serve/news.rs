@@ -6,7 +6,7 @@ use crate::levels;
 use std::collections::BTreeMap;
 use twowire_fabric::id::UniqueId;
 use twowire_fabric::topology::lockstep::Lockstep;
-use twowire_fabric::topology::{Crossbar, CrossbarId, HostId, NodeId, PortId, Topology};
+use twowire_fabric::topology::{Crossbar, CrossbarId, HostId, MAX_RADIX, NodeId, PortId, Topology};
 
 /// Crossbars, cables and hosts that are new, or back. New crossbars are numbered behind the known ones.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -132,8 +132,9 @@ impl<'a> Places<'a> {
             let is_free = |name: &String| known.find(name).is_none() && new.iter().all(|other| other.name != *name);
             let mut names = (0..).map(|index| format!("x{}.{index}", levels[x.0 as usize]));
             let name = names.find(is_free).expect("names do not end");
-            self.known.insert(x, (CrossbarId((known.crossbars().len() + new.len()) as u32), 0));
-            new.push(Crossbar { name, ports: map.crossbar(x).ports });
+            let (ports, room) = with_room(map, x);
+            self.known.insert(x, (CrossbarId((known.crossbars().len() + new.len()) as u32), room));
+            new.push(Crossbar { name, ports });
         }
         new
     }
@@ -141,6 +142,14 @@ impl<'a> Places<'a> {
     fn port(&self, x: CrossbarId, port: u8) -> Option<PortId> {
         self.known.get(&x).map(|&(known, offset)| PortId::new(known, (port + offset) & 0x7f))
     }
+}
+
+/// How many ports a new crossbar has, and what to add to their numbers, such that cables may come below the lowest port that has
+/// one now, and above the highest: as many as the widest crossbar has ports more.
+fn with_room(map: &Topology, x: CrossbarId) -> (u8, u8) {
+    let used = map.peers(x.into()).iter().rposition(Option::is_some).map_or(0, |highest| highest as u8 + 1);
+    let room = (map.crossbar(x).ports - used).min((MAX_RADIX - used) / 2);
+    (used + 2 * room, room)
 }
 
 /// What is known, and what was lost, where it was.

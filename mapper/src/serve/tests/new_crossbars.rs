@@ -1,6 +1,8 @@
 //! Crossbars and cables where there were none when the fabric was mapped.
 
 use super::*;
+use crate::discovery::{DiscoveredMap, Statistics};
+use crate::serve::news::News;
 use twowire_fabric::topology::lockstep::same_up_to_renaming;
 
 /// A fabric of which some nodes were not there when it was mapped, and are not yet.
@@ -172,4 +174,48 @@ fn cables_that_are_new_and_other_changes_leave_every_connected_pair_with_routes(
     }
     println!("{refused} of 600 changes refused");
     assert!(refused <= 10, "{refused}");
+}
+
+#[test]
+fn a_lost_crossbar_that_came_back_by_a_new_cable_is_one_crossbar_when_the_old_ones_are_back() {
+    let topology = tree();
+    let top = CrossbarId(9);
+    let ends: Vec<PortId> = (0..6).map(|port| PortId::new(top, port)).collect();
+    let mut map = topology.clone();
+    map.disconnect(ends[5]);
+    let mut rig = Rig::mapped(topology, map, 1, 8);
+    ends.iter().for_each(|&end| rig.cut(end));
+    rig.settle();
+    for &end in ends.iter().rev() {
+        rig.mend(end);
+        rig.settle();
+        assert_known(&rig);
+        rig.check();
+    }
+}
+
+/// What a map says of a fabric that is known.
+fn news(known: &Topology, topology: Topology) -> Result<News, String> {
+    let (epochs, statistics) = (vec![0; topology.hosts().len()], Statistics::default());
+    let map = DiscoveredMap { topology, front_end: HostId(0), epochs, statistics };
+    News::of(known, &[], HostId(0), &map).map_err(|unlike| unlike.to_string())
+}
+
+#[test]
+fn a_map_that_contradicts_what_is_known_is_no_news() {
+    let mut swapped = tree();
+    let ends = [up_of(&tree(), 7), up_of(&tree(), 13)];
+    let [a, b] = ends.map(|end| swapped.disconnect(end).map(|_| tree().peer(end).unwrap()).unwrap());
+    swapped.connect(ends[0], b).unwrap();
+    swapped.connect(ends[1], a).unwrap();
+    assert_eq!(news(&tree(), swapped), Err("another cable is at x1.1:9 than the last look has found".to_owned()));
+    assert_eq!(news(&tree(), tree()), Ok(News::default()));
+}
+
+#[test]
+fn a_map_also_tells_of_another_card_at_a_known_place() {
+    let mut other = tree();
+    other.set_unique_id(HostId(9), UniqueId(0x77));
+    let cards = vec![(HostId(9), UniqueId(0x77))];
+    assert_eq!(news(&tree(), other), Ok(News { cards, ..News::default() }));
 }
