@@ -132,6 +132,8 @@ impl Routing {
             let next = update.between.as_ref().unwrap_or(self.standing.routes());
             let report = check(self.standing.topology(), next, Some(lingering));
             if !report.deadlock_free {
+                // It was never in use; what lingers still is.
+                self.between = None;
                 self.roll_back();
                 return Err(Refused(Box::new(report)).into());
             }
