@@ -6,7 +6,8 @@
 use super::cabling::Cabling;
 use super::grid::{NONE, Neighbours};
 use super::turns::Turns;
-use twowire_fabric::map::{Attachment, NO_PORT, RouteRef, RouteSet};
+use crate::explain::path::follow;
+use twowire_fabric::map::{Attachment, NO_PORT, RouteSet};
 use twowire_fabric::topology::{HostId, NodeId, PortId, Topology};
 
 /// How many trees are tried.
@@ -36,7 +37,9 @@ fn taken(topology: &Topology, neighbours: &Neighbours, set: &RouteSet) -> Option
     let mut is_free = true;
     set.for_each(|from, route| {
         let mut before = None;
-        walk(topology, neighbours, from, route, |edge| {
+        // It ends where a cable is not there any more.
+        let _ = follow(topology, from, route.rail, route.hops, |turn| {
+            let Some(edge) = edge(topology, neighbours, turn.leaving) else { return };
             is_free &= before.is_none_or(|before| turns.take(neighbours, before, edge));
             before = Some(edge);
         });
@@ -44,17 +47,11 @@ fn taken(topology: &Topology, neighbours: &Neighbours, set: &RouteSet) -> Option
     is_free.then_some(turns)
 }
 
-/// Calls `visit` with the edges over which a frame goes, up to the first cable that is not there.
-fn walk(topology: &Topology, neighbours: &Neighbours, from: HostId, route: RouteRef<'_>, mut visit: impl FnMut(u32)) {
-    let mut at = topology.peer(PortId::new(from, route.rail));
-    for &hop in route.hops {
-        let Some(PortId { node: NodeId::Crossbar(x), port }) = at else { return };
-        let out = PortId::new(x, port.wrapping_add(hop) & 0x7f);
-        at = if out.port < topology.crossbar(x).ports { topology.peer(out) } else { None };
-        let Some(PortId { node: NodeId::Crossbar(y), .. }) = at else { return };
-        // A cable back to the same crossbar is no edge, and no route takes it.
-        let Some(edge) = neighbours.edge(x.0, y.0) else { return };
-        visit(edge);
+/// The edge by which frames leave a crossbar, if its cable is there and leads to another one.
+fn edge(topology: &Topology, neighbours: &Neighbours, leaving: PortId) -> Option<u32> {
+    match (leaving.node, topology.peer(leaving)?.node) {
+        (NodeId::Crossbar(x), NodeId::Crossbar(y)) => neighbours.edge(x.0, y.0),
+        _ => None,
     }
 }
 

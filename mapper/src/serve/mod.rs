@@ -311,6 +311,11 @@ impl Server {
         }
     }
 
+    fn plan_walks(&mut self) {
+        let topology = self.routing.standing().topology();
+        self.walks = Ways::of(topology, self.front_end, |_| true).walks(topology);
+    }
+
     /// Takes a change over into what is remembered.
     fn changed(&mut self, change: &Change) {
         let topology = self.routing.standing().topology();
@@ -318,7 +323,6 @@ impl Server {
         let gone = change.gone.iter().filter(|cable| !is_there(cable) && !self.lost.contains(cable));
         let gone: Vec<Cable> = gone.copied().collect();
         self.lost.extend(gone);
-        self.walks = Ways::of(topology, self.front_end, |_| true).walks(topology);
         self.held.resize(topology.hosts().len(), 0);
         for host in change.come.iter().filter_map(|(a, _)| match a.node {
             NodeId::Host(host) => Some(host),
@@ -328,6 +332,7 @@ impl Server {
                 *held = 0;
             }
         }
+        self.plan_walks();
     }
 
     fn publish(&mut self, now: Time, nodes: Vec<HostId>, purpose: Purpose) {
@@ -383,8 +388,7 @@ impl Server {
         self.routing.roll_back();
         // Crossbars that were new are not in the map any more.
         self.mapped_for.clear();
-        let topology = self.routing.standing().topology();
-        self.walks = Ways::of(topology, self.front_end, |_| true).walks(topology);
+        self.plan_walks();
         self.is_open = true;
         if let Some(host) = publication.host(failure) {
             *self.strikes.entry(host).or_default() += 1;
