@@ -56,10 +56,13 @@ pub(crate) fn run_one(bench: &str, against: &[String], update_readme: bool, rest
     if bench != "boot" {
         return Err(format!("--against is for the benches `boot` and `mapper`, not for `{bench}`"));
     }
-    packages::install_rivals();
+    let others: Vec<&str> = against.iter().map(String::as_str).filter(|other| *other != "twowire").collect();
+    if !others.is_empty() {
+        packages::install_rivals();
+    }
     let build = ["build", "--locked", "--release", "-p", "twowire-multicast-boot", "--bins"];
     step::run(&mut step::cargo(&build))?;
-    let tools = ["twowire"].into_iter().chain(against.iter().map(String::as_str)).collect::<Vec<_>>().join(",");
+    let tools = [&["twowire"], &others[..]].concat().join(",");
     let run = ["run", "--locked", "--release", "-p", "twowire-benches", "--bin", "against", "--", "--tools", &tools];
     step::run(step::cargo(&run).arg("--programs").arg(step::target_dir().join("release")).args(rest))
 }

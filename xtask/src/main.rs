@@ -48,7 +48,7 @@ enum Command {
         /// machines with PXE. The table is for --update-readme.
         #[arg(value_name = "BENCH")]
         only: Option<String>,
-        /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp; or bench `mapper` against opensm.
+        /// Runs bench `boot` against these programs, between network namespaces: udpcast, uftp, or twowire for ours alone; or bench `mapper` against opensm.
         #[arg(long, value_name = "PROGRAMS", requires = "only", value_delimiter = ',')]
         against: Vec<String>,
         /// Writes the rows of the benches that were run into the table in README.md.
