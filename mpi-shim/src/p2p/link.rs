@@ -7,21 +7,18 @@ use super::traffic::Traffic;
 use crate::abi::MPI_Request;
 use crate::error::Result;
 use crate::transport::remote::{Remote, RemoteHeader};
-use crate::transport::shm::{Cells, Producer, Word};
+use crate::transport::shm::{Cells, LONG, Pace, Producer, Word};
 use std::collections::VecDeque;
 use std::ops::Range;
 
 /// From this many bytes on a message goes in a cell, if there is one.
 const PARCEL: usize = 128;
-/// From so many bytes on data is written into the ring past the caches. It goes there while nothing comes back: the reader still has the
-/// lines in its cache, and to get them from there takes longer than to write them anew.
-const STREAMED: usize = 2 << 10;
-
 /// The way to a process.
 #[derive(Debug)]
 pub(super) struct Link {
     way: Way,
     eager: usize,
+    pace: Pace,
     /// What was sent.
     pub(super) traffic: Traffic,
     /// What waits, in order.
@@ -111,6 +108,7 @@ impl Link {
         Link {
             eager: eager.min(ring.max_payload()),
             way: Way::Ring { ring, place, cells },
+            pace: Pace::default(),
             traffic: Traffic::default(),
             queue: VecDeque::new(),
         }
@@ -121,6 +119,7 @@ impl Link {
         Link {
             eager,
             way: Way::Fabric { process, throttled: false },
+            pace: Pace::default(),
             traffic: Traffic::default(),
             queue: VecDeque::new(),
         }
@@ -251,15 +250,20 @@ impl Link {
         buffer: &Buffer,
         range: Range<usize>,
     ) -> Result<bool> {
-        let past_caches = range.len() >= STREAMED && matches!(self.way, Way::Ring { .. });
-        self.write(remote, kind, key, numbers, range.len(), |first, second| {
-            if past_caches {
-                buffer.read_past_caches(range.start, first);
-                buffer.read_past_caches(range.start + first.len(), second);
-                return;
-            }
-            fill(buffer, range.start, first, second);
-        })
+        let paced = range.len() >= LONG && matches!(self.way, Way::Ring { .. });
+        let mut pace = self.pace;
+        let pushed = self.write(remote, kind, key, numbers, range.len(), |first, second| {
+            let mut copy = |past_caches: bool| match past_caches {
+                true => {
+                    buffer.read_past_caches(range.start, first);
+                    buffer.read_past_caches(range.start + first.len(), second);
+                }
+                false => fill(buffer, range.start, first, second),
+            };
+            if paced { pace.write(range.len(), copy) } else { copy(false) }
+        });
+        self.pace = pace;
+        pushed
     }
 
     /// Writes a message of `len` bytes of payload, which come in one or two pieces from `fill`; false if there is no room.

@@ -16,6 +16,7 @@
 
 mod cells;
 mod copy;
+mod pace;
 mod place;
 mod ring;
 mod segment;
@@ -24,5 +25,7 @@ mod together;
 
 pub use cells::{Cells, Parcel};
 pub use copy::{CopyError, copy_past_caches, note_written, probe, read_from, write_to};
+pub use pace::Pace;
+pub use place::LONG;
 pub use ring::{Consumer, Head, Producer, Word};
 pub use segment::{Area, Segment};

@@ -2,10 +2,15 @@
 use super::ring::UNIT;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+/// Messages from so many bytes on use all of a ring.
+pub const LONG: usize = 512;
+
 /// What a ring lies in: memory that two processes share, or a model of it.
 pub trait Memory: Copy {
     /// How many units: a power of two.
     fn count(&self) -> u64;
+    /// The units from the ring's first on in which a message of so many bytes behind its header may begin.
+    fn reach(&self, bytes: usize) -> u64;
     /// The first eight bytes of a unit; units are counted on and on.
     fn word(&self, unit: u64, ordering: Ordering) -> u64;
     /// Writes them.
@@ -43,6 +48,8 @@ pub struct Place {
     pub(super) units: *mut u8,
     /// How many: a power of two.
     pub(super) count: u64,
+    /// Those in which short messages begin.
+    pub(super) near: u64,
     /// The pair's tail.
     pub(super) tail: *const Tail,
 }
@@ -76,6 +83,11 @@ impl Memory for Place {
     #[inline]
     fn count(&self) -> u64 {
         self.count
+    }
+
+    #[inline]
+    fn reach(&self, bytes: usize) -> u64 {
+        if bytes < LONG { self.near } else { self.count }
     }
 
     #[inline]

@@ -19,7 +19,13 @@
 //! published, was tried: it made short messages 7 % slower. Publishing long messages in pieces, so that their two copies overlap,
 //! made messages of 4 KiB 6 to 8 % and of 8 KiB 18 to 27 % slower: reader and writer get into each other's lines.)
 //!
-//! The reader says how far it has read by a count of units in the pair's tail, each quarter of the ring; the writer looks there only
+//! Short messages stay in the first part of the ring, which a core's own caches hold; a writer that comes beyond it says that the next message begins with the
+//! ring. Long messages use all of it, which is more than a core's own caches hold: they come here when one side sends and
+//! sends, and the writer would otherwise take each line out of the reader's cache. By the time that it comes round, they
+//! have moved on to a cache that both share. Between two near cores of a Zen 4, windows of 4 KiB became 1.5 times as fast with that and with
+//! `pace`, both ways at once 16 KiB 1.7 to 2.2 times.
+//!
+//! The reader says how far it has read by a count of units in the pair's tail, each quarter of the first part; the writer looks there only
 //! when the ring seems full.
 
 use super::place::{Memory, Place};
@@ -35,6 +41,8 @@ const ANYWHERE: u64 = LINE + 1;
 /// Bytes of a header, with its context and without.
 const HEADER: usize = 16;
 const SHORT_HEADER: usize = 8;
+/// A word that says: the next message begins with the ring.
+const SKIP: u64 = u64::MAX;
 /// In a word: the context follows.
 const WITH_CONTEXT: u64 = 1 << 7;
 /// Before the first message no context is known.
@@ -108,14 +116,18 @@ impl<M: Memory> Producer<M> {
         Producer { place, head: 0, read: 0, context: NO_CONTEXT }
     }
 
-    /// The longest payload of a message: a quarter of the ring.
+    /// The longest payload of a message: a quarter of the ring's part for short ones.
     pub fn max_payload(&self) -> usize {
-        (self.place.count() as usize / 4) * UNIT - HEADER - PREFIX
+        (self.place.reach(0) as usize / 4) * UNIT - HEADER - PREFIX
     }
 
     /// Writes a message if there is room: `fill` is given the payload's place, in one or two pieces. False if there is none.
     #[inline]
     pub fn push(&mut self, word: Word, context: u64, prefix: &[u64], fill: impl FnOnce(&mut [u8], &mut [u8])) -> bool {
+        let bytes = usize::from(word.prefix) + usize::from(word.payload);
+        if self.head & (self.place.count() - 1) >= self.place.reach(bytes) && !self.skip() {
+            return false;
+        }
         let with_context = context != self.context;
         let header = if with_context { HEADER } else { SHORT_HEADER };
         let next = word.end(self.head, header);
@@ -136,6 +148,19 @@ impl<M: Memory> Producer<M> {
         self.place.set_word(next, 0, Ordering::Relaxed);
         self.place.set_word(self.head, word.pack() | if with_context { WITH_CONTEXT } else { 0 }, Ordering::Release);
         self.ask_for_more(next);
+        self.head = next;
+        true
+    }
+
+    /// Goes on at the ring's beginning, if there is room.
+    #[cold]
+    fn skip(&mut self) -> bool {
+        let next = self.head.next_multiple_of(self.place.count());
+        if !self.has_room(next) {
+            return false;
+        }
+        self.place.set_word(next, 0, Ordering::Relaxed);
+        self.place.set_word(self.head, SKIP, Ordering::Release);
         self.head = next;
         true
     }
@@ -220,21 +245,25 @@ impl<M: Memory> Consumer<M> {
     /// The next message, if there is one.
     #[inline]
     pub fn peek(&self) -> Option<Head<M>> {
-        let word = self.place.word(self.head, Ordering::Acquire);
+        let (mut start, mut word) = (self.head, self.place.word(self.head, Ordering::Acquire));
+        if word == SKIP {
+            start = start.next_multiple_of(self.place.count());
+            word = self.place.word(start, Ordering::Acquire);
+        }
         if word == 0 {
             return None;
         }
         let (header, context) = if word & WITH_CONTEXT == 0 {
             (SHORT_HEADER, self.context)
         } else {
-            (HEADER, self.place.number(self.head, SHORT_HEADER))
+            (HEADER, self.place.number(start, SHORT_HEADER))
         };
         let word = Word::unpack(word & !WITH_CONTEXT);
-        let units = word.end(self.head, header) - self.head;
+        let units = word.end(start, header) - start;
         for unit in (LINE..units.min(PREFETCHED)).step_by(LINE as usize) {
-            self.place.prefetch(self.head + unit);
+            self.place.prefetch(start + unit);
         }
-        Some(Head { word, context, place: self.place, unit: self.head, header })
+        Some(Head { word, context, place: self.place, unit: start, header })
     }
 
     /// Goes on to the message after `head`.
@@ -242,7 +271,7 @@ impl<M: Memory> Consumer<M> {
     pub fn consume(&mut self, head: &Head<M>) {
         self.head = head.word.end(head.unit, head.header);
         self.context = head.context;
-        if self.head - self.told >= self.place.count() / 4 {
+        if self.head - self.told >= self.place.reach(0) / 4 {
             self.told = self.head;
             self.place.set_read(self.head);
         }

@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 const PAGE: usize = 4096;
+/// Bytes of a ring that are used for short messages: they stay within a core's own caches.
+const NEAR: usize = 128 << 10;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// Bytes of addresses for the free area; memory is taken only where something is written.
@@ -53,7 +55,8 @@ impl Layout {
     fn new(count: usize) -> Layout {
         // All rings together stay within some gigabytes of addresses, and a ring within the caches.
         let ring = match count {
-            0..=16 => 128 << 10,
+            0..=4 => 2 << 20,
+            5..=16 => NEAR,
             17..=64 => 64 << 10,
             65..=256 => 16 << 10,
             _ => 8 << 10,
@@ -166,7 +169,8 @@ impl Segment {
         let (units, tail) = unsafe {
             (self.base.add(self.layout.rings + pair * self.layout.ring), self.base.add(self.layout.tails + pair * LINE))
         };
-        Place { units, count: (self.layout.ring / UNIT) as u64, tail: tail.cast::<Tail>() }
+        let [near, count] = [NEAR.min(self.layout.ring), self.layout.ring].map(|bytes| (bytes / UNIT) as u64);
+        Place { units, count, near, tail: tail.cast::<Tail>() }
     }
 
     /// The ring to a process, which is told that there is one; to be called once for each.

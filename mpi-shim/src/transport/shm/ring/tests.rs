@@ -10,6 +10,10 @@ use std::sync::atomic::Ordering;
 /// Units of the ring: few, so that it is soon full and laps are short.
 const COUNT: usize = 8;
 const NUMBERS: usize = UNIT / 8;
+/// Units of its first part.
+const NEAR: u64 = 4;
+/// Messages with so many bytes in their prefix use all of it.
+const LONG: usize = 16;
 
 /// The first eight bytes of a unit may be a word that the other side looks at; the rest must never be touched by both sides at once, which loom
 /// finds out.
@@ -43,6 +47,10 @@ impl Model {
 impl Memory for &Model {
     fn count(&self) -> u64 {
         COUNT as u64
+    }
+
+    fn reach(&self, bytes: usize) -> u64 {
+        if bytes < LONG { NEAR } else { COUNT as u64 }
     }
 
     fn word(&self, unit: u64, ordering: Ordering) -> u64 {
@@ -125,6 +133,8 @@ fn all_arrive(messages: &'static [usize]) {
             let (word, prefix) = message(number, numbers);
             let got: Vec<u64> = (0..numbers).map(|index| head.prefix(index)).collect();
             assert_eq!((head.word, head.context, got), (word, context(number), prefix));
+            let begins_near = head.unit % (COUNT as u64) < NEAR;
+            assert!(begins_near || 8 * numbers >= LONG, "message {number}");
             ring.consume(&head);
         }
         writer.join().unwrap();
@@ -143,6 +153,14 @@ fn what_a_longer_message_left_is_no_header() {
     let ends: Vec<u64> = ends(&[(24, true), (0, true), (24, false), (0, true), (24, false), (0, true)]);
     assert_eq!(ends[4], COUNT as u64 + 2);
     all_arrive(&[3, 0, 3, 0, 3, 0]);
+}
+
+#[test]
+fn short_messages_stay_in_the_first_part() {
+    // The second is long, and the third would begin beyond that part.
+    assert_eq!(ends(&[(0, true), (24, true)])[1], NEAR);
+    all_arrive(&[0, 3, 0, 3, 0]);
+    all_arrive(&[2, 2, 0, 0]);
 }
 
 /// Where messages of so many bytes end, each with its context or without.
