@@ -53,7 +53,8 @@ struct Layout {
 
 impl Layout {
     fn new(count: usize) -> Layout {
-        // All rings together stay within some gigabytes of addresses, and a ring within the caches.
+        // All rings together stay within some gigabytes of addresses. What short messages use of one stays within a core's own caches, and
+        // where it is longer, it is longer than they are.
         let ring = match count {
             0..=4 => 2 << 20,
             5..=16 => NEAR,
