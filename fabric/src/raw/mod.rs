@@ -17,8 +17,6 @@
 //! A port for messages is another matter: there each frame is waited for, and short. It has a ring, which it looks into without asking the kernel; what is
 //! longer than a slot waits in the socket, and the ring says so (`ring`). It also sends frames longer than the MTU, where they arrive (`long`).
 //!
-//! To close a packet socket takes the kernel 5 to 30 ms, which a program does not wait for (`close`).
-//!
 //! Without the capability `CAP_NET_ADMIN` the kernel keeps no more frames than `net.core.rmem_max` says, which is little: a
 //! transfer then loses more, and has a smaller window.
 //!
@@ -29,7 +27,6 @@
 //! | keep frames in order or single | the network may double and reorder them, although a bridge does not |
 //! | follow a change of MTU | frames are cut to the MTU that the device had when the port was opened |
 
-mod close;
 mod error;
 mod ethernet;
 mod filter;

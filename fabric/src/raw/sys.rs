@@ -1,7 +1,6 @@
 //! What Linux offers for whole frames: packet(7) sockets, and questions to a device.
 #![allow(unsafe_code)]
 
-use super::close::ClosedByKernel;
 use super::ethernet::Mac;
 use arrayvec::ArrayVec;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -97,7 +96,7 @@ impl Drop for Memory {
 unsafe impl Send for Memory {}
 
 /// A packet socket that gets nothing yet.
-pub(super) struct Socket(ClosedByKernel);
+pub(super) struct Socket(OwnedFd);
 
 impl Socket {
     /// Opens one; the error is `EPERM` for want of `CAP_NET_RAW`.
@@ -106,11 +105,11 @@ impl Socket {
         // SAFETY: no pointers are passed.
         let fd = check(unsafe { libc::socket(libc::AF_PACKET, kind, 0) })?;
         // SAFETY: `fd` is open, and nobody else has it.
-        Ok(Socket(ClosedByKernel::new(unsafe { OwnedFd::from_raw_fd(fd) })))
+        Ok(Socket(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
     pub(super) fn fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+        self.0.as_raw_fd()
     }
 
     fn ioctl(&self, code: libc::c_ulong, request: &mut libc::ifreq) -> io::Result<()> {
