@@ -93,8 +93,7 @@ impl Slurm {
     /// Runs `tests/c/NAME.c` by `srun`, on more ranks than there are processors.
     fn run(&self, mpi: &str, name: &str, arguments: &[&str]) -> Output {
         let mut srun = self.command("timeout");
-        srun.args([LIMIT_SECONDS, "srun", "--overcommit", "--ntasks=4", "--kill-on-bad-exit=1"])
-            .arg(format!("--mpi={mpi}"));
+        srun.args([LIMIT_SECONDS, "srun", "--overcommit", "--ntasks=4"]).arg(format!("--mpi={mpi}"));
         srun.arg(common::build(name)).args(arguments).stdin(Stdio::null()).output().expect("timeout, of coreutils")
     }
 }
@@ -128,6 +127,7 @@ fn configuration(folder: &Path) -> String {
          SlurmdSpoolDir={folder}/spool\n\
          SlurmctldPidFile={folder}/slurmctld.pid\n\
          SlurmdPidFile={folder}/slurmd.pid\n\
+         KillWait=2\n\
          ProctrackType=proctrack/linuxproc\n\
          TaskPlugin=task/none\n\
          JobAcctGatherType=jobacct_gather/none\n\
@@ -143,14 +143,20 @@ fn srun_starts_ranks_by_pmi2_and_by_pmix_and_an_abort_ends_its_job() {
         Ok(slurm) => slurm,
         Err(reason) => return eprintln!("skipped: {reason}"),
     };
+    let pmix = format!("/usr/lib/{}-linux-gnu/pmix2/lib/libpmix.so", std::env::consts::ARCH);
     for mpi in ["pmi2", "pmix"] {
+        if mpi == "pmix" && !Path::new(&pmix).exists() {
+            eprintln!("skipped: no {pmix}, which Slurm loads (Debian: libpmix-dev)");
+            continue;
+        }
         let output = slurm.run(mpi, "ranks", &[]);
         let text = String::from_utf8_lossy(&output.stdout);
         let lines: BTreeSet<&str> = text.lines().collect();
         let expected = ["rank 0 of 4", "rank 1 of 4", "rank 2 of 4", "rank 3 of 4"].into();
         assert!(output.status.success() && lines == expected, "{mpi}: {}", common::shown(&output));
         let output = slurm.run(mpi, "misbehave", &["1", "abort"]);
-        // How a job ended that was aborted while it was still being started, `srun` does not know; that it has ended is what counts.
+        // The others wait for ever, and nobody but the rank that aborts has Slurm end them. How a job ended that was aborted while it was
+        // still being started, `srun` does not know; that it has ended is what counts.
         assert_ne!(output.status.code(), Some(TIMED_OUT), "{mpi}: {}", common::shown(&output));
         slurm.await_node();
     }

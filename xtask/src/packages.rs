@@ -19,6 +19,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("/usr/sbin/munged", "munge", "the test of MPI programs under Slurm"),
     ("/usr/sbin/slurmctld", "slurmctld", "the test of MPI programs under Slurm"),
     ("/usr/sbin/slurmd", "slurmd", "the test of MPI programs under Slurm"),
+    ("/usr/lib/x86_64-linux-gnu/pmix2/lib/libpmix.so", "libpmix-dev", "the test of MPI programs under Slurm, by PMIx"),
     ("srun", "slurm-client", "the test of MPI programs under Slurm"),
     ("python3", "python3", "the test that opens Twowire's initramfs a second way"),
     ("ibsim", "ibsim-utils", "the tests of the mapper on simulated InfiniBand subnets"),

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 /// From this many bytes on a message goes in a cell, if there is one.
 const PARCEL: usize = 128;
+
 /// The way to a process.
 #[derive(Debug)]
 pub(super) struct Link {
