@@ -6,6 +6,7 @@
 //! | `state` | the process's one state, and who may touch it |
 //! | `launch` | how a process learns its place in the job |
 //! | `transport` | how bytes get to another process |
+//! | `copy` | bytes from here to there, in the fastest way |
 //! | `datatype`, `op` | what lies in a message, and what is done to it |
 //! | `group`, `comm`, `topology` | who talks to whom |
 //! | `info`, `attribute` | hints, what is told of things, and what programs hang on them |
@@ -24,6 +25,7 @@ pub mod calls;
 pub mod clock;
 pub mod coll;
 pub mod comm;
+pub mod copy;
 pub mod datatype;
 pub mod debug;
 pub mod errhandler;

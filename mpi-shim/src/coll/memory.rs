@@ -4,6 +4,7 @@
 use std::ptr;
 
 use crate::coll::schedule::{Data, Schedule, Step};
+use crate::copy::copy_overlapping;
 use crate::error::Result;
 use crate::op;
 use crate::p2p::Buffer;
@@ -85,7 +86,7 @@ pub(super) fn copy(from: &Data, to: &Data) {
     let len = from.len().min(to.len());
     match (from.run(), to.run()) {
         // SAFETY: the promise of `Program::new`. The runs may overlap where a call works in place.
-        (Some(source), Some(target)) => unsafe { ptr::copy(source, target, len) },
+        (Some(source), Some(target)) => unsafe { copy_overlapping(source, target, len) },
         _ => {
             let mut piece = vec![0; PIECE.min(len)];
             let mut position = 0;

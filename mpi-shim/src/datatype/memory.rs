@@ -6,7 +6,7 @@
 
 use super::Datatype;
 use super::layout::{Layout, Run};
-use std::ptr;
+use crate::copy;
 
 /// Which way the bytes go.
 trait Direction {
@@ -24,7 +24,7 @@ impl Direction for Pack {
     #[inline(always)]
     unsafe fn copy(user: *mut u8, packed: *mut u8, len: usize) {
         // SAFETY: the trait's promise.
-        unsafe { ptr::copy_nonoverlapping(user, packed, len) }
+        unsafe { copy::copy(user, packed, len) }
     }
 }
 
@@ -32,7 +32,7 @@ impl Direction for Unpack {
     #[inline(always)]
     unsafe fn copy(user: *mut u8, packed: *mut u8, len: usize) {
         // SAFETY: the trait's promise.
-        unsafe { ptr::copy_nonoverlapping(packed, user, len) }
+        unsafe { copy::copy(packed, user, len) }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The memory that an operation reads from or writes to.
 #![allow(unsafe_code)]
 
+use crate::copy::{self, copy_overlapping, copy_past_caches};
 use crate::datatype::Datatype;
-use crate::transport::shm::{CopyError, Segment, copy_past_caches, read_from};
+use crate::transport::shm::{CopyError, Segment, read_from};
 use std::sync::Arc;
 
 /// What does not lie in one piece is copied through memory of our own, that much at a time.
@@ -131,7 +132,7 @@ impl Buffer {
         if let (Some(from), Some(into)) = (self.run(), to.run()) {
             // SAFETY: whoever made the buffers promised that their bytes can be read and written. A program that receives into what it
             // sends is wrong, and is not made worse by a copy that allows it.
-            return unsafe { std::ptr::copy(from.cast_const(), into, len) };
+            return unsafe { copy_overlapping(from.cast_const(), into, len) };
         }
         if let Some(address) = self.run() {
             // SAFETY: whoever made the buffer promised that its bytes can be read.
@@ -196,7 +197,7 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
             to.cast::<u64>().write_unaligned(first);
             to.add(len - 8).cast::<u64>().write_unaligned(last);
         } else {
-            std::ptr::copy_nonoverlapping(from, to, len);
+            copy::copy(from, to, len);
         }
     }
 }

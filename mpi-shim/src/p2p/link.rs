@@ -14,6 +14,9 @@ use std::ops::Range;
 /// From this many bytes on a message goes in a cell, if there is one.
 const PARCEL: usize = 128;
 
+/// The longest piece of what a receiver asked for, in a ring: it copies one piece out while the next one is copied in.
+const PIECE: usize = 32 << 10;
+
 /// The way to a process.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -236,7 +239,7 @@ impl Link {
 
     fn longest_piece(&self, remote: Option<&Remote>) -> usize {
         match (&self.way, remote) {
-            (Way::Ring { ring, .. }, _) => ring.max_payload(),
+            (Way::Ring { ring, .. }, _) => ring.max_payload().min(PIECE),
             (Way::Fabric { process, .. }, remote) => remote.map_or(usize::MAX, |remote| remote.longest_piece(*process)),
         }
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Up to this many bytes a message is sent before anybody has asked for it, if the ring takes it,
-pub(super) const EAGER: usize = 16 << 10;
+pub(super) const EAGER: usize = 32 << 10;
 /// and over a fabric, where asking costs a round trip.
 pub(super) const EAGER_REMOTE: usize = 64 << 10;
 /// From so many bytes on a message is copied by both sides, if the sender waits for that.

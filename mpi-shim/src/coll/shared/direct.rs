@@ -6,6 +6,7 @@ use super::fold::{Folding, whole};
 use super::slots::chunks;
 use crate::abi::{MPI_ERR_NOT_SAME, MPI_ERR_OTHER};
 use crate::coll::schedule::{Blocks, Data, share};
+use crate::copy::copy;
 use crate::error::{Error, Result};
 use crate::op::Op;
 use crate::transport::shm::{CopyError, note_written, read_from, write_to};
@@ -212,7 +213,7 @@ impl Shared {
             unsafe {
                 match rank == self.rank() {
                     true if from.addr() == to as usize => {}
-                    true => ptr::copy_nonoverlapping(from, ptr::with_exposed_provenance_mut(to as usize), len),
+                    true => copy(from, ptr::with_exposed_provenance_mut(to as usize), len),
                     false => self.push(rank, from.expose_provenance(), to, len)?,
                 }
             }

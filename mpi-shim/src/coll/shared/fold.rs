@@ -4,10 +4,10 @@ use super::area::Shared;
 use super::slots::chunks;
 use super::swap::Swap;
 use crate::coll::schedule::{Data, share};
+use crate::copy::{copy, copy_past_caches};
 use crate::datatype::Datatype;
 use crate::error::Result;
 use crate::op::{self, Op};
-use crate::transport::shm::copy_past_caches;
 use std::ptr;
 
 /// Bytes that are folded at a time: they stay in the innermost cache.
@@ -99,7 +99,7 @@ impl Shared {
             let swap = self.swap(number, len);
             let (from, place) = (ptr::with_exposed_provenance(mine.address + begin), self.shown(swap, self.rank()));
             // SAFETY: the caller's buffer, and a place that was claimed and is large enough for a chunk.
-            unsafe { ptr::copy_nonoverlapping(from, place, len) };
+            unsafe { copy(from, place, len) };
             self.publish(number);
             self.await_all(number)?;
             let in_place = mine.address == result.address;
@@ -133,7 +133,7 @@ impl Shared {
             match operands {
                 0 => Ok(()),
                 1 => {
-                    ptr::copy_nonoverlapping(operand(0), out, len);
+                    copy(operand(0), out, len);
                     Ok(())
                 }
                 _ => Folding { op, datatype }.fold(operands, operand, out, mine.count),
@@ -173,7 +173,7 @@ impl Shared {
     fn deposit(&self, number: u64, from: usize, len: usize) -> *const u8 {
         let place = self.contribution(self.rank(), number, len);
         // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
-        unsafe { ptr::copy_nonoverlapping(ptr::with_exposed_provenance(from), place, len) };
+        unsafe { copy(ptr::with_exposed_provenance(from), place, len) };
         place
     }
 
@@ -216,7 +216,7 @@ impl Shared {
             for rank in self.others() {
                 let from = ptr::with_exposed_provenance::<u8>(mine.address + begin + part(rank).0);
                 // SAFETY: the caller's buffer, and a place that was claimed and is large enough for a share.
-                unsafe { ptr::copy_nonoverlapping(from, self.given(swap, rank), part(rank).1) };
+                unsafe { copy(from, self.given(swap, rank), part(rank).1) };
             }
             self.publish(number);
             self.await_all(number)?;
@@ -231,7 +231,7 @@ impl Shared {
                 // SAFETY: the caller's buffer, and a slot that was published.
                 unsafe {
                     let from = self.slot(rank, number).cast_const();
-                    ptr::copy_nonoverlapping(from, ptr::with_exposed_provenance_mut(to), part(rank).1);
+                    copy(from, ptr::with_exposed_provenance_mut(to), part(rank).1);
                 }
             }
             self.end(number);

@@ -7,6 +7,10 @@ use crate::coll::call::Parts;
 use crate::coll::schedule::Data;
 use crate::error::Result;
 
+/// With more ranks than cores, a root writes so many bytes of a broadcast past the caches: others have read what was in the slot, from this core
+/// and from others, and taking its lines from all of them took as long as the copy.
+const PAST_CACHES: usize = 16 << 10;
+
 /// The chunks of `len` bytes, at least one: where each begins, and how long it is.
 pub(super) fn chunks(len: usize, chunk: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..len.max(1)).step_by(chunk.max(1)).map(move |begin| (begin, chunk.min(len - begin)))
@@ -31,8 +35,9 @@ impl Shared {
             let place = self.contribution(root, number, len);
             if self.rank() == root {
                 self.claim(number);
+                let way = if self.is_crowded() && len >= PAST_CACHES { Way::Streamed } else { Way::Cached };
                 // SAFETY: the caller's buffer, and this member's slot, claimed and large enough for a chunk.
-                unsafe { read_part(data, position, place, len) };
+                unsafe { way.read_part(data, position, place, len) };
                 self.publish(number);
             } else {
                 self.await_head(root, number)?;

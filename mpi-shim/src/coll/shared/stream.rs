@@ -1,16 +1,16 @@
-//! Copies to where data goes.
+//! Copies from where data is, and to where it goes.
 
-use super::area::write_part;
+use super::area::{read_part, write_part};
 use crate::coll::memory;
 use crate::coll::schedule::Data;
-use crate::transport::shm::copy_past_caches;
+use crate::copy::copy_past_caches;
 use std::ptr;
 
 /// From so many bytes on, read and written by all members of a call, writing past the caches is faster: what is written there displaces
 /// what is still to be read, and is read before it is overwritten.
 const LARGE: usize = 8 << 20;
 
-/// How values reach a caller's buffer.
+/// How values get from a caller's buffer or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// Through the caches.
@@ -42,6 +42,23 @@ impl Way {
         }
     }
 
+    /// Copies `len` bytes of the values of `data`, from byte `position` of them on, to `to`.
+    ///
+    /// # Safety
+    /// `data` must be readable and `len` bytes at `to` writable.
+    #[inline]
+    pub(super) unsafe fn read_part(self, data: &Data, position: usize, to: *mut u8, len: usize) {
+        match data.as_run().filter(|_| self == Way::Streamed) {
+            Some(run) => {
+                let from = ptr::with_exposed_provenance(run.address + position);
+                // SAFETY: the caller's promise; the run has all the values' bytes.
+                unsafe { copy_past_caches(from, to, len.min(run.count.saturating_sub(position))) };
+            }
+            // SAFETY: the caller's promise.
+            None => unsafe { read_part(data, position, to, len) },
+        }
+    }
+
     /// Copies values from one buffer of the caller to another one; within the promise of who calls a collective.
     pub(super) fn copy(self, from: &Data, to: &Data) {
         match from.as_run().filter(|_| self == Way::Streamed) {
@@ -70,6 +87,19 @@ mod tests {
             let (before, rest) = room.split_at(offset + begin);
             assert!(before.iter().chain(&rest[len..]).all(|&byte| byte == 0xee), "{offset} {begin} {len}");
             assert_eq!(rest[..len], from[..len]);
+        }
+    }
+
+    #[test]
+    fn streamed_bytes_are_those_that_were_asked_for() {
+        let mut from: Vec<u8> = (0..600).map(|index| index as u8).collect();
+        let data = run(from.as_mut_ptr().expose_provenance(), from.len());
+        for (begin, len, got) in [(0, 600, 600), (63, 401, 401), (1, 0, 0), (500, 200, 100)] {
+            let mut room = vec![0xee; 700];
+            // SAFETY: both are within their vectors, but for what lies behind the data, which is not read.
+            unsafe { Way::Streamed.read_part(&data, begin, room.as_mut_ptr(), len) };
+            assert_eq!(room[..got], from[begin..begin + got]);
+            assert!(room[got..].iter().all(|&byte| byte == 0xee), "{begin} {len}");
         }
     }
 

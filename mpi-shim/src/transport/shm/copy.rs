@@ -1,6 +1,6 @@
-//! Copies out of another process's memory, in one system call and one copy, and copies that pass the caches.
+//! Copies out of another process's memory, and into it, in one system call and one copy.
 
-use std::{io, ptr};
+use std::io;
 
 /// Why nothing was copied.
 #[derive(Debug)]
@@ -81,42 +81,6 @@ pub unsafe fn write_to(pid: u32, from: *const u8, address: u64, len: usize) -> R
         }
     }
     Ok(())
-}
-
-/// Copies bytes past the caches: what is published afterwards is seen after them.
-///
-/// # Safety
-/// `len` bytes must be readable at `from` and writable at `to`, and not overlap.
-#[cfg(target_arch = "x86_64")]
-pub unsafe fn copy_past_caches(from: *const u8, to: *mut u8, len: usize) {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
-    const LINE: usize = 64;
-    let head = to.align_offset(LINE).min(len);
-    let whole = (len - head) / LINE * LINE;
-    // SAFETY: the caller's promise; the lines written are aligned.
-    unsafe {
-        ptr::copy_nonoverlapping(from, to, head);
-        for at in (head..head + whole).step_by(LINE) {
-            let (from, to) = (from.add(at).cast::<__m128i>(), to.add(at).cast::<__m128i>());
-            let line = [0, 1, 2, 3].map(|index| _mm_loadu_si128(from.add(index)));
-            for (index, quarter) in line.into_iter().enumerate() {
-                _mm_stream_si128(to.add(index), quarter);
-            }
-        }
-        // Before anybody is told of it.
-        _mm_sfence();
-        ptr::copy_nonoverlapping(from.add(head + whole), to.add(head + whole), len - head - whole);
-    }
-}
-
-/// Copies bytes.
-///
-/// # Safety
-/// `len` bytes must be readable at `from` and writable at `to`, and not overlap.
-#[cfg(not(target_arch = "x86_64"))]
-pub unsafe fn copy_past_caches(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller's promise.
-    unsafe { ptr::copy_nonoverlapping(from, to, len) };
 }
 
 /// Tells valgrind, under which programs in the making run, that another process has written to these bytes of ours: it sees only what

@@ -24,7 +24,7 @@ mod sleep;
 mod together;
 
 pub use cells::{Cells, Parcel};
-pub use copy::{CopyError, copy_past_caches, note_written, probe, read_from, write_to};
+pub use copy::{CopyError, note_written, probe, read_from, write_to};
 pub use pace::Pace;
 pub use place::LONG;
 pub use ring::{Consumer, Head, Producer, Word};

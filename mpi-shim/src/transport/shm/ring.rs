@@ -116,9 +116,9 @@ impl<M: Memory> Producer<M> {
         Producer { place, head: 0, read: 0, context: NO_CONTEXT }
     }
 
-    /// The longest payload of a message: a quarter of the ring's part for short ones.
+    /// The longest payload of a message: a quarter of the ring, as far as a word can say it.
     pub fn max_payload(&self) -> usize {
-        (self.place.reach(0) as usize / 4) * UNIT - HEADER - PREFIX
+        ((self.place.count() as usize / 4) * UNIT - HEADER - PREFIX).min(u16::MAX.into())
     }
 
     /// Writes a message if there is room: `fill` is given the payload's place, in one or two pieces. False if there is none.
