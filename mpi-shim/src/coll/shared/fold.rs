@@ -2,6 +2,7 @@
 
 use super::area::Shared;
 use super::slots::chunks;
+use super::stream::Way;
 use super::swap::Swap;
 use crate::coll::schedule::{Data, share};
 use crate::copy::{copy, copy_past_caches};
@@ -204,6 +205,7 @@ impl Shared {
         let Some(datatype) = mine.datatype.as_ref() else { return Ok(()) };
         let (width, folding) = (datatype.size(), Folding { op, datatype });
         let wanted = result.filter(|_| root.is_none_or(|root| root == self.rank()));
+        let way = Way::for_bytes(2 * mine.bytes() * self.size());
         let mut outcome = Ok(());
         for (begin, len) in chunks(mine.bytes(), whole(self.common_chunk(), width)) {
             let part = |rank| {
@@ -226,12 +228,11 @@ impl Shared {
             let number = self.begin();
             self.publish(number);
             self.await_all(number)?;
-            for rank in (0..self.size()).filter(|_| wanted.is_some()) {
-                let to = wanted.map_or(0, |result| result.address) + begin + part(rank).0;
-                // SAFETY: the caller's buffer, and a slot that was published.
-                unsafe {
-                    let from = self.slot(rank, number).cast_const();
-                    copy(from, ptr::with_exposed_provenance_mut(to), part(rank).1);
+            if let Some(result) = wanted {
+                for rank in 0..self.size() {
+                    let (first, len) = part(rank);
+                    // SAFETY: the caller's buffer, and a slot that was published.
+                    unsafe { way.write_part(result, begin + first, self.slot(rank, number), len) };
                 }
             }
             self.end(number);

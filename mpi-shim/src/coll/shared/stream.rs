@@ -8,7 +8,7 @@ use std::ptr;
 
 /// From so many bytes on, read and written by all members of a call, writing past the caches is faster: what is written there displaces
 /// what is still to be read, and is read before it is overwritten.
-const LARGE: usize = 8 << 20;
+const LARGE: usize = 16 << 20;
 
 /// How values get from a caller's buffer or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
