@@ -139,6 +139,8 @@ struct Run {
     counters: NodeCounters,
     hosts: usize,
     chunks: u64,
+    /// Of all events: the same code and seed give the same.
+    digest: u64,
     wall: Duration,
     peak_mib: u64,
 }
@@ -151,7 +153,7 @@ impl std::fmt::Display for Run {
         write!(
             f,
             "ratio {ratio:.4} (joined {:.2} ms, root told {:.2} ms later), ready {} of {}, busiest cable {:.1} after {} swaps, root sent {:.3} x, \
-             lost {}, duplicates {}, wall {:.1} s ({:.0} ns a chunk), peak {} MiB",
+             lost {}, duplicates {}, digest {:016x}, wall {:.1} s ({:.0} ns a chunk), peak {} MiB",
             (o.laid - o.started).as_secs_f64() * 1e3,
             (o.last_verified - self.last_verified).as_secs_f64() * 1e3,
             o.ready,
@@ -161,6 +163,7 @@ impl std::fmt::Display for Run {
             self.progress.frames_sent as f64 / self.chunks as f64,
             self.counters.lost,
             self.counters.duplicates,
+            self.digest,
             self.wall.as_secs_f64(),
             self.wall.as_nanos() as f64 / deliveries,
             self.peak_mib,
@@ -216,6 +219,12 @@ impl Host for Machine {
     fn power_on(&mut self, now: Time, _: UniqueId) {
         if let Machine::FrontEnd(root) = self {
             root.start(now);
+        }
+    }
+    fn prefetch(&self, depth: usize) {
+        match self {
+            Machine::Node(node, _) => node.prefetch(depth),
+            Machine::FrontEnd(_) | Machine::Absent => {}
         }
     }
 }
@@ -276,6 +285,7 @@ fn run(row: &Row, seed: u64) -> Run {
     let mut route_tables = route_tables(&plan);
     let config = SimConfig::default();
     let rate = config.rate_bits_per_s;
+    let node_config = Arc::new(NodeConfig { rate_bits_per_s: Some(rate), ..NodeConfig::default() });
     let mut sim = Sim::new(&plan.topology, config, seed, |host| {
         let index = plan.hosts.iter().position(|&h| h == Some(host)).expect("every host has a number");
         match index {
@@ -288,8 +298,7 @@ fn run(row: &Row, seed: u64) -> Run {
                 let card = plan.topology.host(host).id;
                 let credentials = Credentials { card, key: key.public(), secret: None };
                 let seed = seed ^ (index as u64) << 32;
-                let config = NodeConfig { rate_bits_per_s: Some(rate), ..NodeConfig::default() };
-                let mut node = BootNode::with_stores(config, credentials, stores.clone(), seed);
+                let mut node = BootNode::with_stores(node_config.clone(), credentials, stores.clone(), seed);
                 node.set_routes(route_tables[index].take().expect("each host once"));
                 Machine::Node(Box::new(node), None)
             }
@@ -325,6 +334,7 @@ fn run(row: &Row, seed: u64) -> Run {
         counters,
         hosts: numbers.len() + 1,
         chunks: (row.mib * MIB / 4096) as u64,
+        digest: sim.digest(),
         wall,
         peak_mib: peak_mib(),
     }

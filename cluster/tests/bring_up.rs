@@ -90,7 +90,7 @@ fn bring_up_nodes_with(secret: Option<ClusterSecret>, options: &UpOptions) -> Up
     let (topology, front_end) = (simulated.topology().unwrap(), HostId(0));
     let bootable = options.image.open(options.seed).unwrap();
     let boot = NodeConfig { hand_over: Some(Duration::ZERO), ..NodeConfig::default() };
-    let setup = NodeSetup { key: bootable.key, secret, boot, stores: Arc::new(SharedStores::default()) };
+    let setup = NodeSetup { key: bootable.key, secret, boot: boot.into(), stores: Arc::new(SharedStores::default()) };
     let mut port = simulate(&topology, front_end, &setup, &[], options.seed);
     let offered = Offered { image: bootable.image, secret: Some(ClusterSecret::new(&[1; SECRET_LEN])), nonce: 0 };
     let pace = Pace::simulated(options.node_timeout);

@@ -30,6 +30,7 @@ pub mod map;
 pub mod middleware;
 #[cfg(target_os = "linux")]
 pub mod parent;
+pub mod prefetch;
 #[cfg(feature = "program")]
 pub mod program;
 pub mod protocol;

@@ -152,7 +152,8 @@ fn up_simulated(options: &UpOptions, simulated: &SimSpec, progress: &Progress) -
             hand_over: Some(Duration::ZERO),
             rate_bits_per_s: Some(SimConfig::default().rate_bits_per_s),
             ..NodeConfig::default()
-        },
+        }
+        .into(),
         stores: Arc::new(SharedStores::default()),
     };
     let mut port = simulate(&topology, front_end, &setup, &faults, options.seed);

@@ -1,6 +1,7 @@
 //! Frames on their way: a slab with a free list. What every hop touches is one cache line; what only the ends touch is
 //! elsewhere, and begins with the part that is always needed.
 
+use crate::prefetch::prefetch;
 use crate::route::{MAX_HOPS, Route};
 use crate::wire::MAX_HEADER;
 use bytes::Bytes;
@@ -85,10 +86,6 @@ impl Body {
 
     pub(super) fn set_payload(&mut self, payload: Bytes) {
         self.payload = Some(payload);
-    }
-
-    pub(super) fn header_len(&self) -> u32 {
-        self.header_len.into()
     }
 
     /// Replaces the whole by damaged bytes.
@@ -235,10 +232,15 @@ impl Frames {
         }
     }
 
-    /// Reads the slot that the `nth` new frame from now, counted from 1, would get.
-    pub(super) fn read_free_slot(&self, nth: usize) -> u32 {
-        let slot = self.free.len().checked_sub(nth).map(|i| self.free[i] as usize);
-        slot.map_or(0, |slot| self.frames[slot].len ^ self.bodies[slot].header_len())
+    /// Prefetches what each hop needs of a frame.
+    pub(super) fn prefetch(&self, frame: u32) {
+        self.frames.get(frame as usize).into_iter().for_each(prefetch);
+    }
+
+    /// Prefetches a frame.
+    pub(super) fn prefetch_all(&self, frame: u32) {
+        self.prefetch(frame);
+        prefetch(&self.bodies[frame as usize]);
     }
 
     /// The slots of all frames that are on their way.

@@ -4,6 +4,7 @@
 //! when the sending card has room again. Outputs are reserved ahead: see [`Output`]. Two more kinds of event are
 //! rare: a frame behind another one in an input buffer gets its turn, and a dropped frame's tail has come in.
 
+use super::ahead::Ahead;
 use super::channel::{CableClass, Far, Input, Output};
 use super::frames::{Frames, NONE, flag};
 use super::nic::Nic;
@@ -35,6 +36,8 @@ pub(super) mod event {
 /// What the network cannot do by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Upcall {
+    /// It is time for the next round of prefetching.
+    LookAhead,
     /// This frame has reached its host.
     Deliver(u32),
     /// This host is to be asked for frames and timers.
@@ -76,8 +79,7 @@ pub(super) struct Network {
     pub(super) reverse: Vec<u32>,
     /// Channels in whose input buffers room was given back while frames wait for it.
     pub(super) unblocked: Vec<u32>,
-    /// Events until the next [`Network::look_ahead`].
-    pub(super) foreseen: usize,
+    pub(super) ahead: Ahead,
     pub(super) send_cost: u64,
     pub(super) receive_cost: u64,
     pub(super) max_payload: usize,
@@ -90,11 +92,12 @@ impl Network {
 
     /// Runs until a host is concerned; `None` when nothing more happens up to `limit`.
     pub(super) fn advance(&mut self, limit: u64) -> Option<Upcall> {
-        while let Some(what) = self.wheel.pop(limit) {
-            if self.foreseen == 0 {
-                self.look_ahead();
+        loop {
+            if self.ahead.pause == 0 {
+                return Some(Upcall::LookAhead);
             }
-            self.foreseen -= 1;
+            let what = self.wheel.pop(limit)?;
+            self.ahead.pause -= 1;
             self.stats.events += 1;
             self.digest =
                 (self.digest ^ self.now().rotate_left(32) ^ u64::from(what)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -109,7 +112,6 @@ impl Network {
                 _ => return Some(Upcall::Fault(index)),
             }
         }
-        None
     }
 
     /// A host hands a packet to its card, which has room for it.

@@ -14,10 +14,17 @@ use std::collections::{BTreeMap, VecDeque};
 /// A state machine whose timer is still due after it was called is called again this many nanoseconds later.
 const TIMER_RETRY_NS: u64 = 1_000;
 
+/// How deep a host's state is prefetched: see [`Host::prefetch`].
+pub(super) const DEPTHS: usize = 4;
+
 /// What runs on a host.
 pub trait Host: Protocol {
     /// Power comes on, with this card. Volatile state is gone; what the implementor keeps is its NVRAM.
     fn power_on(&mut self, now: Time, id: UniqueId);
+
+    /// Prefetches, of the state that the next call will need, what lies so many pointers from here. With thousands of hosts none
+    /// of it is in a cache when a call comes; asked for in advance for several hosts, all of it comes at the same time.
+    fn prefetch(&self, _depth: usize) {}
 }
 
 /// A host that answers probes and does nothing else: all that mapping needs.
@@ -70,16 +77,29 @@ impl<H: Host> Sim<H> {
     /// present then.
     pub fn step(&mut self, deadline: Time) -> bool {
         let limit = deadline.as_nanos();
-        match self.network.advance(limit) {
-            None => {
-                self.network.wheel.advance(limit);
-                return false;
+        loop {
+            match self.network.advance(limit) {
+                None => {
+                    self.network.wheel.advance(limit);
+                    return false;
+                }
+                Some(Upcall::LookAhead) => {
+                    self.look_ahead();
+                    continue;
+                }
+                Some(Upcall::Deliver(frame)) => self.deliver(frame),
+                Some(Upcall::Poll(host)) => self.poll(host),
+                Some(Upcall::Fault(index)) => self.strike(self.faults[index as usize]),
             }
-            Some(Upcall::Deliver(frame)) => self.deliver(frame),
-            Some(Upcall::Poll(host)) => self.poll(host),
-            Some(Upcall::Fault(index)) => self.strike(self.faults[index as usize]),
+            return true;
         }
-        true
+    }
+
+    /// Prefetches what events to come need, of the network or of the hosts.
+    fn look_ahead(&mut self) {
+        if let Some((depth, hosts)) = self.network.look_ahead() {
+            hosts.iter().for_each(|&host| self.hosts[host as usize].prefetch(depth));
+        }
     }
 
     /// The program on a host.

@@ -1,14 +1,16 @@
-//! The calendar: a timing wheel with one slot for each nanosecond, and a heap for the far future.
+//! The calendar: a timing wheel with one slot for each nanosecond of this epoch and the next, and a list for each later one.
 //!
-//! Events of equal time leave in the order in which they came, whichever of the two held them: an event moves from the
-//! heap to the wheel as soon as its time comes within the wheel's span, before anything else can be put there.
+//! Events of equal time leave in the order in which they came, whichever of the two held them: the events of an epoch move
+//! to the wheel when the one before it begins, in the order in which they came, and before anything else of theirs can be put there.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 
 /// Nanoseconds that the wheel spans: four frames of 4 KiB at 2 Gb/s, so that the pace of a host that sends two copies of what it gets lies
 /// within it.
 const SPAN: usize = 1 << 16;
+
+/// Nanoseconds of an epoch.
+const EPOCH: u64 = SPAN as u64 / 2;
 const WORDS: usize = SPAN / 64;
 const NONE: u32 = u32::MAX;
 
@@ -31,9 +33,11 @@ pub(super) struct Wheel {
     nodes: Vec<Node>,
     free: u32,
     near: usize,
-    far: BinaryHeap<Reverse<(u64, u64, u32)>>,
-    far_next: u64,
-    far_count: u64,
+    /// The events of later epochs with their times, by the epoch's number.
+    far: BTreeMap<u64, Vec<(u64, u32)>>,
+    /// How many there are, and the first epoch that has some; [`u64::MAX`] if none has.
+    far_count: usize,
+    far_first: u64,
 }
 
 impl Wheel {
@@ -46,9 +50,9 @@ impl Wheel {
             nodes: Vec::new(),
             free: NONE,
             near: 0,
-            far: BinaryHeap::new(),
-            far_next: u64::MAX,
+            far: BTreeMap::new(),
             far_count: 0,
+            far_first: u64::MAX,
         }
     }
 
@@ -58,24 +62,30 @@ impl Wheel {
 
     /// How many events are pending.
     pub(super) fn len(&self) -> usize {
-        self.near + self.far.len()
+        self.near + self.far_count
     }
 
     /// Bytes that it has allocated.
     pub(super) fn memory(&self) -> usize {
-        SPAN * 4 + WORDS * 8 + self.nodes.capacity() * size_of::<Node>() + self.far.capacity() * 24
+        SPAN * 4 + WORDS * 8 + self.nodes.capacity() * size_of::<Node>() + self.far_count * size_of::<(u64, u32)>()
     }
 
     /// Puts an event at `at`, or at the present if that is past.
     pub(super) fn schedule(&mut self, at: u64, what: u32) {
         let at = at.max(self.now);
-        if at - self.now < SPAN as u64 {
+        let epoch = at / EPOCH;
+        if epoch <= self.next_epoch() {
             self.insert(at, what);
         } else {
-            self.far.push(Reverse((at, self.far_count, what)));
+            self.far.entry(epoch).or_default().push((at, what));
             self.far_count += 1;
-            self.far_next = self.far_next.min(at);
+            self.far_first = self.far_first.min(epoch);
         }
+    }
+
+    /// The last epoch whose events are in the wheel.
+    fn next_epoch(&self) -> u64 {
+        self.now / EPOCH + 1
     }
 
     fn insert(&mut self, at: u64, what: u32) {
@@ -112,7 +122,7 @@ impl Wheel {
     pub(super) fn next_time(&self) -> Option<u64> {
         match self.next_slot(self.now as usize % SPAN) {
             Some(slot) => Some(self.time_of(slot)),
-            None => (!self.far.is_empty()).then_some(self.far_next),
+            None => self.far.first_key_value()?.1.iter().map(|&(at, _)| at).min(),
         }
     }
 
@@ -133,10 +143,11 @@ impl Wheel {
     /// Moves the present on to `at`, which no pending event precedes.
     pub(super) fn advance(&mut self, at: u64) {
         self.now = self.now.max(at);
-        while self.far_next.wrapping_sub(self.now) < SPAN as u64 {
-            let Some(Reverse((at, _, what))) = self.far.pop() else { break };
-            self.insert(at, what);
-            self.far_next = self.far.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
+        while self.far_first <= self.next_epoch() {
+            let (_, events) = self.far.pop_first().expect("it is the first");
+            self.far_count -= events.len();
+            events.into_iter().for_each(|(at, what)| self.insert(at, what));
+            self.far_first = self.far.keys().next().copied().unwrap_or(u64::MAX);
         }
     }
 
@@ -164,7 +175,7 @@ impl Wheel {
         what
     }
 
-    /// Reads ahead: the next events, up to as many as `events` holds, and only those within the wheel's span.
+    /// Reads ahead: the next events, up to as many as `events` holds, and only those of this epoch and the next.
     pub(super) fn peek(&self, events: &mut [u32]) -> usize {
         let mut count = 0;
         let mut slot = self.next_slot(self.now as usize % SPAN);
@@ -266,7 +277,7 @@ mod tests {
                 prop_assert_eq!(wheel.len(), model.pending.len());
                 let mut seen = [0; 8];
                 let count = wheel.peek(&mut seen);
-                let near = model.pending.iter().filter(|e| e.0 < model.now + SPAN as u64).map(|e| e.1);
+                let near = model.pending.iter().filter(|e| e.0 / EPOCH <= model.now / EPOCH + 1).map(|e| e.1);
                 prop_assert_eq!(&seen[..count], &near.take(8).collect::<Vec<_>>()[..]);
             }
         }

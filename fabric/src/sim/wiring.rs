@@ -1,5 +1,6 @@
 //! From a topology to channels.
 
+use super::ahead::Ahead;
 use super::channel::{CableClass, Far, Input, Output};
 use super::config::{NS_PER_METRE, SimConfig};
 use super::frames::{Frames, NONE};
@@ -45,7 +46,7 @@ impl Network {
             first_host_channel,
             reverse: vec![NONE; channels],
             unblocked: Vec::new(),
-            foreseen: Network::first_look(channels),
+            ahead: Ahead::new(channels),
             send_cost: nanos(config.send_cost),
             receive_cost: nanos(config.receive_cost),
             max_payload: config.max_payload,

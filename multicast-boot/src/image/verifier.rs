@@ -8,6 +8,7 @@ use super::manifest::Manifest;
 use super::tree::{PAGE_CHUNKS, Shape, VALUE_LEN, Value, chunk_value, fold, page_value};
 use bytes::Bytes;
 use std::fmt;
+use twowire_fabric::prefetch::prefetch;
 
 /// A part of the tree, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,6 +212,12 @@ impl TreeVerifier {
     /// True if chunk `index` came and was right.
     pub fn is_verified(&self, index: u32) -> bool {
         self.verified.get(index as usize / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    /// Prefetches what the check of a chunk needs of this node's own.
+    pub(crate) fn prefetch(&self, index: u32) {
+        self.pages.get(index as usize / PAGE_CHUNKS).into_iter().for_each(prefetch);
+        self.verified.get(index as usize / 64).into_iter().for_each(prefetch);
     }
 
     /// How many chunks came and were right.

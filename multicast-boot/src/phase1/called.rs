@@ -21,7 +21,7 @@ impl<M: Medium> CalledPhase1<M> {
     /// A node with this card, on a port with so large payloads. `seed` must be another one each time.
     pub fn new(setup: &NodeSetup, id: UniqueId, max_payload: usize, mut nvram: Store<M>, seed: u64) -> CalledPhase1<M> {
         let stores = Arc::clone(&setup.stores);
-        let mut boot = BootNode::for_group(setup.boot, setup.credentials(id), stores, max_payload, seed);
+        let mut boot = BootNode::for_group(setup.boot.clone(), setup.credentials(id), stores, max_payload, seed);
         boot.set_image_record(nvram::read_images(&mut nvram));
         CalledPhase1 { nvram, boot }
     }

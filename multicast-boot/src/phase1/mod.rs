@@ -34,7 +34,7 @@ pub struct NodeSetup {
     /// The cluster's secret, if the nodes' flash holds one.
     pub secret: Option<ClusterSecret>,
     /// How the boot client behaves.
-    pub boot: NodeConfig,
+    pub boot: Arc<NodeConfig>,
     /// Where the boot client keeps its chunks.
     pub stores: Arc<dyn ChunkStores>,
 }
@@ -65,7 +65,8 @@ struct Running {
 
 impl Running {
     fn new(setup: &NodeSetup, id: UniqueId, finder: Option<Finder>, images: ImageRecord, seed: u64) -> Running {
-        let mut boot = BootNode::with_stores(setup.boot, setup.credentials(id), Arc::clone(&setup.stores), seed);
+        let mut boot =
+            BootNode::with_stores(setup.boot.clone(), setup.credentials(id), Arc::clone(&setup.stores), seed);
         boot.set_image_record(images);
         Running {
             responder: Responder::new(id),
@@ -132,6 +133,11 @@ impl<M: Medium> Phase1<M> {
     /// Writes down what the boot client has to have written down.
     fn keep_record(&mut self, now: Time) {
         nvram::keep(now, &mut self.nvram, &mut self.running.boot);
+    }
+
+    /// As [`Host::prefetch`](twowire_fabric::sim::Host::prefetch).
+    pub fn prefetch(&self, depth: usize) {
+        self.running.boot.prefetch(depth)
     }
 
     /// What the NVRAM is kept on, and how often it was written.

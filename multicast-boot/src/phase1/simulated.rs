@@ -37,6 +37,10 @@ impl Host for Node {
         let seed = self.seed ^ self.power_cycles.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.phase1.power_cycle(now, &self.setup, id, seed);
     }
+
+    fn prefetch(&self, depth: usize) {
+        self.phase1.prefetch(depth)
+    }
 }
 
 impl Protocol for Node {

@@ -7,6 +7,7 @@ use super::stream::Stream;
 use crate::image::reuse::{Found, OldImage, Reuse, SLICE};
 use crate::image::{Manifest, PAGE_CHUNKS, Part, TreeError, TreeVerifier};
 use bytes::Bytes;
+use twowire_fabric::prefetch::prefetch;
 use twowire_fabric::wire::boot::TREES;
 
 /// Lists and chunks that wait for a list that verifies them, at most.
@@ -43,7 +44,7 @@ struct Waiting {
 
 /// The image as far as it has come.
 pub(crate) struct Assembly {
-    manifest: Manifest,
+    manifest: Box<Manifest>,
     stream: Stream,
     verifier: TreeVerifier,
     store: Box<dyn ChunkStore>,
@@ -64,7 +65,7 @@ impl Assembly {
         let mut assembly = Assembly {
             stream,
             verifier: TreeVerifier::new(&manifest),
-            manifest,
+            manifest: Box::new(manifest),
             reuse: old.map(|old| Box::new(Reuse::new(old, stream.shape()))),
             store,
             held: [0, 1].map(|tree| Positions::none(stream.len(tree))),
@@ -229,6 +230,21 @@ impl Assembly {
             }
             Err(TreeError::NotYet { .. }) => self.wait(tree, position, bytes),
             Err(_) => Arrival::Rejected,
+        }
+    }
+
+    /// Prefetches what the next chunks need, and lies so many pointers from here: as if they came one after the other.
+    pub(crate) fn prefetch(&self, depth: usize) {
+        for (tree, held) in self.held.iter().enumerate() {
+            let next = held.count();
+            let Some(Part::Chunk(index)) = self.stream.part(tree, next) else { continue };
+            if depth == 0 {
+                held.prefetch(next);
+                self.verifier.prefetch(index);
+                prefetch(self.store.as_ref());
+            } else {
+                self.store.prefetch(index);
+            }
         }
     }
 

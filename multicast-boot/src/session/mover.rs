@@ -159,6 +159,9 @@ pub(crate) trait NodeMover: Send {
         [false; TREES]
     }
 
+    /// As [`Host::prefetch`](twowire_fabric::sim::Host::prefetch), behind the mover itself.
+    fn prefetch(&self, _depth: usize) {}
+
     /// What it has counted in this session.
     fn counters(&self) -> NodeCounters;
 

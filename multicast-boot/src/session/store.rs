@@ -6,6 +6,7 @@ use crate::image::{CHUNK, Manifest, Part};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use twowire_fabric::prefetch::prefetch;
 
 /// Keeps the verified chunks of one image, until the node hands over to it.
 pub trait ChunkStore: Send {
@@ -27,6 +28,9 @@ pub trait ChunkStore: Send {
 
     /// A chunk that is kept.
     fn get(&self, index: u32) -> Option<Bytes>;
+
+    /// Prefetches what keeping a chunk will need, in a store of many nodes in one process.
+    fn prefetch(&self, _index: u32) {}
 
     /// Keeps a list that has just been verified, if the store outlives the process: with it the next start of the node
     /// can verify what this one leaves.
@@ -131,6 +135,10 @@ impl ChunkStore for SharedStore {
         } else {
             self.own.get(&index).cloned()
         }
+    }
+
+    fn prefetch(&self, index: u32) {
+        self.shared.get(index as usize / 64).into_iter().for_each(prefetch);
     }
 
     fn old_image(&self) -> Option<OldImage> {

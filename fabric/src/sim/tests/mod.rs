@@ -1,5 +1,6 @@
 //! Tests of the simulator: the model's timing, its back-pressure, its faults, and that it is deterministic.
 
+mod ahead;
 mod conformance;
 mod faults;
 mod flow;
@@ -16,6 +17,7 @@ use crate::topology::{CrossbarId, HostId, NodeId, PortId, Topology};
 use crate::wire::Packet;
 use crate::wire::probe::Probe;
 use bytes::Bytes;
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 /// A program that sends what it is given, and remembers what came in.
@@ -31,6 +33,8 @@ struct Node {
     received: Vec<(Time, Packet)>,
     timer: Option<Time>,
     fired: Vec<Time>,
+    /// How often it was to prefetch, at each depth.
+    prefetched: [Cell<u64>; run::DEPTHS],
 }
 
 impl Protocol for Node {
@@ -56,6 +60,9 @@ impl Protocol for Node {
 impl Host for Node {
     fn power_on(&mut self, _: Time, id: UniqueId) {
         *self = Node { id, boots: self.boots + 1, stream: std::mem::take(&mut self.stream), ..Node::default() };
+    }
+    fn prefetch(&self, depth: usize) {
+        self.prefetched[depth].update(|count| count + 1);
     }
 }
 

@@ -86,7 +86,7 @@ fn simulation(
     let front_end = spec::front_end(&topology, args.front_end.as_deref()).map_err(Failure::usage)?;
     let rate_bits_per_s = Some(SimConfig::default().rate_bits_per_s);
     let boot = NodeConfig { hand_over: Some(Duration::ZERO), rate_bits_per_s, ..NodeConfig::default() };
-    let setup = NodeSetup { key: key.clone(), secret, boot, stores: Arc::new(SharedStores::default()) };
+    let setup = NodeSetup { key: key.clone(), secret, boot: boot.into(), stores: Arc::new(SharedStores::default()) };
     Ok(simulate(&topology, front_end, &setup, &[], args.seed))
 }
 

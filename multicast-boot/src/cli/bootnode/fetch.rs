@@ -55,7 +55,7 @@ pub(super) fn fetch(
         Some(folder) => Arc::new(folder.clone()),
         None => Arc::new(SharedStores::default()),
     };
-    let setup = NodeSetup { key, secret, boot, stores };
+    let setup = NodeSetup { key, secret, boot: boot.into(), stores };
     let (limits, id) = (port.limits(), port.unique_id());
     let seed = seed()? ^ id.0.rotate_left(32);
     let since = port.now();

@@ -28,7 +28,7 @@ struct Due {
 
 /// A node that has routes, or waits for them.
 pub(super) struct MappedEntrance {
-    config: NodeConfig,
+    config: Arc<NodeConfig>,
     identity: Identity,
     epoch: u32,
     location: Option<Location>,
@@ -48,8 +48,9 @@ pub(super) struct MappedEntrance {
 
 impl MappedEntrance {
     /// A node that has no routes yet.
-    pub(super) fn new(config: NodeConfig, identity: Identity) -> MappedEntrance {
+    pub(super) fn new(config: Arc<NodeConfig>, identity: Identity) -> MappedEntrance {
         MappedEntrance {
+            ask_interval: config.timing.ask_first,
             config,
             identity,
             epoch: 0,
@@ -59,7 +60,6 @@ impl MappedEntrance {
             gatherer: None,
             due: None,
             ask_at: None,
-            ask_interval: config.timing.ask_first,
             joins: 0,
             deadline: Time::MAX,
         }
@@ -207,7 +207,7 @@ mod tests {
         (0..4).for_each(|host| routes.push([route(host)]));
         let key = ClusterSecretKey::from_seed(&[1; 32]).public();
         let identity = Identity::new(&Credentials { card: UniqueId(1), key, secret: None }, 1);
-        let mut entrance = MappedEntrance::new(NodeConfig::default(), identity);
+        let mut entrance = MappedEntrance::new(Arc::default(), identity);
         entrance.set_routes(Arc::new(routes));
         entrance
     }

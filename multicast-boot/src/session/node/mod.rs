@@ -39,6 +39,7 @@ use mapped::MappedEntrance;
 use session::Session;
 use std::sync::Arc;
 use twowire_fabric::id::NodeNumber;
+use twowire_fabric::prefetch::prefetch;
 use twowire_fabric::protocol::{Protocol, Transmit};
 use twowire_fabric::routes::RouteTable;
 use twowire_fabric::time::Time;
@@ -47,8 +48,8 @@ use twowire_fabric::wire::{Header, Packet};
 
 /// One node: see the module.
 pub struct BootNode {
-    config: NodeConfig,
-    key: ClusterPublicKey,
+    config: Arc<NodeConfig>,
+    key: Box<ClusterPublicKey>,
     stores: Arc<dyn ChunkStores>,
     rng: fastrand::Rng,
     identity: Identity,
@@ -66,14 +67,15 @@ pub struct BootNode {
 }
 
 impl BootNode {
-    /// A node that waits for routes. It keeps its chunks in one of `stores`.
+    /// A node that waits for routes. It keeps its chunks in one of `stores`. Nodes of one process can share their configuration.
     pub fn with_stores(
-        config: NodeConfig,
+        config: impl Into<Arc<NodeConfig>>,
         credentials: Credentials,
         stores: Arc<dyn ChunkStores>,
         seed: u64,
     ) -> BootNode {
-        BootNode::enter_by(config, credentials, stores, seed, |identity| {
+        let config = config.into();
+        BootNode::enter_by(config.clone(), credentials, stores, seed, |identity| {
             Box::new(MappedEntrance::new(config, identity))
         })
     }
@@ -81,19 +83,21 @@ impl BootNode {
     /// A node that gets the image with its group, on a port with so large payloads, which must have joined the group
     /// [`NODES`](super::NODES).
     pub fn for_group(
-        config: NodeConfig,
+        config: impl Into<Arc<NodeConfig>>,
         credentials: Credentials,
         stores: Arc<dyn ChunkStores>,
         max_payload: usize,
         seed: u64,
     ) -> BootNode {
+        let config = config.into();
+        let timing = config.timing;
         BootNode::enter_by(config, credentials, stores, seed, |identity| {
-            Box::new(CalledEntrance::new(config.timing, identity, max_payload))
+            Box::new(CalledEntrance::new(timing, identity, max_payload))
         })
     }
 
     fn enter_by(
-        config: NodeConfig,
+        config: Arc<NodeConfig>,
         credentials: Credentials,
         stores: Arc<dyn ChunkStores>,
         seed: u64,
@@ -103,7 +107,7 @@ impl BootNode {
         let identity = Identity::new(&credentials, rng.u32(1..));
         BootNode {
             config,
-            key: credentials.key,
+            key: Box::new(credentials.key),
             stores,
             rng,
             entrance: entrance(identity.clone()),
@@ -135,6 +139,19 @@ impl BootNode {
             counters += session.mover.counters();
         }
         counters
+    }
+
+    /// As [`Host::prefetch`](twowire_fabric::sim::Host::prefetch).
+    pub fn prefetch(&self, depth: usize) {
+        match (depth, &self.session) {
+            (0, _) => prefetch(self),
+            (1, Some(session)) => {
+                prefetch(&*self.entrance);
+                prefetch(&*session.mover);
+            }
+            (_, Some(session)) => session.mover.prefetch(depth - 2),
+            (_, None) => {}
+        }
     }
 
     /// The session with this id, if the node takes part in it as this number and this start.

@@ -16,7 +16,7 @@ use twowire_fabric::wire::boot::{Assign, Instruct, Report, Stage};
 pub(super) struct Session {
     pub(super) id: u32,
     /// What the root has offered.
-    pub(super) offered: Offered,
+    pub(super) offered: Box<Offered>,
     pub(super) trial: Trial,
     /// All is here that the image needs to get control, but it has to be written down first.
     pub(super) waits_for_record: bool,
@@ -50,7 +50,7 @@ impl Session {
         Session {
             id: offered.session,
             // The frame that it came in belongs to the port, which wants it back.
-            offered: Offered { signed_manifest: Bytes::new(), ..offered },
+            offered: Box::new(Offered { signed_manifest: Bytes::new(), ..offered }),
             trial,
             waits_for_record: false,
             mover,

@@ -6,6 +6,7 @@ use super::feed::is_newer;
 use std::collections::VecDeque;
 use std::time::Duration;
 use twowire_fabric::id::NodeNumber;
+use twowire_fabric::prefetch::prefetch;
 use twowire_fabric::protocol::Path;
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::boot::{Attach, Receipt, parse_spans};
@@ -148,6 +149,11 @@ impl Child {
         self.sent.drain(..settled.min(self.sent.len()));
         self.settled = self.settled.max(receipt.settled);
         repeated
+    }
+
+    /// Prefetches the places of the next frame in the log and in the window.
+    pub(super) fn prefetch(&self, log: &[u32]) {
+        log.get(self.cursor.saturating_sub(1)).into_iter().chain(self.sent.back()).for_each(prefetch);
     }
 
     /// Makes a pulse due if it is time for one; each comes later than the one before.

@@ -57,7 +57,7 @@ pub(crate) struct Feed {
     pub(crate) attach_due: bool,
     attach_sent: Time,
     /// Our path to the parent, of the last attempt.
-    pub(crate) path: Option<Path>,
+    pub(crate) path: Option<Box<Path>>,
     /// When the parent was last heard in this attachment.
     heard: Option<Time>,
     /// When data last came, or the attachment was asked for.
@@ -73,7 +73,7 @@ pub(crate) struct Feed {
     /// Frames found to be lost.
     pub(crate) lost_count: u32,
     /// What the parent was told to be here, if that was more than is.
-    pub(crate) claim: Option<Claim>,
+    pub(crate) claim: Option<Box<Claim>>,
 }
 
 impl Feed {
@@ -148,7 +148,7 @@ impl Feed {
 
     pub(crate) fn attach_sent(&mut self, now: Time, path: Path) {
         self.attach_due = false;
-        self.path = Some(path);
+        self.path = Some(Box::new(path));
         self.attach_sent = now;
         self.fed = now;
         self.attempts += 1;

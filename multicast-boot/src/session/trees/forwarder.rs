@@ -6,6 +6,7 @@ use super::child::Child;
 use super::holdups::Holdups;
 use bytes::Bytes;
 use std::time::Duration;
+use twowire_fabric::prefetch::prefetch;
 use twowire_fabric::protocol::{Path, Transmit};
 use twowire_fabric::time::Time;
 use twowire_fabric::wire::Packet;
@@ -178,6 +179,14 @@ impl Forwarder {
 
     pub(crate) fn next_timeout(&self) -> Time {
         self.deadline
+    }
+
+    /// Prefetches what a frame to a child needs, and lies so many pointers from here.
+    pub(crate) fn prefetch(&self, depth: usize) {
+        match depth {
+            0 => prefetch(self.children.as_slice()),
+            _ => self.children.iter().for_each(|child| child.prefetch(log(&self.logs, child.tree))),
+        }
     }
 
     /// Time has passed: pulses become due, and silent children are given up.

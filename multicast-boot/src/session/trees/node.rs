@@ -136,7 +136,7 @@ impl TreeNode {
                     return Some(transmit);
                 }
             } else if feed.receipt_due
-                && let Some(path) = feed.path
+                && let Some(path) = feed.path.as_deref().copied()
             {
                 let transmit = Transmit::new(path, receipt(feed, self.session, context));
                 let timeout = feed.next_timeout(context.timing);
@@ -160,7 +160,7 @@ fn attach(feed: &mut Feed, session: u32, tree: usize, assembly: &Assembly, conte
     let path = context.location.path_to(feed.parent, mine)?;
     feed.attach_sent(context.now, path);
     let (spans, claim) = assembly.claim(tree);
-    feed.claim = claim;
+    feed.claim = claim.map(Box::new);
     let (from, tree_byte) = (context.location.own(), tree as u8);
     let frame = Attach { session, from, edge: feed.edge, tree: tree_byte, alternate, late: feed.late };
     Some(Transmit::new(path, Packet::with_payload(frame, spans)))
@@ -241,6 +241,11 @@ impl NodeMover for TreeNode {
 
     fn next_timeout(&self) -> Time {
         self.deadline
+    }
+
+    fn prefetch(&self, depth: usize) {
+        self.assembly.prefetch(depth);
+        self.forwarder.prefetch(depth);
     }
 
     fn is_feeding(&self) -> bool {
