@@ -121,12 +121,12 @@ fn run(args: &Args) -> Result<(), Failure> {
     serve::serve(args, fabric, images, &key, &mut desk)
 }
 
-/// The images, which the cluster's key must have signed. Their hashes are checked while they are sent.
+/// The images, which the cluster's key must have signed. Their hashes are checked later, if need be.
 fn served_images(args: &Args, key: &ClusterPublicKey) -> Result<(Vec<ServedImage>, Vec<ImageCheck>), Failure> {
     let served = |file: &Path, purpose: Purpose, nodes: NodeRanges| {
         let image = PackedImage::open_unhashed(file).map_err(Failure::failed)?;
         image.verify(key).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
-        let check = ImageCheck::start(file, image.clone());
+        let check = ImageCheck::new(file, image.clone());
         Ok((ServedImage { image, purpose, nodes }, check))
     };
     if let Some(list) = &args.images {

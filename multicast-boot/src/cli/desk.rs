@@ -69,7 +69,8 @@ impl Desk {
     /// Looks at the transfer, and tells what is new.
     pub(super) fn look(&mut self, service: &BootService) -> Result<(), Failure> {
         self.next = now() + INTERVAL;
-        self.checks.iter().try_for_each(ImageCheck::look)?;
+        let progress = service.progress();
+        self.checks.iter_mut().try_for_each(|check| check.look(&progress))?;
         let elapsed = self.began.elapsed();
         let at_ms = elapsed.as_millis() as u64;
         let changes = self.board.update(at_ms, service.nodes());
@@ -81,7 +82,7 @@ impl Desk {
             )?;
         }
         if let Some(exporter) = &self.exporter {
-            exporter.update(metrics::text(&self.board, &service.progress())).map_err(Failure::failed)?;
+            exporter.update(metrics::text(&self.board, &progress)).map_err(Failure::failed)?;
         }
         let headline = format!("{}  {:.1} s", self.image, elapsed.as_secs_f64());
         self.show.update(&self.board, &changes, &strangers, &headline)
