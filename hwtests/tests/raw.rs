@@ -229,7 +229,8 @@ fn a_device_that_goes_away_is_an_error() {
     assert!(said == gone || said == off, "{said}");
 }
 
-/// Frames of 32 KiB and more get through a bridge of an MTU of 1500, whole, and only to the lane that they are for.
+/// Frames of all lengths get through a bridge of an MTU of 1500, whole, in order, and only to the lane that they are for: those that lie in a slot of the
+/// ring as well as those that wait in the socket's queue.
 #[test]
 fn long_frames_get_through_virtual_devices() {
     let Some(network) = network(Plan::new(2, 1500)) else { return };
@@ -241,13 +242,23 @@ fn long_frames_get_through_virtual_devices() {
     let len = from.limits().long_payload;
     assert!(len > 32 << 10 && from.limits().max_payload < 1500);
     let path = Path::Card(to.unique_id());
-    for salt in 0..40 {
-        let packet =
-            Packet::with_payload(Sounding { connection: salt, path: 1, check: 2 }, vec![salt as u8; len].into());
-        from.send(Transmit::new(path, packet.clone())).unwrap();
-        let deadline = to.now() + Duration::from_secs(1);
-        to.wait(deadline).unwrap();
-        assert_eq!(to.recv().unwrap(), Some(Received::Packet(packet)));
+    let around_a_slot = (8 << 10..10 << 10).step_by(3);
+    let lens: Vec<usize> =
+        [1500, 2000, 4096, 33_000, len].into_iter().chain(around_a_slot).chain([len, 1501, len]).collect();
+    for together in lens.chunks(4) {
+        let packets = together.iter().map(|&len| {
+            let header = Sounding { connection: len as u64, path: 1, check: 2 };
+            Packet::with_payload(header, (0..len).map(|at| (at ^ len) as u8).collect::<Vec<u8>>().into())
+        });
+        let packets: Vec<Packet> = packets.collect();
+        for packet in &packets {
+            from.send(Transmit::new(path, packet.clone())).unwrap();
+        }
+        for packet in packets {
+            let deadline = to.now() + Duration::from_secs(1);
+            to.wait(deadline).unwrap();
+            assert_eq!(to.recv().unwrap(), Some(Received::Packet(packet)));
+        }
     }
     assert_eq!((to.recv().unwrap(), other.recv().unwrap()), (None, None));
     let packet = Packet::with_payload(Sounding { connection: 1, path: 1, check: 2 }, vec![0; len + 1].into());

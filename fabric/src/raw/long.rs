@@ -79,7 +79,8 @@ struct Clothes {
     urgent: U16,
 }
 
-const OFFLOAD: usize = size_of::<Offload>();
+/// Bytes that a socket tells of a frame.
+pub(super) const OFFLOAD: usize = size_of::<Offload>();
 const HEADERS: usize = size_of::<Clothes>();
 const _: () = assert!(OFFLOAD == 10 && HEADERS == 54);
 /// Bytes of the headers of IPv4 and TCP, which the MTU counts.

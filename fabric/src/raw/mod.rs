@@ -34,6 +34,7 @@ mod inbox;
 mod inlet;
 mod lane;
 mod long;
+mod long_way;
 mod outbox;
 mod port;
 mod rest;

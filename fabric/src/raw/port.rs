@@ -8,9 +8,10 @@ use super::filter;
 use super::inlet::Inlet;
 use super::lane::claim;
 use super::long;
+use super::long_way::LongWay;
 use super::outbox::{Destination, Outbox};
 use super::rest::Rest;
-use super::ring::Ring;
+use super::ring::{Layout, Ring};
 use super::sys::Socket;
 use crate::id::UniqueId;
 use crate::protocol::{Addressing, Group, Path, Port, PortError, PortLimits, Received, Transmit};
@@ -32,10 +33,13 @@ const PATIENCE: Duration = Duration::from_micros(100);
 /// copied, so that who keeps it does not keep them all.
 const LONG_PAYLOAD: usize = 512;
 
-/// Slots of the ring of a port whose frames are each waited for, and their bytes: frames of the usual MTU lie in it.
-const RING: (usize, usize) = (1024, 2048);
-/// The same of long frames, none of which lies in a slot.
-const LONG_RING: (usize, usize) = (512, 128);
+/// Slots of the ring of a port whose frames are each waited for.
+const SLOTS: usize = 1024;
+/// The same where the MTU is larger than this.
+const LARGE_MTU: usize = 3000;
+const LARGE_SLOTS: usize = 512;
+/// The longest frame that gets a slot as long: of the largest usual MTU.
+const SLOT_BYTES: usize = 9 << 10;
 
 /// How a port is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +87,7 @@ pub struct RawPort {
     mtu: usize,
     inlet: Inlet,
     /// Frames longer than the MTU.
-    long: Option<(Inlet, Outbox)>,
+    long: Option<LongWay>,
     /// How long frames are let gather; never, where each is waited for.
     rest: Option<Rest>,
     outbox: Outbox,
@@ -111,7 +115,7 @@ impl RawPort {
         let limits = limits(&device, mtu, &options, &socket)?;
         let receive_bytes = i32::try_from(options.buffer_bytes).unwrap_or(i32::MAX);
         socket.prepare(SEND_BYTES, receive_bytes).map_err(os("set up the socket"))?;
-        let ring = (!options.gather).then(|| Ring::new(&socket, RING.0, RING.1)).transpose();
+        let ring = (!options.gather).then(|| Ring::new(&socket, ring_layout(mtu))).transpose();
         let ring = ring.map_err(os("make the socket's ring"))?;
         let lane = options.lane;
         let claim = if lane == 0 { None } else { Some(claim(&device, lane)?) };
@@ -122,7 +126,7 @@ impl RawPort {
         };
         socket.filter(&program).map_err(os("attach the filter"))?;
         socket.bind(index, ethertype).map_err(os("bind to the device"))?;
-        let long = options.long.then(|| open_long(index, lane, receive_bytes)).transpose();
+        let long = options.long.then(|| LongWay::open(index, lane, SEND_BYTES, receive_bytes)).transpose();
         let long = long.map_err(os("open a socket for long frames"))?;
         Ok(RawPort {
             device,
@@ -132,7 +136,7 @@ impl RawPort {
             limits,
             mtu,
             inlet: Inlet::new(socket, ring, ETHERNET_HEADER + mtu),
-            long: long.map(|inlet| (inlet, Outbox::default())),
+            long,
             rest: options.gather.then(Rest::default),
             outbox: Outbox::default(),
             groups: Vec::new(),
@@ -149,8 +153,8 @@ impl RawPort {
     /// What has happened to frames that came in.
     pub fn counters(&mut self) -> Result<RawCounters, PortError> {
         self.counters.overrun = self.inlet.lost()?;
-        if let Some((inlet, _)) = &mut self.long {
-            self.counters.overrun += inlet.lost()?;
+        if let Some(long) = &mut self.long {
+            self.counters.overrun += long.inlet().lost()?;
         }
         Ok(self.counters)
     }
@@ -162,7 +166,7 @@ impl RawPort {
     /// True if a frame is here.
     fn is_ready(&mut self) -> Result<bool, PortError> {
         let long = match &mut self.long {
-            Some((inlet, _)) => inlet.is_ready(),
+            Some(long) => long.inlet().is_ready(),
             None => Ok(false),
         };
         long.and_then(|long| Ok(long || self.inlet.is_ready()?)).map_err(|error| self.down(error))
@@ -178,20 +182,20 @@ impl RawPort {
             let opened = open(&bytes).and_then(|frame| frame::of_lane(&frame, lane));
             return Ok(Some(opened.and_then(|frame| frame::parse(&frame))));
         }
-        let Some((inlet, _)) = &mut self.long else { return Ok(None) };
-        let frame = inlet.take().map_err(|error| while_open(&self.device, error))?;
+        let Some(long) = &mut self.long else { return Ok(None) };
+        let frame = long.inlet().take().map_err(|error| while_open(&self.device, error))?;
         Ok(frame.map(|bytes| long::open(&bytes)))
     }
 
     fn send_long(&mut self, destination: Address, packet: Packet) -> Result<(), PortError> {
-        let Some((inlet, outbox)) = &mut self.long else { return Ok(()) };
-        outbox.push_long(destination, self.address.mac, self.mtu, packet);
-        outbox.flush_or_drop(inlet.socket()).map_err(|error| while_open(&self.device, error))
+        let Some(long) = &mut self.long else { return Ok(()) };
+        let sent = long.send(destination, self.address.mac, self.mtu, packet);
+        sent.map_err(|error| while_open(&self.device, error))
     }
 
     /// Sleeps until a frame comes, at most for `limit`.
     fn sleep(&self, limit: Duration) -> io::Result<()> {
-        self.inlet.socket().wait(self.long.as_ref().map(|(inlet, _)| inlet.socket()), limit)
+        self.inlet.socket().wait(self.long.as_ref().map(LongWay::socket), limit)
     }
 
     /// The card that a frame is for, and the hops in front of it.
@@ -233,15 +237,10 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A socket that long frames to a lane come in by, and go out.
-fn open_long(index: i32, lane: u16, receive_bytes: i32) -> io::Result<Inlet> {
-    let socket = Socket::new()?;
-    socket.prepare(SEND_BYTES, receive_bytes)?;
-    socket.describe_offload()?;
-    let ring = Ring::new(&socket, LONG_RING.0, LONG_RING.1)?;
-    socket.filter(&filter::long(lane))?;
-    socket.bind(index, long::CLOTHES)?;
-    Ok(Inlet::new(socket, Some(ring), long::LONGEST))
+/// The ring for frames of a device of this MTU.
+fn ring_layout(mtu: usize) -> Layout {
+    let frame = (ETHERNET_HEADER + mtu).min(SLOT_BYTES);
+    Layout::new(if mtu > LARGE_MTU { LARGE_SLOTS } else { SLOTS }, frame, 0)
 }
 
 fn limits(device: &Device, mtu: usize, options: &RawOptions, socket: &Socket) -> Result<PortLimits, RawError> {
@@ -270,7 +269,7 @@ impl Port for RawPort {
     }
 
     fn can_send(&self) -> bool {
-        !self.outbox.is_full() && self.long.as_ref().is_none_or(|(_, outbox)| outbox.is_empty())
+        !self.outbox.is_full() && self.long.as_ref().is_none_or(LongWay::can_send)
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
@@ -287,8 +286,8 @@ impl Port for RawPort {
     }
 
     fn flush(&mut self) -> Result<(), PortError> {
-        if let Some((inlet, outbox)) = &mut self.long {
-            outbox.flush_or_drop(inlet.socket()).map_err(|error| while_open(&self.device, error))?;
+        if let Some(long) = &mut self.long {
+            long.flush().map_err(|error| while_open(&self.device, error))?;
         }
         self.outbox.flush(self.inlet.socket()).map_err(|error| self.down(error))
     }

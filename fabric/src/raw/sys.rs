@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::ethernet::Mac;
+use super::ring::Layout;
 use arrayvec::ArrayVec;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{MaybeUninit, size_of, size_of_val, zeroed};
@@ -69,8 +70,6 @@ const ETHTOOL_GSET: u32 = 1;
 
 /// `PACKET_COPY_THRESH`: a frame that does not fit its slot waits in the socket's queue.
 const PACKET_COPY_THRESH: libc::c_int = 7;
-/// Bytes of the pieces that the kernel makes a ring of.
-const RING_BLOCK: usize = 64 << 10;
 
 /// Memory that is shared with the kernel.
 #[derive(Debug)]
@@ -192,15 +191,8 @@ impl Socket {
     }
 
     /// Gives the socket a ring, and maps it.
-    pub(super) fn map_ring(&self, slots: usize, slot_bytes: usize) -> io::Result<Memory> {
-        let bytes = slots * slot_bytes;
-        let block = bytes.min(RING_BLOCK);
-        let request = libc::tpacket_req {
-            tp_block_size: block as libc::c_uint,
-            tp_block_nr: (bytes / block) as libc::c_uint,
-            tp_frame_size: slot_bytes as libc::c_uint,
-            tp_frame_nr: slots as libc::c_uint,
-        };
+    pub(super) fn map_ring(&self, layout: &Layout) -> io::Result<Memory> {
+        let (bytes, request) = (layout.bytes(), layout.request());
         self.set(libc::SOL_PACKET, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as i32))?;
         self.set(libc::SOL_PACKET, PACKET_COPY_THRESH, &1i32)?;
         self.set(libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
