@@ -110,6 +110,8 @@ pub struct XbarPort {
     spin: Duration,
     frame: Vec<u8>,
     rejected: u64,
+    /// Who sends was told that there is no room, and has not been told or woken since.
+    denied: Cell<bool>,
 }
 
 impl XbarPort {
@@ -132,7 +134,19 @@ impl XbarPort {
             }
         };
         let (path, start, spin) = (path.to_owned(), now(), options.spin);
-        Ok(XbarPort { path, socket, link, id, name, max_payload, start, spin, frame: Vec::new(), rejected: 0 })
+        Ok(XbarPort {
+            path,
+            socket,
+            link,
+            id,
+            name,
+            max_payload,
+            start,
+            spin,
+            frame: Vec::new(),
+            rejected: 0,
+            denied: Cell::new(false),
+        })
     }
 
     /// The host's name in the server's topology.
@@ -158,15 +172,14 @@ impl XbarPort {
     /// already. An event loop calls it before it sleeps, and [`XbarPort::woken`] after.
     pub fn prepare_to_sleep(&mut self) -> Result<bool, PortError> {
         self.hand_over()?;
-        let had_room = self.can_send();
-        self.ask_to_be_woken(had_room);
-        Ok(!self.is_ready(had_room)?)
+        self.ask_to_be_woken();
+        Ok(!self.is_ready()?)
     }
 
-    fn ask_to_be_woken(&self, had_room: bool) {
+    fn ask_to_be_woken(&self) {
         if let Link::Rings { out, into } = &self.link {
             into.ask_for_frames();
-            if !had_room {
+            if self.denied.get() {
                 out.ask_for_room();
             }
         }
@@ -261,9 +274,13 @@ impl XbarPort {
         Ok(Some(frame.into()))
     }
 
-    /// True if there is something to wake up for: a frame, or room where there was none.
-    fn is_ready(&mut self, had_room: bool) -> Result<bool, PortError> {
-        let room = !had_room && self.room().map_err(|error| down(&self.path, error))?;
+    /// True if there is something to wake up for: a frame, or room where who sends was told that there is none. It may have come back since then,
+    /// and is waited for all the same.
+    fn is_ready(&mut self) -> Result<bool, PortError> {
+        let room = self.denied.get() && self.room().map_err(|error| down(&self.path, error))?;
+        if room {
+            self.denied.set(false);
+        }
         Ok(room
             || match &mut self.link {
                 Link::Rings { into, .. } => into.has_frame().map_err(|error| down(&self.path, error))?,
@@ -275,16 +292,13 @@ impl XbarPort {
     }
 
     /// Sleeps until a message comes, or the socket can be used again.
-    fn sleep(&mut self, had_room: bool, deadline: Time) -> Result<(), PortError> {
-        self.ask_to_be_woken(had_room);
-        if self.is_ready(had_room)? {
-            return Ok(());
-        }
+    fn sleep(&mut self, deadline: Time) -> Result<(), PortError> {
+        self.ask_to_be_woken();
         let left = deadline - self.now();
         let timeout = Timespec { tv_sec: left.as_secs().min(3600) as _, tv_nsec: left.subsec_nanos().into() };
         let mut fds = vec![PollFd::new(&self.socket, PollFlags::IN)];
         if let Link::Datagrams { socket, .. } = &self.link {
-            let flags = if had_room { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+            let flags = if self.denied.get() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             fds.push(PollFd::new(socket, flags));
         }
         match poll(&mut fds, Some(&timeout)) {
@@ -332,7 +346,9 @@ impl Port for XbarPort {
 
     fn can_send(&self) -> bool {
         // What is wrong with a broken ring is said by the next call that can fail.
-        self.room().unwrap_or(false)
+        let room = self.room().unwrap_or(false);
+        self.denied.set(!room);
+        room
     }
 
     fn send(&mut self, transmit: Transmit) -> Result<(), PortError> {
@@ -367,18 +383,22 @@ impl Port for XbarPort {
 
     fn wait(&mut self, deadline: Time) -> Result<(), PortError> {
         self.hand_over()?;
-        let had_room = self.can_send();
         let spin_until = self.now() + self.spin;
-        while !self.is_ready(had_room)? {
+        while !self.is_ready()? {
             let now = self.now();
             if now >= deadline {
                 return Ok(());
             }
             if now < spin_until {
                 std::hint::spin_loop();
-            } else {
-                self.sleep(had_room, deadline)?;
+                continue;
             }
+            // Who is to be woken looks once more after having said so.
+            self.ask_to_be_woken();
+            if self.is_ready()? {
+                return Ok(());
+            }
+            self.sleep(deadline)?;
         }
         Ok(())
     }

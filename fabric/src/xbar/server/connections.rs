@@ -14,14 +14,14 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SocketFlags, SocketType, accept_with, socketpair,
-    sockopt::{set_socket_send_buffer_size, socket_peercred},
+    sockopt::{set_socket_send_buffer_size, set_socket_send_buffer_size_force, socket_peercred},
 };
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// The largest ring that a host gets, in bytes.
 const MAX_RING: usize = 16 << 20;
-/// Bytes that a datagram socket holds in one direction, as far as the system allows (`net.core.wmem_max`).
+/// Bytes that a datagram socket holds in one direction; without `CAP_NET_ADMIN` no more than `net.core.wmem_max`.
 const SOCKET_BUFFER: usize = 1 << 20;
 /// Messages that are taken from one connection before the next one's turn.
 const MESSAGES: usize = 16;
@@ -140,7 +140,8 @@ impl Server {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
         for end in [&ours, &theirs] {
-            set_socket_send_buffer_size(end, SOCKET_BUFFER)?;
+            set_socket_send_buffer_size_force(end, SOCKET_BUFFER)
+                .or_else(|_| set_socket_send_buffer_size(end, SOCKET_BUFFER))?;
         }
         epoll::add(&self.epoll, &ours, Source::Datagrams(host).data(), epoll::EventFlags::IN)?;
         let socket = Arc::new(ours);

@@ -235,3 +235,28 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     assert!(matches!(error, ServeError::NotASocket(_)), "{error}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
 }
+
+/// Who was told that there is no room is woken by it also when it has come back before the wait begins; and only once.
+#[test]
+fn room_that_comes_back_before_it_is_waited_for_ends_the_wait() {
+    for attachment in [Attachment::Rings, Attachment::Datagrams] {
+        let running = small();
+        let mut port = running.attach(&name(&running, 0), attachment);
+        let way = route(&running.topology, HostId(0), HostId(15));
+        running.hold(true);
+        let mut sent = 0;
+        while port.can_send() {
+            port.send(Transmit::new(way, packet(sent, 100))).unwrap();
+            sent += 1;
+        }
+        port.flush().unwrap();
+        running.hold(false);
+        until("the way out", || running.drops(DropCause::NoHost) == u64::from(sent), &mut port);
+        let deadline = port.now() + LIMIT;
+        port.wait(deadline).unwrap();
+        assert!(port.now() < deadline, "{attachment}: the room was not seen");
+        let soon = port.now() + Duration::from_millis(5);
+        port.wait(soon).unwrap();
+        assert!(port.now() >= soon, "{attachment}: nothing has come");
+    }
+}
